@@ -1,0 +1,34 @@
+# make demo: set up, ground something, show where the picture is. make test: everything CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(BIN)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"zeroov needs Python 3.11 or newer, this is {v.major}.{v.minor}; use make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+install: $(BIN)/.installed ## a virtual environment in .venv with zeroov in it
+
+demo: install ## ground something on a drawn scene, offline
+	$(BIN)/zeroov demo --out out
+
+test: install lint ## lint, types and tests
+	$(BIN)/python -m pytest --numprocesses 2
+
+lint: install ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install ## let ruff rewrite
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

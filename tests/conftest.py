@@ -1,0 +1,57 @@
+"""Fixtures: the real model classes at tiny size, built once a session; nothing of the user's is read or written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"  # the maintainers' reference material, where a checkout has it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the session its own cache folder and hub cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    kept = {name: os.environ.get(name) for name in ("ZEROOV_CACHE", "HF_HOME")}
+    os.environ["ZEROOV_CACHE"] = str(cache / "zeroov")
+    os.environ["HF_HOME"] = str(cache / "huggingface")
+    yield cache
+    for name, value in kept.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture(scope="session")
+def tiny(own_cache: Path) -> Path:
+    """The folder of the tiny models: vlm, diffusion, sam.pth."""
+    import torch
+
+    from zeroov.tiny.build import ensure
+
+    torch.set_num_threads(2)
+    folder = own_cache / "tiny"
+    for part in ("vlm", "diffusion", "sam.pth"):
+        ensure(part, folder)
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return a generator with a fixed seed."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The maintainers' reference material; tests that need it are skipped where a checkout lacks it."""
+    if not SHARED.is_dir():
+        pytest.skip("needs the maintainers' reference material beside the checkout")
+    return SHARED

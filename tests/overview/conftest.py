@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from zeroov import recipe as recipes
+from zeroov.overview.load import OverviewModels, load_overview
+from zeroov.recipe import OverviewRecipe
+from zeroov.types import Picture
+
+PHRASES = ("a", "the white plane to the left of the long terminal", "白色的飞机")
+SIZES_HW = ((120, 200), (310, 150), (60, 60))
+
+
+@pytest.fixture(scope="session")
+def recipe() -> OverviewRecipe:
+    return recipes.load("tiny", {"overview.max_new_tokens": 3}).overview
+
+
+@pytest.fixture(scope="session")
+def models(tiny: Path, recipe: OverviewRecipe) -> OverviewModels:
+    return load_overview(tiny / "vlm", recipe, torch.device("cpu"), name="tiny", revision="r")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Picture]:
+    rng = np.random.default_rng(1)
+    return [Picture(rng.integers(0, 256, (*hw, 3), dtype=np.uint8)) for hw in SIZES_HW]
+
+
+@pytest.fixture(scope="session")
+def eager(tiny: Path) -> Any:
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    return Qwen2_5_VLForConditionalGeneration.from_pretrained(tiny / "vlm", attn_implementation="eager").eval()

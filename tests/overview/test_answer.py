@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zeroov.overview import answer_to_image, parse_box
+from zeroov.overview.families import FAMILIES
+from zeroov.types import Box
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("[1, 2, 3, 4]", (1, 2, 3, 4)),
+        ("[ 1.5,2,3.25 ,4 ]", (1.5, 2, 3.25, 4)),
+        ('```json\n[\n\t{"bbox_2d": [10, 20, 30, 40], "label": "plane"}\n]\n```', (10, 20, 30, 40)),
+        ('{"bbox_2d": [10, 20, 30, 40]}', (10, 20, 30, 40)),
+        ('{"x1": 10, "y1": 20, "x2": 30, "y2": 40}', (10, 20, 30, 40)),
+        ("x1=10, y1=20, x2=30, y2=40", (10, 20, 30, 40)),
+        ("(10, 20), (30, 40)", (10, 20, 30, 40)),
+        ("<|box_start|>(10,20),(30,40)<|box_end|>", (10, 20, 30, 40)),
+        ("The plane is at [10, 20, 30, 40], near 2 ships.", (10, 20, 30, 40)),
+        ("It reaches from 10, 20 to 30, 40.", (10, 20, 30, 40)),
+        ("[10, 20, 30, 40", (10, 20, 30, 40)),  # cut off
+        ("[30, 40, 10, 20]", (10, 20, 30, 40)),  # reversed corners
+        ("[1, 2, 3, 4] and [5, 6, 7, 8]", (1, 2, 3, 4)),  # the first
+        ("[-5, 2, 3, 4]", (-5, 2, 3, 4)),
+        ("[1, 2, 3]", None),
+        ("[1, 2, 3, 4, 5, 6, 7, 8]", None),  # a polygon is not a box
+        ("There is no such plane.", None),
+        ("", None),
+        ("[x1, y1, x2, y2]", None),
+        ("[" + "9" * 400 + ", 2, 3, 4]", None),  # past every float
+    ],
+)
+def test_parse_box(answer: str, expected: tuple[float, ...] | None) -> None:
+    assert parse_box(answer) == expected
+
+
+@given(st.text())
+def test_any_text_is_a_box_or_none(answer: str) -> None:
+    box = parse_box(answer)
+    assert box is None or (box[0] <= box[2] and box[1] <= box[3])
+
+
+def test_qwen2_5_answers_in_pixels_of_the_resized_image() -> None:
+    frame = FAMILIES["qwen2_5_vl"].answer_frame_hw((812, 1624))
+    assert answer_to_image("[0, 0, 812, 406]", frame, (400, 800)) == Box(0, 0, 400, 200)
+
+
+def test_qwen3_answers_in_thousandths() -> None:
+    frame = FAMILIES["qwen3_vl"].answer_frame_hw((812, 1624))
+    assert answer_to_image("[100, 500, 200, 1000]", frame, (400, 800)) == Box(80, 200, 160, 400)
+
+
+@pytest.mark.parametrize("answer", ["[900, 900, 950, 950]", "[10, 10, 10, 40]", "no"])
+def test_a_box_outside_or_without_area_is_none(answer: str) -> None:
+    assert answer_to_image(answer, (100, 100), (100, 100)) is None
+
+
+def test_a_box_past_the_edge_is_clipped() -> None:
+    assert answer_to_image("[-10, 50, 30, 476]", (448, 448), (448, 448)) == Box(0, 50, 30, 448)

@@ -1,0 +1,166 @@
+"""The captured rows against the model's own eager attention, asked for with `output_attentions`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.overview.conftest import PHRASES
+from zeroov.errors import ModelError, RecipeError
+from zeroov.overview.capture import RowRecorder, capture_rows
+from zeroov.overview.load import OverviewModels
+from zeroov.overview.prompt import build_prompt
+from zeroov.overview.stage import look
+from zeroov.recipe import OverviewRecipe
+from zeroov.types import Picture
+
+
+def eager_maps(
+    models: OverviewModels, eager: Any, picture: Picture, phrase: str, recipe: OverviewRecipe
+) -> tuple[np.ndarray, list[int]]:
+    """The slow, obvious way: every matrix of every layer and step, one sample at a time; and the answer's tokens."""
+    prompt = build_prompt(models, [picture], [recipe.prompt.replace("{expression}", phrase)], recipe)
+    out = eager.generate(
+        **prompt.inputs,
+        do_sample=False,
+        max_new_tokens=recipe.max_new_tokens,
+        output_attentions=True,
+        return_dict_in_generate=True,
+    )
+    where = prompt.image_positions[0]
+    maps = [
+        torch.stack([step[layer][0].mean(dim=0)[-1, where] for step in out.attentions]).mean(dim=0).numpy()
+        for layer in recipe.layers
+    ]
+    rows, cols = prompt.grids_hw[0]
+    return np.stack(maps).reshape(-1, rows, cols), out.sequences[0, prompt.inputs["input_ids"].shape[1] :].tolist()
+
+
+def test_a_batch_of_three_equals_eager_one_by_one(
+    models: OverviewModels, eager: Any, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    found = look(models, pictures, PHRASES, recipe)
+    assert len({o.layers.shape for o in found}) == 3, "the pictures differ in shape"
+    for overview, picture, phrase in zip(found, pictures, PHRASES, strict=True):
+        expected, tokens = eager_maps(models, eager, picture, phrase, recipe)
+        assert overview.steps == len(tokens) == 3
+        assert overview.answer == models.processor.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+        np.testing.assert_allclose(overview.layers, expected, atol=1e-5, rtol=0)
+        assert np.abs(expected).max() > 1e-3, "the comparison is not between zeros"
+
+
+def test_a_sequence_that_ends_early_counts_only_its_own_steps(
+    models: OverviewModels, eager: Any, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(recipe, max_new_tokens=6)
+    tokens = [eager_maps(models, eager, p, e, recipe)[1] for p, e in zip(pictures, PHRASES, strict=True)]
+    ends = [t for t in tokens[0] if t not in tokens[1]]
+    assert ends, "the answers differ"
+    for model in (models.model, eager):
+        monkeypatch.setattr(model.generation_config, "eos_token_id", [ends[0]])
+    found = look(models, pictures[:2], PHRASES[:2], recipe)
+    assert found[0].steps < found[1].steps == 6
+    for overview, picture, phrase in zip(found, pictures, PHRASES, strict=False):
+        expected, own = eager_maps(models, eager, picture, phrase, recipe)
+        assert overview.steps == len(own)
+        np.testing.assert_allclose(overview.layers, expected, atol=1e-5, rtol=0)
+
+
+def test_confidence_is_the_geometric_mean_of_the_tokens_probabilities(
+    models: OverviewModels, eager: Any, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    prompt = build_prompt(models, pictures[:1], [recipe.prompt.replace("{expression}", "a")], recipe)
+    out = eager.generate(
+        **prompt.inputs, do_sample=False, max_new_tokens=3, output_scores=True, return_dict_in_generate=True
+    )
+    best = [float(scores[0].softmax(-1).max()) for scores in out.scores]
+    [overview] = look(models, pictures[:1], ["a"], recipe)
+    assert overview.confidence == pytest.approx(np.prod(best) ** (1 / 3), rel=1e-4)
+
+
+def test_heads_are_kept_apart_until_the_sharpest_are_chosen(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    [mean] = look(models, pictures[:1], ["a"], recipe)
+    [every] = look(models, pictures[:1], ["a"], replace(recipe, heads=4))
+    [one] = look(models, pictures[:1], ["a"], replace(recipe, heads=1))
+    np.testing.assert_allclose(every.layers, mean.layers, atol=1e-7)
+    assert np.abs(one.layers - mean.layers).max() > 1e-6
+    with pytest.raises(ValueError, match="4 attention heads"):
+        look(models, pictures[:1], ["a"], replace(recipe, heads=5))
+
+
+def test_prefill_only_is_the_first_step(
+    models: OverviewModels, eager: Any, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    [found] = look(models, pictures[:1], ["a"], replace(recipe, prefill_only=True))
+    expected, _ = eager_maps(models, eager, pictures[0], "a", replace(recipe, max_new_tokens=1))
+    np.testing.assert_allclose(found.layers, expected, atol=1e-5, rtol=0)
+    assert found.steps == 1
+
+
+def test_relative_divides_by_the_content_free_prompt(
+    models: OverviewModels, eager: Any, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    from zeroov.overview import relative
+
+    found = look(models, pictures, PHRASES, replace(recipe, relative=True))
+    free = replace(recipe, prompt="{expression}", max_new_tokens=1)
+    for overview, picture, phrase in zip(found, pictures, PHRASES, strict=True):
+        plain, _ = eager_maps(models, eager, picture, phrase, recipe)
+        general, _ = eager_maps(models, eager, picture, recipe.relative_prompt, free)
+        np.testing.assert_allclose(overview.layers, relative(plain, general), rtol=1e-3)
+
+
+def test_every_layer_is_captured_when_asked(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    [some] = look(models, pictures[:1], ["a"], recipe)
+    [every] = look(models, pictures[:1], ["a"], replace(recipe, capture="all"))
+    assert every.layer_numbers == (0, 1, 2, 3)
+    np.testing.assert_array_equal(every.layers[[1, 2, 3]], some.layers)
+
+
+def kernels(models: OverviewModels) -> tuple[str, str]:
+    config = models.model.config
+    return config.text_config._attn_implementation, config.vision_config._attn_implementation
+
+
+def test_the_model_is_left_as_it_was(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = kernels(models)
+    look(models, pictures[:1], ["a"], recipe)
+    assert kernels(models) == before == ("sdpa", "sdpa")
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken inside")
+
+    monkeypatch.setattr(models.model.lm_head, "forward", broken)
+    with pytest.raises(RuntimeError, match="broken inside"):
+        look(models, pictures[:1], ["a"], recipe)
+    assert kernels(models) == before
+
+
+def test_the_vision_tower_keeps_its_kernel_inside_a_capture(models: OverviewModels) -> None:
+    recorder = RowRecorder(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1), [1], [])
+    with capture_rows(models.model, recorder):
+        assert kernels(models) == ("zeroov_rows_sdpa", "sdpa")
+
+
+def test_a_layer_beyond_the_model_is_refused(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe
+) -> None:
+    with pytest.raises(RecipeError, match=r"names \[9\].*layers 0 to 3"):
+        look(models, pictures[:1], ["a"], replace(recipe, layers=(1, 9), weights=(1.0, 1.0)))
+
+
+def test_a_step_without_its_rows_is_an_error_not_a_silence() -> None:
+    recorder = RowRecorder(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 2), [0, 1], [5])
+    recorder.add(0, torch.zeros(1, 2, 1, 4), torch.zeros(1, 2, 2, 4), 1.0)
+    with pytest.raises(ModelError, match=r"layers \[1\] were not seen"):
+        recorder(torch.zeros(1, 2, dtype=torch.long), torch.zeros(1, 7))

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor
+
+from zeroov.errors import ModelError, RecipeError
+from zeroov.frames import mask_to_box
+from zeroov.recipe import RefineRecipe
+from zeroov.refine.sam import TINY, TYPES, build_sam, encode, mask_prompt, refine, resized_hw
+from zeroov.types import Box, Evolved, Picture
+
+BOX = RefineRecipe(type="vit_tiny", prompt="box")
+POINT = replace(BOX, prompt="box+point")
+MASK = replace(BOX, prompt="box+mask")
+BOXES = [Box(20, 10, 90, 70), Box(100.5, 30, 199, 119.5), Box(0, 0, 200, 120)]
+
+
+def grown(region: tuple[slice, slice], image_hw: tuple[int, int]) -> Evolved:
+    """Make what Evolve makes of one block of a 32 x 32 grid."""
+    fused = np.full((32, 32), 0.2, dtype=np.float32)
+    fused[region] = 0.9
+    inside = fused > 0.5
+    mask = np.zeros(image_hw, dtype=np.bool_)
+    return Evolved(fused, fused, inside, inside, mask, None)
+
+
+def by_predictor(sam: Any, picture: Picture, box: Box, **prompt: Any) -> tuple[Any, float]:
+    """Ask segment_anything's own predictor, in image pixels."""
+    predictor = SamPredictor(sam)
+    predictor.set_image(picture.rgb)
+    masks, ious, _ = predictor.predict(box=np.array(box.xyxy), multimask_output=True, **prompt)
+    return masks[ious.argmax()], float(ious.max())
+
+
+def test_the_tiny_sam_is_small_and_of_the_official_class() -> None:
+    from segment_anything.modeling import Sam
+
+    sam = build_sam("vit_tiny")
+    assert isinstance(sam, Sam)
+    assert sum(p.numel() for p in sam.parameters()) < 2_000_000
+    assert sam.mask_decoder.num_multimask_outputs == 3
+    assert sam.prompt_encoder.mask_input_size == (64, 64)
+    assert not sam.training
+
+
+def test_the_official_types_come_from_the_registry() -> None:
+    with torch.device("meta"):  # sizes without weights: vit_h takes seconds to draw
+        widths = {type: build_sam(type).image_encoder.patch_embed.proj.weight.shape[0] for type in TYPES}
+    assert widths == {"vit_b": 768, "vit_l": 1024, "vit_h": 1280, "vit_tiny": TINY.embed_dim}
+
+
+def test_an_unknown_type_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ModelError, match="vit_hh.*did you mean"):
+        build_sam("vit_hh")
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_a_box_gives_what_the_official_predictor_gives(sam: Any, picture: Picture, box: Box) -> None:
+    refined = refine(sam, encode(sam, picture), box, BOX, None)
+    mask, iou = by_predictor(sam, picture, box)
+    assert refined.mask.shape == picture.hw
+    assert refined.mask.dtype == np.bool_
+    np.testing.assert_array_equal(refined.mask, mask)
+    assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
+    assert refined.box == mask_to_box(mask)
+
+
+@pytest.mark.parametrize("hw", [(200, 120), (64, 64), (300, 700), (257, 255)])
+def test_pictures_of_every_shape_agree_with_the_predictor(
+    sam: Any, rng: np.random.Generator, hw: tuple[int, int]
+) -> None:
+    picture = Picture(rng.integers(0, 256, (*hw, 3), dtype=np.uint8))
+    box = Box(0.1 * hw[1], 0.2 * hw[0], 0.7 * hw[1], 0.9 * hw[0])
+    mask, iou = by_predictor(sam, picture, box)
+    refined = refine(sam, encode(sam, picture), box, BOX, None)
+    np.testing.assert_array_equal(refined.mask, mask)
+    assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
+
+
+def test_the_centre_point_is_the_boxs_centre_in_image_pixels(sam: Any, picture: Picture) -> None:
+    box = BOXES[1]
+    centre = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]])
+    mask, iou = by_predictor(sam, picture, box, point_coords=centre, point_labels=np.array([1]))
+    refined = refine(sam, encode(sam, picture), box, POINT, None)
+    np.testing.assert_array_equal(refined.mask, mask)
+    assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
+    assert refined.predicted_iou != refine(sam, encode(sam, picture), box, BOX, None).predicted_iou
+
+
+def test_a_mask_prompt_reaches_the_decoder(sam: Any, picture: Picture) -> None:
+    evolved = grown((slice(8, 16), slice(16, 32)), picture.hw)
+    prompt = mask_prompt(evolved, resized_hw(picture.hw, 256), 256, 64)
+    mask, iou = by_predictor(sam, picture, BOXES[0], mask_input=prompt[None])
+    refined = refine(sam, encode(sam, picture), BOXES[0], MASK, evolved)
+    np.testing.assert_array_equal(refined.mask, mask)
+    assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("image_hw", "rows", "cols"),
+    [
+        ((100, 200), (8, 16), (32, 64)),  # lower half of SAM's square is padding
+        ((200, 100), (16, 32), (16, 32)),  # right half is
+        ((200, 200), (16, 32), (32, 64)),
+    ],
+)
+def test_the_mask_prompt_lies_where_the_picture_lies(
+    image_hw: tuple[int, int], rows: tuple[int, int], cols: tuple[int, int]
+) -> None:
+    evolved = grown((slice(8, 16), slice(16, 32)), image_hw)  # rows 1/4 to 1/2, columns 1/2 to 1 of the picture
+    logits = mask_prompt(evolved, resized_hw(image_hw, 256), 256, 64)
+    assert logits.shape == (64, 64)
+    assert logits.dtype == np.float32
+    likely = mask_to_box(logits > 0)
+    assert likely is not None
+    np.testing.assert_allclose(likely.xyxy, (cols[0], rows[0], cols[1], rows[1]), atol=1)
+    assert logits.max() == pytest.approx(np.log(0.9 / 0.1), abs=0.01)
+    outside = logits.copy()
+    outside[rows[0] - 3 : rows[1] + 3, cols[0] - 3 : cols[1] + 3] = -np.inf
+    assert outside.max() < -6  # what grew nowhere and the padding are "surely not"
+
+
+def test_a_mask_prompt_without_evolve_is_refused(sam: Any, picture: Picture) -> None:
+    with pytest.raises(RecipeError, match="needs the evolve stage"):
+        refine(sam, encode(sam, picture), BOXES[0], MASK, None)
+
+
+def test_one_encoding_serves_several_boxes(sam: Any, picture: Picture) -> None:
+    once = encode(sam, picture)
+    together = [refine(sam, once, box, BOX, None) for box in BOXES]
+    for box, shared in zip(reversed(BOXES), reversed(together), strict=True):
+        alone = refine(sam, encode(sam, picture), box, BOX, None)
+        np.testing.assert_array_equal(shared.mask, alone.mask)
+        assert shared.predicted_iou == alone.predicted_iou
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (30, 4000), (4000, 30), (1, 4000), (4000, 1)])
+def test_extreme_pictures(sam: Any, hw: tuple[int, int]) -> None:
+    picture = Picture(np.full((*hw, 3), 90, dtype=np.uint8))
+    encoded = encode(sam, picture)
+    for recipe in (BOX, POINT, MASK):
+        refined = refine(sam, encoded, Box(0, 0, hw[1], hw[0]), recipe, grown((slice(8, 16), slice(4, 8)), hw))
+        assert refined.mask.shape == hw
+        assert (refined.box is None) == (not refined.mask.any())
+        assert np.isfinite(refined.predicted_iou)
+
+
+def test_nothing_found_is_a_value(sam: Any, picture: Picture) -> None:
+    threshold = sam.mask_threshold
+    sam.mask_threshold = 1e9
+    try:
+        refined = refine(sam, encode(sam, picture), BOXES[0], BOX, None)
+    finally:
+        sam.mask_threshold = threshold
+    assert refined.box is None
+    assert refined.mask.shape == picture.hw
+    assert not refined.mask.any()
+
+
+def test_a_box_beside_the_picture_holds_nothing(sam: Any, picture: Picture) -> None:
+    refined = refine(sam, encode(sam, picture), Box(300, 300, 400, 400), BOX, None)
+    assert refined.box is None
+    assert refined.mask.shape == picture.hw
+    assert not refined.mask.any()
+
+
+def test_sam_is_left_as_it_was(sam: Any, picture: Picture) -> None:
+    before = {name: value.clone() for name, value in sam.state_dict().items()}
+    refine(sam, encode(sam, picture), BOXES[0], POINT, None)
+    assert all(torch.equal(before[name], value) for name, value in sam.state_dict().items())
+    assert not any(p.requires_grad for p in sam.parameters())

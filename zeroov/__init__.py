@@ -1,0 +1,48 @@
+"""zeroov: find the one object that a sentence describes in a remote sensing image, with frozen models.
+
+    import zeroov
+    pipeline = zeroov.load("fast")
+    result = pipeline.ground("photo.jpg", "the white plane on the lower right")
+    result.mask, result.box, result.score, result.status, result.answer
+
+Importing zeroov imports no torch; the models' libraries are imported when a pipeline first needs them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from zeroov.errors import ZeroovError
+    from zeroov.pipeline import Pipeline, load
+    from zeroov.raster.read import open_picture
+    from zeroov.recipe import Recipe
+    from zeroov.types import Box, Grounding, Picture
+
+_HOME = {
+    "Box": "zeroov.types",
+    "Grounding": "zeroov.types",
+    "Picture": "zeroov.types",
+    "Pipeline": "zeroov.pipeline",
+    "Recipe": "zeroov.recipe",
+    "ZeroovError": "zeroov.errors",
+    "load": "zeroov.pipeline",
+    "open_picture": "zeroov.raster.read",
+}
+_ROOMS = ("evolve", "overview")  # their pure functions are reached as zeroov.evolve.fuse, zeroov.overview.combine
+__all__ = ["Box", "Grounding", "Picture", "Pipeline", "Recipe", "ZeroovError", "__version__", "load", "open_picture"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"zeroov.{name}")
+    raise AttributeError(f"module 'zeroov' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_ROOMS})

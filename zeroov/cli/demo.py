@@ -1,0 +1,58 @@
+"""`zeroov demo`: everything once, offline, on a drawn scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zeroov.cli import options
+from zeroov.cli.options import Device, Json, Out, Set
+
+SCENE = 7  # of the test split
+
+
+def demo(
+    out: Out = Path("out"),
+    scene: Annotated[int, typer.Option(min=0, help="Which of the drawn scenes.")] = SCENE,
+    recipe: Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="Recipe to run.")] = "tiny",
+    set_: Set = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Draw an aerial scene, ground one of its objects, write the picture of every stage. Needs no download.
+
+    The tiny models have random weights: what you see is that everything runs, not that it finds anything.
+    """
+    chosen = options.chosen(recipe, set_)
+    from zeroov.raster.write import ensure_writable_folder
+
+    ensure_writable_folder(out)
+    from zeroov.cli.results import write_grounding
+    from zeroov.mini.expressions import expressions_for
+    from zeroov.mini.scenes import make_scene, seed_for
+    from zeroov.pipeline import Pipeline
+    from zeroov.raster.read import open_picture
+    from zeroov.raster.write import write_rgb_png
+
+    drawn = make_scene(seed_for("test", scene))
+    target = max(range(len(drawn.objects)), key=lambda index: drawn.objects[index].area)
+    expression = expressions_for(drawn, target)[0].text
+    write_rgb_png(out / "scene.png", drawn.image)
+    picture = open_picture(out / "scene.png")
+    with options.progress() as progress, Pipeline(chosen, device, progress=progress) as pipeline:
+        result = pipeline.ground(picture, expression)
+    report = write_grounding(out, picture, result)
+    report["truth_box_xyxy"] = list(drawn.objects[target].box_xyxy)
+    report["files"]["scene"] = str(out / "scene.png")
+    if json:
+        options.say_json(report)
+        return
+    options.say(f"asked     {expression}")
+    options.say(f"truth     {report['truth_box_xyxy']}")
+    options.say(f"{result.status:9} {report['box_xyxy']}, score {result.score:.3f}")
+    options.say_stages(report["stages"])
+    if chosen.name == "tiny":
+        options.say("note      the tiny models have random weights: their answer means nothing")
+    options.say(f"look at   {report['files']['panel']}")

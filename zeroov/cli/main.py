@@ -1,0 +1,76 @@
+"""The command line: one file per command, errors as one line, exit codes 0 done, 1 failed, 2 wrong usage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from zeroov import __version__
+from zeroov.cli import demo, evolve, focus, ground, models, options, overview, recipes, refine
+from zeroov.errors import ZeroovError
+
+
+class Commands(TyperGroup):
+    """Prints a `ZeroovError` as one line on stderr and exits with its code; anything else is a bug and shows as one."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except ZeroovError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    name="zeroov",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find the one object that a sentence describes in a remote sensing image: mask and box, no training.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"zeroov {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Find the one object that a sentence describes in a remote sensing image: mask and box, no training."""
+    options.log_to_stderr()
+
+
+app.command("ground")(ground.ground)
+app.command("overview")(overview.overview)
+app.command("focus")(focus.focus)
+app.command("evolve")(evolve.evolve)
+app.command("refine")(refine.refine)
+app.command("demo")(demo.demo)
+app.add_typer(recipes.app, name="recipes")
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line."""
+    # A closed pipe (`zeroov ... | head`) is no error of ours.
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What a cached attention map depends on, and its key.
+
+A key is a digest of the picture's content, the expression as far as the stage reads it, and exactly the settings on
+which that stage's arrays depend, the model's revision included. A threshold of Evolve is not among Overview's, so
+changing it re-runs nothing before Evolve; a layer's weight is applied to the kept layers, so changing it re-runs
+Evolve alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from zeroov.recipe import EvolveRecipe, FocusRecipe, OverviewRecipe
+
+FORMAT = 1
+_FOCUS_KEYS = ("model", "method", "prompt", "grids", "working_grid", "pooling", "resize_to")
+_METHOD_KEYS = {
+    "noise": ("t", "clean", "ensemble", "seed"),
+    "invert": ("steps",),
+    "nulltext": ("steps", "guidance", "inner_steps"),
+}
+
+
+def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict[str, Any]:
+    """Return what Overview's maps depend on; the weights are not part of it."""
+    settings = asdict(recipe) | {"revision": revision, "dtype": dtype}
+    settings["layers"] = "all" if recipe.capture == "all" else sorted(recipe.layers)
+    for unused in ("weights", "capture", *(() if recipe.relative else ("relative_prompt",))):
+        settings.pop(unused)
+    if recipe.prefill_only:
+        settings.pop("max_new_tokens")
+    return settings
+
+
+def focus_settings(recipe: FocusRecipe, revision: str, dtype: str) -> dict[str, Any]:
+    """Return what Focus's matrix depends on: the keys of other methods are not part of it."""
+    values = asdict(recipe)
+    used = (*_FOCUS_KEYS, *_METHOD_KEYS[recipe.method])
+    settings = {name: list(values[name]) if isinstance(values[name], tuple) else values[name] for name in used}
+    settings["grids"] = sorted(settings["grids"])
+    if recipe.method == "noise" and recipe.clean:
+        settings.pop("seed")
+        settings.pop("ensemble")
+    return settings | {"revision": revision, "dtype": dtype}
+
+
+def focus_expression(recipe: FocusRecipe, expression: str) -> str:
+    """Return the text that Focus reads for an expression: the same for all when the prompt does not hold it."""
+    return recipe.prompt.replace("{expression}", expression)
+
+
+def evolve_settings(
+    recipe: EvolveRecipe, overview: OverviewRecipe, overview_key: str, focus_key: str
+) -> dict[str, Any]:
+    """Return what Evolve's result depends on: the two maps, how the layers are combined, and its own thresholds."""
+    combination = {"layers": list(overview.layers), "weights": list(overview.weights)}
+    return asdict(recipe) | combination | {"overview": overview_key, "focus": focus_key}
+
+
+def digest(stage: str, picture_digest: str, expression: str, settings: dict[str, Any]) -> str:
+    """Return the key: 32 hexadecimal digits."""
+    text = json.dumps([FORMAT, stage, picture_digest, expression, settings], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

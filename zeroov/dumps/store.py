@@ -1,0 +1,111 @@
+"""Cached attention maps on disk: the only array file I/O. One safetensors file per stage and key.
+
+The header's metadata holds one JSON text with everything else. A file is written to a temporary name, synced and
+renamed; its arrays carry a checksum, so that a truncated, damaged or foreign file is never taken for a map.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from zeroov.dumps.key import FORMAT
+from zeroov.errors import DumpError, did_you_mean
+from zeroov.raster.write import ensure_writable_folder, write_atomically
+
+log = logging.getLogger("zeroov")
+STAGES = ("overview", "focus", "evolve")
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Dump:
+    """One file: its stage and key, its arrays by name, and what its header says beside them."""
+
+    stage: str
+    key: str
+    arrays: Mapping[str, NDArray[Any]]
+    about: Mapping[str, Any]
+    path: Path
+
+
+class DumpStore:
+    """A folder of dumps."""
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).expanduser()
+
+    def path(self, stage: str, key: str) -> Path:
+        """Return where a dump is or would be."""
+        return self.folder / f"{key}.{stage}{SUFFIX}"
+
+    def write(self, stage: str, key: str, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Path:
+        """Write a dump, whole or not at all."""
+        ensure_writable_folder(self.folder)
+        solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        header = {"format": FORMAT, "stage": stage, "key": key, "crc32": _checksum(solid), **about}
+        data = save(solid, metadata={"zeroov": json.dumps(header, ensure_ascii=False)})
+        path = self.path(stage, key)
+        write_atomically(path, data)
+        return path
+
+    def read(self, stage: str, key: str) -> Dump | None:
+        """Return a dump, or `None` when there is none; an unusable file is reported and counts as none."""
+        path = self.path(stage, key)
+        if not path.exists():
+            return None
+        try:
+            dump = read_dump(path)
+            if (dump.stage, dump.key) != (stage, key):
+                raise DumpError(f"`{path}` holds {dump.stage} {dump.key}, not what its name says")
+        except DumpError as error:
+            log.warning("%s; it is made anew", error)
+            return None
+        return dump
+
+    def all(self, stage: str) -> Iterator[Dump]:
+        """Yield the folder's dumps of a stage in the order of their names; unusable files are reported and left out."""
+        if stage not in STAGES:
+            raise DumpError(f"stage `{stage}` has no dumps{did_you_mean(stage, STAGES)}")
+        for path in sorted(self.folder.glob(f"*.{stage}{SUFFIX}")):
+            try:
+                yield read_dump(path)
+            except DumpError as error:
+                log.warning("%s; it is left out", error)
+
+
+def read_dump(path: Path) -> Dump:
+    """Read one file; `DumpError` when it is truncated, damaged, or not one of ours."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DumpError(f"`{path}` is truncated or no attention dump ({error})") from error
+    try:
+        about = json.loads(metadata["zeroov"])
+        stage, key, format_, checksum = (about.pop(name) for name in ("stage", "key", "format", "crc32"))
+    except (KeyError, ValueError, AttributeError) as error:
+        raise DumpError(f"`{path}` was not written by zeroov") from error
+    if format_ != FORMAT:
+        raise DumpError(f"`{path}` has dump format {format_}, this zeroov reads {FORMAT}")
+    if checksum != _checksum(arrays):
+        raise DumpError(f"`{path}` is damaged: its checksum does not fit")
+    return Dump(stage, key, arrays, about, path)
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]]) -> int:
+    value = 0
+    for name in sorted(arrays):
+        value = zlib.crc32(np.ascontiguousarray(arrays[name]).view(np.uint8).data, zlib.crc32(name.encode(), value))
+    return value

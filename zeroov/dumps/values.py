@@ -1,0 +1,123 @@
+"""Between the stages' values and the arrays and header of a dump."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from zeroov.dumps.key import digest, evolve_settings
+from zeroov.dumps.store import Dump, DumpStore
+from zeroov.errors import DumpError
+from zeroov.recipe import Recipe
+from zeroov.types import Affinity, Box, Evolved, Float32, Overview
+
+Parts = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
+
+
+def _box(corners: list[float] | None) -> Box | None:
+    return Box(*corners) if corners else None
+
+
+def _corners(box: Box | None) -> list[float] | None:
+    return list(box.xyxy) if box else None
+
+
+def from_overview(value: Overview, cross: Float32) -> Parts:
+    """Return the arrays and header of an Overview; `cross` is A_C as combined when it was written."""
+    about = {
+        "layer_numbers": list(value.layer_numbers),
+        "answer": value.answer,
+        "answer_box_xyxy": _corners(value.answer_box),
+        "confidence": value.confidence,
+        "resized_hw": list(value.resized_hw),
+        "steps": value.steps,
+        "model": value.model,
+        "revision": value.revision,
+    }
+    return {"layers": value.layers, "cross": cross}, about
+
+
+def to_overview(dump: Dump) -> Overview:
+    """Return the Overview that a dump holds."""
+    about = dump.about
+    with _complete(dump):
+        return Overview(
+            layers=dump.arrays["layers"],
+            layer_numbers=tuple(about["layer_numbers"]),
+            answer=about["answer"],
+            answer_box=_box(about["answer_box_xyxy"]),
+            confidence=about["confidence"],
+            resized_hw=(about["resized_hw"][0], about["resized_hw"][1]),
+            steps=about["steps"],
+            model=about["model"],
+            revision=about["revision"],
+        )
+
+
+def from_affinity(value: Affinity) -> Parts:
+    """Return the arrays and header of an Affinity."""
+    about = {"grid_hw": list(value.grid_hw), "method": value.method, "model": value.model, "revision": value.revision}
+    return {"affinity": value.matrix}, about
+
+
+def to_affinity(dump: Dump) -> Affinity:
+    """Return the Affinity that a dump holds."""
+    about = dump.about
+    with _complete(dump):
+        return Affinity(
+            matrix=dump.arrays["affinity"],
+            grid_hw=(about["grid_hw"][0], about["grid_hw"][1]),
+            method=about["method"],
+            model=about["model"],
+            revision=about["revision"],
+        )
+
+
+def from_evolved(value: Evolved) -> Parts:
+    """Return the arrays and header of an Evolved."""
+    arrays: dict[str, NDArray[Any]] = {
+        "cross_on_grid": value.cross_on_grid,
+        "fused": value.fused,
+        "region": value.region,
+        "seeds": value.seeds,
+        "mask": value.mask,
+    }
+    return arrays, {"box_xyxy": _corners(value.box)}
+
+
+def write_evolved(
+    store: DumpStore, sample: Mapping[str, Any], recipe: Recipe, overview_key: str, focus_key: str, value: Evolved
+) -> Path:
+    """Write an Evolved beside what it was made of; `sample` is the header part that says which sample it is."""
+    settings = evolve_settings(recipe.evolve, recipe.overview, overview_key, focus_key)
+    settings["growing"] = "evolve" in recipe.stages
+    key = digest("evolve", sample["picture"]["digest"], sample["expression"], settings)
+    arrays, about = from_evolved(value)
+    return store.write("evolve", key, arrays, {**sample, "settings": settings, **about})
+
+
+def to_evolved(dump: Dump) -> Evolved:
+    """Return the Evolved that a dump holds."""
+    with _complete(dump):
+        arrays = dump.arrays
+        return Evolved(
+            cross_on_grid=arrays["cross_on_grid"],
+            fused=arrays["fused"],
+            region=arrays["region"],
+            seeds=arrays["seeds"],
+            mask=arrays["mask"],
+            box=_box(dump.about["box_xyxy"]),
+        )
+
+
+@contextlib.contextmanager
+def _complete(dump: Dump) -> Iterator[None]:
+    """Turn a missing array or header entry into a `DumpError` that names the file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise DumpError(f"`{dump.path}` lacks what a {dump.stage} dump holds ({error})") from error

@@ -1,0 +1,55 @@
+"""What a user sees when something cannot be done: one line that says what to do next.
+
+Every error raised on purpose is a `ZeroovError`. The command line prints its message and exits with its `exit_code`;
+anything else that escapes is a bug in zeroov.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZeroovError(Exception):
+    """Something could not be done, and the message says what to do about it."""
+
+    exit_code = 1
+
+
+class UsageError(ZeroovError, ValueError):
+    """The request itself is wrong: an unknown name, a value out of range, an empty expression."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe, or an override of one, has an unknown key or an impossible value."""
+
+
+class PictureError(ZeroovError):
+    """A picture is missing, unreadable, or of a kind that cannot be grounded."""
+
+
+class ModelError(ZeroovError):
+    """A model's files are missing, incomplete, or not of the kind that the recipe asks for."""
+
+
+class HardwareError(ZeroovError):
+    """The device asked for is absent, or its memory does not suffice."""
+
+
+class DumpError(ZeroovError):
+    """A cached attention map is truncated, foreign, or absent."""
+
+
+class OutputError(ZeroovError):
+    """Results cannot be written where they were asked for."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean ...?` with the near misses of `name`, or the whole choice when nothing is near."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.6)
+    if near:
+        return "; did you mean " + " or ".join(f"`{word}`" for word in near) + "?"
+    return "; known: " + ", ".join(choices) if choices else ""

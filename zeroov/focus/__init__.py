@@ -1,0 +1,6 @@
+"""Focus: a diffusion model's self-attention, which ties together the cells of one object."""
+
+from zeroov.focus.load import FocusModels, load_focus
+from zeroov.focus.stage import compute_affinities
+
+__all__ = ["FocusModels", "compute_affinities", "load_focus"]

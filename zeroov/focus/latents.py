@@ -1,0 +1,151 @@
+"""From picture and prompt to latents and embeddings, and along the DDIM path in both directions.
+
+Latents are float32 (pictures, channels, side, side) on the models' device, whatever dtype the UNet runs in: the small
+differences between steps would drown in half precision.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from zeroov.focus.load import FocusModels
+from zeroov.types import Picture
+
+LOG = logging.getLogger("zeroov")
+
+
+def encode_picture(models: FocusModels, picture: Picture, side: int) -> Tensor:
+    """Return the mean latent (1, channels, s, s), scaled, of a picture resized to `side` x `side` model pixels."""
+    square = Image.fromarray(picture.rgb).resize((side, side), Image.Resampling.BICUBIC)
+    pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].to(models.device).float() / 127.5 - 1
+    with models.at_work(models.vae), torch.no_grad():
+        mean: Tensor = models.vae.encode(pixels.to(models.dtype)).latent_dist.mean
+    return mean.float() * float(models.vae.config.scaling_factor)
+
+
+def embed_prompt(models: FocusModels, prompt: str) -> Tensor:
+    """Return the text encoder's (1, tokens, width); what exceeds CLIP's 77 tokens is cut off."""
+    longest = models.text_encoder.config.max_position_embeddings
+    needed = len(models.tokenizer(prompt, verbose=False)["input_ids"])
+    if needed > longest:
+        LOG.warning(
+            "the diffusion model reads %d tokens; the last %d of `%.60s...` are cut off",
+            longest,
+            needed - longest,
+            prompt,
+        )
+    tokens = models.tokenizer(prompt, padding="max_length", max_length=longest, truncation=True, return_tensors="pt")
+    with models.at_work(models.text_encoder), torch.no_grad():
+        embedding: Tensor = models.text_encoder(tokens["input_ids"].to(models.device))[0]
+    return embedding.float()
+
+
+def make_noise(like: Tensor, seed: int) -> Tensor:
+    """Return Gaussian noise for one latent (1, channels, side, side): by the seed alone, the same on every device."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return torch.randn((1, *like.shape[1:]), generator=generator).to(like.device)
+
+
+def predict_noise(models: FocusModels, latents: Tensor, t: int, text: Tensor) -> Tensor:
+    """Return the noise (epsilon) that the UNet sees in `latents` at timestep `t`, float32."""
+    output: Tensor = models.unet(
+        latents.to(models.dtype),
+        torch.tensor(t, device=models.device),
+        encoder_hidden_states=text.to(models.dtype),
+        return_dict=False,
+    )[0]
+    if models.scheduler.config.prediction_type == "v_prediction":
+        alpha = alpha_at(models, t)
+        return math.sqrt(alpha) * output.float() + math.sqrt(1 - alpha) * latents
+    return output.float()
+
+
+def alpha_at(models: FocusModels, t: int) -> float:
+    """Return the cumulated alpha of timestep `t`; that of timestep 0 for what comes before ("set_alpha_to_one off")."""
+    alphas = models.scheduler.alphas_cumprod
+    return float(alphas[min(max(t, 0), len(alphas) - 1)])
+
+
+def add_noise(models: FocusModels, latents: Tensor, noise: Tensor, t: int) -> Tensor:
+    """Return the latents as they are at timestep `t` of the diffusion with this noise."""
+    alpha = alpha_at(models, t)
+    return math.sqrt(alpha) * latents + math.sqrt(1 - alpha) * noise
+
+
+def ddim_timesteps(models: FocusModels, steps: int) -> list[int]:
+    """Return the timesteps of a walk of `steps` steps, the noisiest first."""
+    models.scheduler.set_timesteps(steps)
+    return [int(t) for t in models.scheduler.timesteps]
+
+
+def _move(latents: Tensor, noise: Tensor, alpha_from: float, alpha_to: float) -> Tensor:
+    clean = (latents - math.sqrt(1 - alpha_from) * noise) / math.sqrt(alpha_from)
+    return math.sqrt(alpha_to) * clean + math.sqrt(1 - alpha_to) * noise
+
+
+def ddim_previous(models: FocusModels, latents: Tensor, noise: Tensor, t: int, steps: int) -> Tensor:
+    """Take one step towards the picture: from timestep `t` to the one before it."""
+    before = t - models.scheduler.config.num_train_timesteps // steps
+    return _move(latents, noise, alpha_at(models, t), alpha_at(models, before))
+
+
+def ddim_next(models: FocusModels, latents: Tensor, noise: Tensor, t: int, steps: int) -> Tensor:
+    """Take one step towards noise: from the timestep before `t` to `t`."""
+    before = t - models.scheduler.config.num_train_timesteps // steps
+    return _move(latents, noise, alpha_at(models, before), alpha_at(models, t))
+
+
+@torch.no_grad()
+def invert(
+    models: FocusModels, latents: Tensor, text: Tensor, steps: int, advance: Callable[[], None] = lambda: None
+) -> list[Tensor]:
+    """Walk to noise by DDIM inversion at guidance 1; return all steps + 1 latents, the picture's own first."""
+    path = [latents]
+    for t in reversed(ddim_timesteps(models, steps)):
+        path.append(ddim_next(models, path[-1], predict_noise(models, path[-1], t, text), t, steps))
+        advance()
+    return path
+
+
+def optimise_null_text(
+    models: FocusModels,
+    latents: Tensor,
+    target: Tensor,
+    conditional_noise: Tensor,
+    null_text: Tensor,
+    t: int,
+    step: int,
+    *,
+    steps: int,
+    guidance: float,
+    inner_steps: int,
+) -> Tensor:
+    """Return the unconditional embedding with which a guided step from `latents` lands nearest to `target`.
+
+    `step` counts from 0 at the noisiest; it sets the learning rate 1e-2 (1 - step / 100) and the loss that is good
+    enough, 1e-5 + step * 2e-5. No gradient of the UNet's weights is ever asked for.
+    """
+    null_text = null_text.detach().clone().requires_grad_()
+    optimiser = torch.optim.Adam([null_text], lr=1e-2 * (1 - step / 100))
+    for _ in range(inner_steps):
+        with torch.enable_grad():
+            noise = guide(predict_noise(models, latents, t, null_text), conditional_noise, guidance)
+            loss = F.mse_loss(ddim_previous(models, latents, noise, t, steps), target)
+            (null_text.grad,) = torch.autograd.grad(loss, null_text)
+        optimiser.step()
+        if loss.item() < 1e-5 + step * 2e-5:
+            break
+    return null_text.detach()
+
+
+def guide(unconditional: Tensor, conditional: Tensor, guidance: float) -> Tensor:
+    """Return the noise of classifier-free guidance."""
+    return unconditional + guidance * (conditional - unconditional)

@@ -1,0 +1,207 @@
+"""Load Stable Diffusion 1.x or 2.x from a folder: its real classes, nothing else, and without a word."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zeroov.errors import ModelError
+from zeroov.recipe import FocusRecipe
+
+GET = "type `zeroov models get` to fetch it"
+CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "text_encoder": "CLIPTextModel"}
+PREDICTIONS = ("epsilon", "v_prediction")
+BROKEN = (OSError, ValueError, RuntimeError, KeyError, EOFError, TypeError, pickle.UnpicklingError)
+
+
+@dataclass(frozen=True, eq=False)
+class FocusModels:
+    """The frozen parts of one Stable Diffusion. With `offload` they lie in CPU memory and visit `device` one by one."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: Any
+    device: torch.device
+    dtype: torch.dtype
+    name: str
+    revision: str
+    offload: bool = False
+
+    @contextlib.contextmanager
+    def at_work(self, part: Any) -> Iterator[None]:
+        """Keep one of the parts on the device for as long as the block lasts."""
+        if self.offload:
+            part.to(self.device)
+        try:
+            yield
+        finally:
+            if self.offload:
+                part.to("cpu")
+
+
+def load_focus(
+    folder: Path, recipe: FocusRecipe, device: torch.device, *, name: str, revision: str, offload: bool = False
+) -> FocusModels:
+    """Load the five parts from a complete folder; `name` and `revision` are only noted."""
+    from zeroov.hardware import pick_dtype
+
+    dtype = pick_dtype(recipe.dtype, device)
+    with _quietly():
+        parts = {part: _load_part(folder, part, dtype) for part in CLASSES}
+        tokenizer, scheduler = _load_tokenizer(folder), _load_scheduler(folder)
+    _check_fit(folder, parts["unet"], parts["vae"], parts["text_encoder"])
+    home = torch.device("cpu") if offload else device
+    frozen = {part: model.eval().requires_grad_(False).to(home) for part, model in parts.items()}
+    return FocusModels(
+        **frozen,
+        tokenizer=tokenizer,
+        scheduler=scheduler,
+        device=device,
+        dtype=dtype,
+        name=name,
+        revision=revision,
+        offload=offload,
+    )
+
+
+def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
+    """Load one model, refusing a folder that lacks a file, holds another class, or lacks some of the weights."""
+    import diffusers
+    import transformers
+    from safetensors import SafetensorError
+
+    config = _read_json(folder, f"{part}/config.json")
+    found = config.get("_class_name") or (config.get("architectures") or [CLASSES[part]])[0]
+    if found != CLASSES[part] or config.get("addition_embed_type"):
+        kind = f"a {found}" if found != CLASSES[part] else "that of another family (SDXL?)"
+        raise ModelError(f"{folder}/{part} is {kind}; the Focus stage needs Stable Diffusion 1.x or 2.x; {GET}")
+    weights = _find_weights(folder, part)
+    options: dict[str, Any] = {
+        "local_files_only": True,
+        "output_loading_info": True,
+        "use_safetensors": ".safetensors" in weights.name,
+        "variant": "fp16" if ".fp16." in weights.name else None,
+    }
+    try:
+        if part == "text_encoder":
+            text_class: Any = transformers.CLIPTextModel  # typed as if it never returned its loading report
+            model, info = text_class.from_pretrained(str(folder / part), dtype=dtype, **options)
+        else:
+            model, info = getattr(diffusers, CLASSES[part]).from_pretrained(
+                str(folder / part), torch_dtype=dtype, **options
+            )
+    except (*BROKEN, SafetensorError) as error:
+        raise ModelError(f"{weights} cannot be read ({_first_line(error)}); delete it and {GET} again") from error
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ModelError(f"{weights} lacks {len(missing)} weights, e.g. {missing[0]}; delete it and {GET} again")
+    return model
+
+
+def _find_weights(folder: Path, part: str) -> Path:
+    """Return the file to load: full precision before fp16, safetensors before pickled."""
+    safe, pickled = ("model", "pytorch_model") if part == "text_encoder" else ("diffusion_pytorch_model",) * 2
+    names = [f"{safe}.safetensors", f"{safe}.safetensors.index.json", f"{pickled}.bin", f"{pickled}.bin.index.json"]
+    names += [f"{safe}.fp16.safetensors", f"{pickled}.fp16.bin"]
+    for name in names:
+        if (folder / part / name).is_file():
+            return folder / part / name
+    raise ModelError(f"{folder} lacks {part}/{names[0]}; {GET}")
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    place = folder / "tokenizer"
+    if not (place / "tokenizer.json").is_file():
+        for name in ("vocab.json", "merges.txt"):
+            if not (place / name).is_file():
+                raise ModelError(f"{folder} lacks tokenizer/{name}; {GET}")
+    try:
+        return CLIPTokenizer.from_pretrained(str(place), local_files_only=True)
+    except BROKEN as error:
+        raise ModelError(f"{place} cannot be read ({_first_line(error)}); delete it and {GET} again") from error
+
+
+def _load_scheduler(folder: Path) -> Any:
+    """Build DDIM on the published noise schedule, whatever class the folder names (SD 1.4's says PNDMScheduler)."""
+    from diffusers import DDIMScheduler
+
+    config = _read_json(folder, "scheduler/scheduler_config.json")
+    prediction = config.get("prediction_type", "epsilon")
+    if prediction not in PREDICTIONS:
+        raise ModelError(
+            f"{folder}/scheduler predicts `{prediction}`; the Focus stage reads models that predict "
+            f"{' or '.join(PREDICTIONS)}; choose another focus.model"
+        )
+    return DDIMScheduler(
+        num_train_timesteps=config.get("num_train_timesteps", 1000),
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        # 1 in every published folder, and forced to 1 by the pipeline that the official code builds.
+        steps_offset=config.get("steps_offset", 0),
+        prediction_type=prediction,
+    )
+
+
+def _check_fit(folder: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
+    takes, makes = unet.config.in_channels, vae.config.latent_channels
+    if takes != makes:
+        raise ModelError(
+            f"{folder}/unet takes {takes} channels and the vae makes {makes}: an inpainting, depth or upscaling model; "
+            "choose a plain text-to-image Stable Diffusion as focus.model"
+        )
+    width, expected = text_encoder.config.hidden_size, unet.config.cross_attention_dim
+    if width != expected:
+        raise ModelError(
+            f"{folder}: the unet expects text of width {expected}, text_encoder makes {width}; {GET} again"
+        )
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    path = folder / name
+    if not path.is_file():
+        raise ModelError(f"{folder} lacks {name}; {GET}")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is no JSON ({_first_line(error)}); delete it and {GET} again") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} holds no settings; delete it and {GET} again")
+    return values
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Silence the progress bars and load reports of diffusers and transformers, and give them back as they were."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    before = []
+    for library in (diffusers_logging, transformers_logging):
+        before.append((library, library.get_verbosity(), library.is_progress_bar_enabled()))
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, verbosity, bar in before:
+            library.set_verbosity(verbosity)
+            if bar:
+                library.enable_progress_bar()

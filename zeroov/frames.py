@@ -1,0 +1,106 @@
+"""The one place that changes frames: grid cell <-> model pixel <-> image pixel, and box <-> mask.
+
+Conventions: arrays are indexed (row, column); sizes are (height, width); boxes are half-open (x0, y0, x1, y1).
+Every resize of a map or mask happens here, bilinear with half-pixel centres ("align_corners off").
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zeroov.types import Bool, Box, Float32
+
+HW = tuple[int, int]
+
+
+def resize_map(values: NDArray[np.floating], to_hw: HW) -> Float32:
+    """Resize a (rows, cols) map bilinearly, without antialiasing, to `to_hw`; float32."""
+    height, width = to_hw
+    source = np.ascontiguousarray(values, dtype=np.float32)
+    if source.shape == (height, width):
+        return source.copy()
+    # cv2 keeps its widths in 16-bit integers in places and refuses one-pixel-wide exotic shapes only above this size.
+    resized: Float32 = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
+    return resized
+
+
+def resize_mask(mask: Bool, to_hw: HW) -> Bool:
+    """Resize a bool (H, W) mask by the nearest pixel to `to_hw`."""
+    height, width = to_hw
+    if mask.shape == (height, width):
+        return mask.copy()
+    # Nearest by half-pixel centres; cv2's INTER_NEAREST takes the pixel's corner instead and shifts the mask.
+    rows = np.minimum(((np.arange(height) + 0.5) * mask.shape[0] / height).astype(np.intp), mask.shape[0] - 1)
+    cols = np.minimum(((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp), mask.shape[1] - 1)
+    resized: Bool = mask[rows[:, None], cols[None, :]]
+    return resized
+
+
+def min_max(values: NDArray[np.floating]) -> Float32:
+    """Scale a map to [0, 1]; a constant map becomes 0."""
+    array = np.asarray(values, dtype=np.float32)
+    low, high = float(array.min()), float(array.max())
+    if not high > low:
+        return np.zeros_like(array)
+    scaled: Float32 = (array - np.float32(low)) / np.float32(high - low)
+    return scaled
+
+
+def mask_to_box(mask: Bool) -> Box | None:
+    """Return the tight half-open box of a bool (H, W) mask, or `None` when nothing is set."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return None
+    return Box(float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1))
+
+
+def box_to_mask(box: Box, image_hw: HW) -> Bool:
+    """Return the bool (H, W) mask of the pixels whose centres lie in `box`."""
+    height, width = image_hw
+    mask = np.zeros((height, width), dtype=np.bool_)
+    x0, y0, x1, y1 = np.ceil(np.asarray(box.xyxy) - 0.5).astype(int)
+    mask[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = True
+    return mask
+
+
+def clip_box(box_xyxy: tuple[float, float, float, float], image_hw: HW) -> Box | None:
+    """Return the part of a box inside an image of `image_hw`, or `None` when none of it is."""
+    height, width = image_hw
+    x0, y0, x1, y1 = box_xyxy
+    x0, x1 = max(0.0, min(x0, x1)), min(float(width), max(x0, x1))
+    y0, y1 = max(0.0, min(y0, y1)), min(float(height), max(y0, y1))
+    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def scale_box(box_xyxy: tuple[float, float, float, float], from_hw: HW, to_hw: HW) -> Box | None:
+    """Map a box from a frame of size `from_hw` to one of size `to_hw` , clipped; `None` when outside."""
+    fy, fx = to_hw[0] / from_hw[0], to_hw[1] / from_hw[1]
+    x0, y0, x1, y1 = box_xyxy
+    return clip_box((x0 * fx, y0 * fy, x1 * fx, y1 * fy), to_hw)
+
+
+def crop_to_image(box: Box, crop_origin_xy: tuple[float, float]) -> Box:
+    """Map a box from a crop's pixels to the image's, given the crop's upper left corner in the image."""
+    x, y = crop_origin_xy
+    return Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)
+
+
+def cell_centres_xy(grid_hw: HW, image_hw: HW) -> Float32:
+    """Return the (rows, cols, 2) centres of a grid's cells as (x, y) in image pixels."""
+    rows, cols = grid_hw
+    y = (np.arange(rows, dtype=np.float32) + 0.5) * image_hw[0] / rows
+    x = (np.arange(cols, dtype=np.float32) + 0.5) * image_hw[1] / cols
+    return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).astype(np.float32)
+
+
+def box_iou(first: Box, second: Box) -> float:
+    """Return the intersection over union of two half-open boxes of one frame."""
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in (first, second)]
+    return shared / (sum(areas) - shared)

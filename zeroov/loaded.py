@@ -1,0 +1,119 @@
+"""The models that a recipe names: found, loaded when first needed, freed when told to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from zeroov import hardware
+from zeroov.recipe import Recipe
+from zeroov.weights.find import Located, locate_checkpoint, locate_model
+
+if TYPE_CHECKING:
+    import torch
+    from segment_anything.modeling import Sam
+
+    from zeroov.focus.load import FocusModels
+    from zeroov.overview.load import OverviewModels
+
+log = logging.getLogger("zeroov")
+ModelStage = Literal["overview", "focus", "refine"]
+SLOW_ON_CPU = 500_000_000  # parameters
+
+
+class LoadedModels:
+    """Loads each stage's model once. With `runtime.keep_loaded = false` one model is in memory at a time."""
+
+    def __init__(self, recipe: Recipe, device: torch.device):
+        self.recipe = recipe
+        self.device = device
+        self._located: dict[ModelStage, Located] = {}
+        self._models: dict[ModelStage, Any] = {}
+        self.load_seconds: dict[ModelStage, float] = {}
+
+    def locate(self, stage: ModelStage) -> Located:
+        """Return where a stage's model is and what identifies it, without loading it."""
+        if stage not in self._located:
+            recipe = self.recipe
+            if stage == "overview":
+                found = locate_model(recipe.overview.model, recipe.overview.revision, "vlm")
+            elif stage == "focus":
+                found = locate_model(recipe.focus.model, recipe.focus.revision, "diffusion")
+            else:
+                found = locate_checkpoint(recipe.refine.checkpoint)
+            self._located[stage] = found
+        return self._located[stage]
+
+    def overview(self) -> OverviewModels:
+        """Return the vision-language model, loading it when needed."""
+        return cast("OverviewModels", self._get("overview"))
+
+    def focus(self) -> FocusModels:
+        """Return the diffusion model, loading it when needed."""
+        return cast("FocusModels", self._get("focus"))
+
+    def refine(self) -> Sam:
+        """Return Segment Anything, loading it when needed."""
+        return cast("Sam", self._get("refine"))
+
+    def dtype_name(self, stage: ModelStage) -> str:
+        """Return the dtype in which a stage's model runs here, e.g. `bfloat16`."""
+        wanted = getattr(self.recipe, stage).dtype
+        return str(hardware.pick_dtype(wanted, self.device)).removeprefix("torch.")
+
+    def drop(self, stage: ModelStage) -> None:
+        """Free a stage's model."""
+        if self._models.pop(stage, None) is not None:
+            hardware.release(self.device)
+
+    def drop_all(self) -> None:
+        """Free every model."""
+        for stage in list(self._models):
+            self.drop(stage)
+
+    def _get(self, stage: ModelStage) -> Any:
+        if stage not in self._models:
+            found = self.locate(stage)
+            if not self.recipe.runtime.keep_loaded:
+                self.drop_all()
+            start = time.perf_counter()
+            with hardware.memory_guard(f"loading the {stage} model", REMEDY):
+                self._models[stage] = self._load(stage, found)
+            self.load_seconds[stage] = time.perf_counter() - start
+        return self._models[stage]
+
+    def _load(self, stage: ModelStage, found: Located) -> Any:
+        recipe, offload = self.recipe, self.recipe.runtime.offload
+        signed = {"name": found.reference, "revision": found.revision}
+        if stage == "overview":
+            from zeroov.overview.load import load_overview
+
+            models = load_overview(found.path, recipe.overview, self.device, offload=offload, **signed)
+            self._warn_when_slow("Overview", models.model)
+            return models
+        if stage == "focus":
+            from zeroov.focus.load import load_focus
+
+            diffusion = load_focus(found.path, recipe.focus, self.device, offload=offload, **signed)
+            self._warn_when_slow(f"Focus ({recipe.focus.method})", diffusion.unet)
+            return diffusion
+        from zeroov.refine.load import load_sam
+
+        return load_sam(found.path, recipe.refine, self.device)
+
+    def _warn_when_slow(self, what: str, model: Any) -> None:
+        parameters = sum(p.numel() for p in model.parameters())
+        if self.device.type == "cpu" and parameters > SLOW_ON_CPU:
+            log.warning(
+                "%s runs a model of %.1f billion parameters on the CPU: expect minutes per picture; "
+                "--device cuda is far faster, --recipe fast cheaper than paper",
+                what,
+                parameters / 1e9,
+            )
+
+
+REMEDY = (
+    "try --set runtime.keep_loaded=false (one model in memory at a time), --set runtime.offload=true, "
+    "--set overview.max_pixels=602112, or --device cpu"
+)

@@ -1,0 +1,9 @@
+"""Overview: which image tokens the vision-language model attends to while it answers.
+
+`combine` and its kin are pure and need no model; loading and running one lives in `load` and `stage`.
+"""
+
+from zeroov.overview.answer import answer_to_image, parse_box
+from zeroov.overview.combine import combine, relative, select, sharpest_heads
+
+__all__ = ["answer_to_image", "combine", "parse_box", "relative", "select", "sharpest_heads"]

@@ -1,0 +1,95 @@
+"""Stage 1: ask the model where the object is, and keep where it looked while it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from transformers import GenerationConfig, LogitsProcessorList
+
+from zeroov.overview.answer import answer_to_image
+from zeroov.overview.capture import RowRecorder, capture_rows
+from zeroov.overview.combine import relative, sharpest_heads
+from zeroov.overview.load import OverviewModels
+from zeroov.overview.prompt import Prompt, build_prompt, neutralise
+from zeroov.recipe import OverviewRecipe
+from zeroov.types import Float32, Overview, Picture
+
+
+def look(
+    models: OverviewModels, pictures: Sequence[Picture], expressions: Sequence[str], recipe: OverviewRecipe
+) -> list[Overview]:
+    """Answer several (picture, expression) pairs, of any sizes, in one generate call."""
+    special = models.processor.tokenizer.all_special_tokens
+    asked = [recipe.prompt.replace("{expression}", neutralise(expression, special)) for expression in expressions]
+    prompt = build_prompt(models, pictures, asked, recipe)
+    recorder, answers = _answer(models, prompt, recipe, 1 if recipe.prefill_only else recipe.max_new_tokens)
+    maps = [_maps(recorder, sample, grid, recipe) for sample, grid in enumerate(prompt.grids_hw)]
+    if recipe.relative:
+        neutral = build_prompt(models, pictures, [recipe.relative_prompt] * len(pictures), recipe)
+        general, _ = _answer(models, neutral, recipe, 1)
+        maps = [
+            relative(layers, _maps(general, sample, prompt.grids_hw[sample], recipe))
+            for sample, layers in enumerate(maps)
+        ]
+    return [
+        Overview(
+            layers=maps[sample],
+            layer_numbers=recorder.layers,
+            answer=answers[sample],
+            answer_box=answer_to_image(
+                answers[sample], models.family.answer_frame_hw(prompt.resized_hw[sample]), picture.hw
+            ),
+            confidence=recorder.confidence(sample),
+            resized_hw=prompt.resized_hw[sample],
+            steps=int(recorder.steps[sample]),
+            model=models.name,
+            revision=models.revision,
+        )
+        for sample, picture in enumerate(pictures)
+    ]
+
+
+def captured_layers(models: OverviewModels, recipe: OverviewRecipe) -> tuple[int, ...]:
+    """Return the 0-based numbers of the layers that are read."""
+    if recipe.capture == "all":
+        return tuple(range(models.model.config.get_text_config().num_hidden_layers))
+    return tuple(sorted(recipe.layers))
+
+
+def _answer(
+    models: OverviewModels, prompt: Prompt, recipe: OverviewRecipe, new_tokens: int
+) -> tuple[RowRecorder, list[str]]:
+    own = models.model.generation_config or GenerationConfig()
+    ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
+    inputs = {key: value.to(models.device) for key, value in prompt.inputs.items()}
+    recorder = RowRecorder(
+        prompt.image_positions.to(models.device),
+        inputs["attention_mask"],
+        captured_layers(models, recipe),
+        [end for end in ends if end is not None],
+    )
+    with torch.inference_mode(), capture_rows(models.model, recorder):
+        # Greedy, but otherwise as the model's own generation config says (Qwen2.5-VL: repetition penalty 1.05).
+        tokens = models.model.generate(
+            **inputs,
+            do_sample=False,
+            num_beams=1,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            max_new_tokens=new_tokens,
+            logits_processor=LogitsProcessorList([recorder]),
+        )
+    answered = tokens[:, inputs["input_ids"].shape[1] :]
+    texts = models.processor.tokenizer.batch_decode(answered, skip_special_tokens=True)
+    return recorder, [text.strip() for text in texts]
+
+
+def _maps(recorder: RowRecorder, sample: int, grid_hw: tuple[int, int], recipe: OverviewRecipe) -> Float32:
+    rows, cols = grid_hw
+    per_head = recorder.mean_rows(sample, rows * cols)
+    per_head = per_head.reshape(len(recorder.layers), -1, rows, cols)
+    layers = sharpest_heads(per_head, recipe.heads) if recipe.heads else per_head.mean(axis=1)
+    return np.ascontiguousarray(layers, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Refine: Segment Anything sharpens the box that the earlier stages found."""

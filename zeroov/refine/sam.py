@@ -1,0 +1,196 @@
+"""Refine: a box in image pixels becomes Segment Anything's best mask of it.
+
+A picture is encoded once (`encode`), then asked about any number of boxes (`refine`). Nothing is remembered between
+calls: what SamPredictor keeps as state is the `EncodedPicture` here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zeroov.errors import ModelError, RecipeError, did_you_mean
+from zeroov.frames import HW, mask_to_box, resize_map, scale_box
+from zeroov.types import Box, Evolved, Float32, Picture, Refined
+
+if TYPE_CHECKING:
+    from zeroov.recipe import RefineRecipe
+
+
+@dataclass(frozen=True)
+class SamLayout:
+    """Every size of a small Sam in one place; the official types take theirs from segment_anything's registry."""
+
+    image_size: int = 256  # side of the padded square that the encoder sees, in pixels
+    patch_size: int = 16  # 256 / 16: a 16 x 16 embedding, and low-res masks of 64 x 64
+    embed_dim: int = 64
+    depth: int = 4
+    heads: int = 4
+    window: int = 8  # divides the 16 x 16 embedding, so that windows need no padding
+    global_blocks: tuple[int, ...] = (1, 3)  # the other blocks attend within windows
+    mlp_ratio: float = 4.0
+    prompt_dim: int = 64
+    mask_channels: int = 16
+    hypotheses: int = 3
+    decoder_depth: int = 2
+    decoder_heads: int = 4
+    decoder_mlp: int = 256
+    iou_depth: int = 3
+    iou_dim: int = 64
+
+
+TINY = SamLayout()
+TYPES = ("vit_b", "vit_l", "vit_h", "vit_tiny")
+# The encoder's width tells the types apart.
+TYPE_OF_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h", TINY.embed_dim: "vit_tiny"}
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+# How sure a mask prompt may be: log-odds of about -7 to 7, the range of SAM's own low-res logits.
+LEAST_ODDS = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedPicture:
+    """A picture as SAM's decoder takes it.
+
+    `features` is float32 (1, C, rows, cols); `resized_hw` the picture's size inside SAM's padded square, whose upper
+    left corner it fills; `image_hw` its own size.
+    """
+
+    features: Tensor
+    resized_hw: HW
+    image_hw: HW
+
+
+def build_sam(type: str) -> Any:
+    """Build a Sam of a type of `TYPES` with untrained weights, in evaluation mode."""
+    from segment_anything import sam_model_registry
+
+    if type not in TYPES:
+        raise ModelError(f"SAM type `{type}` is unknown{did_you_mean(type, TYPES)}")
+    return build_layout(TINY) if type == "vit_tiny" else sam_model_registry[type](checkpoint=None)
+
+
+def build_layout(layout: SamLayout) -> Any:
+    """Build a Sam of any sizes, of the same classes as the official ones, with untrained weights."""
+    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+
+    grid = layout.image_size // layout.patch_size
+    sam = Sam(
+        image_encoder=ImageEncoderViT(
+            img_size=layout.image_size,
+            patch_size=layout.patch_size,
+            embed_dim=layout.embed_dim,
+            depth=layout.depth,
+            num_heads=layout.heads,
+            mlp_ratio=layout.mlp_ratio,
+            norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+            qkv_bias=True,
+            use_rel_pos=True,
+            window_size=layout.window,
+            global_attn_indexes=layout.global_blocks,
+            out_chans=layout.prompt_dim,
+        ),
+        prompt_encoder=PromptEncoder(
+            embed_dim=layout.prompt_dim,
+            image_embedding_size=(grid, grid),
+            input_image_size=(layout.image_size, layout.image_size),
+            mask_in_chans=layout.mask_channels,
+        ),
+        mask_decoder=MaskDecoder(
+            num_multimask_outputs=layout.hypotheses,
+            transformer=TwoWayTransformer(
+                depth=layout.decoder_depth,
+                embedding_dim=layout.prompt_dim,
+                mlp_dim=layout.decoder_mlp,
+                num_heads=layout.decoder_heads,
+            ),
+            transformer_dim=layout.prompt_dim,
+            iou_head_depth=layout.iou_depth,
+            iou_head_hidden_dim=layout.iou_dim,
+        ),
+        pixel_mean=list(PIXEL_MEAN),
+        pixel_std=list(PIXEL_STD),
+    )
+    return sam.eval()
+
+
+def resized_hw(image_hw: HW, side: int) -> HW:
+    """Return the size at which a picture's longest side is `side`; like SAM's own, but never thinner than a pixel."""
+    scale = side / max(image_hw)
+    height, width = (max(1, int(extent * scale + 0.5)) for extent in image_hw)
+    return height, width
+
+
+@torch.inference_mode()
+def encode(sam: Any, picture: Picture) -> EncodedPicture:
+    """Run SAM's image encoder, in the dtype of its weights; everything after it is float32."""
+    from PIL import Image
+
+    inside = resized_hw(picture.hw, sam.image_encoder.img_size)
+    # PIL's antialiased bilinear, as SAM was trained with.
+    small = Image.fromarray(picture.rgb).resize((inside[1], inside[0]), Image.Resampling.BILINEAR)
+    pixels = torch.tensor(np.asarray(small), device=sam.device).permute(2, 0, 1)[None]
+    weight = sam.image_encoder.patch_embed.proj.weight
+    features = sam.image_encoder(sam.preprocess(pixels).to(weight.dtype))
+    return EncodedPicture(features.float(), inside, picture.hw)
+
+
+@torch.inference_mode()
+def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None) -> Refined:
+    """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
+
+    With `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is.
+    """
+    side = sam.image_encoder.img_size
+    inside = scale_box(box.xyxy, encoded.image_hw, encoded.resized_hw)
+    if inside is None:  # a box beside the picture holds nothing of it
+        return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
+    x0, y0, x1, y1 = inside.xyxy
+    points, mask = None, None
+    if recipe.prompt == "box+point":
+        centre = torch.tensor([[[(x0 + x1) / 2, (y0 + y1) / 2]]], device=sam.device)
+        points = centre, torch.ones((1, 1), dtype=torch.int, device=sam.device)
+    elif recipe.prompt == "box+mask":
+        if evolved is None:
+            raise RecipeError(
+                'refine.prompt = "box+mask" needs the evolve stage, which did not run; '
+                'add "evolve" to the recipe\'s stages or use --set refine.prompt=box'
+            )
+        low_res_side = sam.prompt_encoder.mask_input_size[0]
+        mask = torch.from_numpy(mask_prompt(evolved, encoded.resized_hw, side, low_res_side)).to(sam.device)[None, None]
+    sparse, dense = sam.prompt_encoder(
+        points=points, boxes=torch.tensor([[x0, y0, x1, y1]], device=sam.device), masks=mask
+    )
+    low_res, predicted_iou = sam.mask_decoder(
+        image_embeddings=encoded.features,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=True,
+    )
+    best = int(predicted_iou[0].argmax())
+    # Only the best hypothesis is brought to the image's size: the others would triple the memory.
+    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
+    found = (logits[0, 0] > sam.mask_threshold).cpu().numpy()
+    return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
+
+
+def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:
+    """Return the evolved map as SAM's mask prompt: (low_res_side, low_res_side) log-odds.
+
+    The map covers the picture, and the picture only `resized_hw` of SAM's (side, side) square: the rest is padding,
+    "surely not".
+    """
+    grown = np.where(evolved.region, evolved.fused, np.float32(0))
+    square = np.zeros((side, side), dtype=np.float32)
+    square[: resized_hw[0], : resized_hw[1]] = resize_map(grown, resized_hw)
+    odds = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0]
+    logits: Float32 = torch.logit(odds, eps=LEAST_ODDS).numpy()
+    return logits

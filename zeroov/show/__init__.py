@@ -1,0 +1,1 @@
+"""Seeing it: one picture of all that the stages found."""

@@ -1,0 +1,254 @@
+"""Draw what every stage found, side by side, as one PNG. With `words`, the only importer of matplotlib."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from zeroov.frames import cell_centres_xy, min_max, resize_map, resize_mask
+from zeroov.raster.write import BOX_RGB, overlay, write_atomically
+from zeroov.show.words import FAMILY, legible, wrapped
+from zeroov.types import (
+    Affinity,
+    Bool,
+    Box,
+    Evolved,
+    Float32,
+    Grounding,
+    Overview,
+    Picture,
+    Refined,
+    StageReport,
+    Uint8,
+)
+
+DRAWN = 640  # the longer side of a picture before it is laid out, in pixels
+STEEPEST = 3.0  # aspect ratios beyond this are drawn stretched, or nothing could be seen
+INCHES, DPI = 2.9, 110  # the side of a square picture
+MARGIN, ABOVE, BELOW, GAP = 0.3, 0.34, 0.34, 0.25  # inches around the pictures
+INK, GREY, YELLOW = "#16181d", "#666b75", tuple(value / 255 for value in BOX_RGB)
+OUTLINE = [withStroke(linewidth=3.5, foreground="black", alpha=0.7)]
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a `$` is a dollar, whatever a matplotlibrc says
+
+Draw = Callable[[Axes], None]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of the panel: what stands above and below it, and what draws it."""
+
+    title: str
+    caption: str
+    draw: Draw
+
+
+def write_panel(path: str | os.PathLike[str], picture: Picture, grounding: Grounding) -> None:
+    """Draw the panel and write it as PNG, whole or not at all."""
+    write_atomically(path, draw_panel(picture, grounding))
+
+
+def draw_panel(picture: Picture, grounding: Grounding) -> bytes:
+    """Return a PNG of the picture and of what each stage made of it; stages that did not run are left out."""
+    tiles = list(_tiles(picture, grounding))
+    height, width = picture.hw
+    aspect = _drawn_aspect(picture)
+    tile_w, tile_h = INCHES * math.sqrt(aspect), INCHES / math.sqrt(aspect)
+    cell_w, cell_h = max(tile_w, INCHES * 0.8) + GAP, tile_h + ABOVE + BELOW
+    columns = _columns(len(tiles), cell_w, cell_h)
+    figure_w = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
+    expression, expression_fonts = legible(grounding.expression)
+    headline = wrapped(expression, int((figure_w - 2 * MARGIN) * 7.2), 3)
+    summary, summary_fonts = legible(_summary(grounding))
+    summary = wrapped(summary, int((figure_w - 2 * MARGIN) * 10.5), 1)
+    header = MARGIN + 0.25 * (headline.count("\n") + 1) + 0.36
+    figure_h = header + math.ceil(len(tiles) / columns) * cell_h + MARGIN / 2
+
+    figure = Figure(figsize=(figure_w, figure_h), dpi=DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    inches: dict[str, Any] = {"transform": figure.dpi_scale_trans, **PLAIN}
+    heading: dict[str, Any] = {"size": 14, "weight": "bold", "color": INK, "va": "top", "linespacing": 1.15}
+    figure.text(MARGIN, figure_h - MARGIN, headline, family=expression_fonts, **heading, **inches)
+    figure.text(MARGIN, figure_h - header + 0.16, summary, size=10, color=GREY, family=summary_fonts, **inches)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, columns)
+        x = MARGIN + column * cell_w
+        y = figure_h - header - row * cell_h - ABOVE - tile_h
+        axes = figure.add_axes((x / figure_w, y / figure_h, tile_w / figure_w, tile_h / figure_h))
+        tile.draw(axes)
+        axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="auto")
+        axes.spines[:].set(color="#c9ccd3", linewidth=0.8)
+        figure.text(x, y + tile_h + 0.08, tile.title, size=10.5, weight="bold", color=INK, family=FAMILY, **inches)
+        figure.text(x, y - 0.18, tile.caption, size=8.5, color=GREY, family=FAMILY, **inches)
+    buffer = io.BytesIO()
+    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
+    return buffer.getvalue()
+
+
+def _columns(count: int, cell_w: float, cell_h: float) -> int:
+    """Return the number of columns that brings the panel nearest to a screen's shape, with few empty cells."""
+
+    def unfitness(columns: int) -> float:
+        rows = math.ceil(count / columns)
+        return abs(math.log(columns * cell_w / (rows * cell_h) / 1.8)) + 0.15 * (rows * columns - count)
+
+    return min(range(1, count + 1), key=unfitness)
+
+
+def _tiles(picture: Picture, grounding: Grounding) -> Iterator[Tile]:
+    """Yield the pictures in the order of the stages."""
+    overview, focus, evolve, refine = (grounding.stages.get(name) for name in ("overview", "focus", "evolve", "refine"))
+    rgb = _drawn(picture)
+    answer_box = overview.value.answer_box if overview and isinstance(overview.value, Overview) else None
+    cross: Float32 | None = None
+    if overview and isinstance(overview.value, Overview):
+        cross = np.mean([min_max(layer) for layer in overview.value.layers], axis=0, dtype=np.float32)
+    if evolve and isinstance(evolve.value, Evolved):
+        cross = evolve.value.cross_on_grid
+
+    yield Tile("Picture", _size(picture, answer_box), lambda axes: _draw_picture(axes, picture, rgb, answer_box))
+    if cross is not None:
+        looked_at = cross
+        yield Tile("Overview: attention", _cost(overview), lambda axes: _draw_heat(axes, picture, rgb, looked_at))
+    if focus and isinstance(focus.value, Affinity) and cross is not None:
+        seed = int(np.argmax(resize_map(cross, focus.value.grid_hw)))
+        tied = focus.value.matrix[seed].astype(np.float32).reshape(focus.value.grid_hw)
+        yield Tile("Focus: tied to the top seed", _cost(focus), lambda axes: _draw_heat(axes, picture, rgb, tied, seed))
+    if evolve and isinstance(evolve.value, Evolved):
+        evolved = evolve.value
+        yield Tile(
+            "Evolve: attentions fused", _cost(evolve), lambda axes: _draw_heat(axes, picture, rgb, evolved.fused)
+        )
+        cells = f"{int(evolved.seeds.sum())} seeds grew to {int(evolved.region.sum())} cells"
+        yield Tile("Evolve: grown from seeds", cells, lambda axes: _draw_region(axes, picture, rgb, evolved))
+        size = _pixels(evolved.mask)
+        yield Tile(
+            "Evolve: mask and box", size, lambda axes: _draw_found(axes, picture, rgb, evolved.mask, evolved.box)
+        )
+    if refine and isinstance(refine.value, Refined):
+        refined = refine.value
+        caption = _cost(refine) + (f", predicted IoU {refined.predicted_iou:.2f}" if refined.box else "")
+        yield Tile(
+            "Refine: Segment Anything", caption, lambda axes: _draw_found(axes, picture, rgb, refined.mask, refined.box)
+        )
+    if not evolve and not refine:
+        size = _pixels(grounding.mask)
+        yield Tile("Answer", size, lambda axes: _draw_found(axes, picture, rgb, grounding.mask, grounding.box))
+
+
+def _draw_picture(axes: Axes, picture: Picture, rgb: Uint8, answer_box: Box | None) -> None:
+    """Draw the picture, and dashed the box that the language model gave in its answer."""
+    _draw_pixels(axes, picture, rgb)
+    if answer_box:
+        _draw_box(axes, answer_box, (0, (4, 3)))
+
+
+def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box | None) -> None:
+    """Draw a mask (rows, cols) over all of the picture, and a box in its pixels, or say that there is nothing."""
+    if mask.any():
+        _draw_pixels(axes, picture, overlay(rgb, resize_mask(mask, _hw(rgb)), None))
+    else:
+        _draw_pixels(axes, picture, np.broadcast_to(_grey(rgb) * 0.4, rgb.shape).astype(np.uint8))
+        centred: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, "nothing found", size=12, color="white", family=FAMILY, **centred, **PLAIN)
+    if box:
+        _draw_box(axes, box, "-")
+
+
+def _draw_region(axes: Axes, picture: Picture, rgb: Uint8, evolved: Evolved) -> None:
+    """Draw the region's cells, with a dot in each that is a seed."""
+    _draw_found(axes, picture, rgb, evolved.region, None)
+    x, y = cell_centres_xy(_hw(evolved.seeds), picture.hw)[evolved.seeds].T
+    axes.plot(x, y, "o", markersize=4.5, markerfacecolor=YELLOW, markeredgecolor="black", markeredgewidth=0.8)
+
+
+def _draw_heat(axes: Axes, picture: Picture, rgb: Uint8, heat: Float32, cell: int | None = None) -> None:
+    """Draw a (rows, cols) map over the greyed picture, hotter more opaque; ring one of its cells."""
+    values = resize_map(min_max(heat), _hw(rgb))
+    colours = matplotlib.colormaps["inferno"](np.clip(values, 0, 1))[..., :3]
+    opacity = 0.45 + 0.4 * values[..., None]
+    _draw_pixels(axes, picture, (_grey(rgb) * (1 - opacity) + colours * 255 * opacity).astype(np.uint8))
+    if cell is not None:
+        x, y = cell_centres_xy(_hw(heat), picture.hw).reshape(-1, 2)[cell]
+        axes.plot(x, y, "o", markersize=9, markerfacecolor="none", markeredgecolor="white", markeredgewidth=1.8)
+
+
+def _draw_box(axes: Axes, box: Box, style: Any) -> None:
+    corner, width, height = (box.x0, box.y0), box.x1 - box.x0, box.y1 - box.y0
+    line: dict[str, Any] = {"edgecolor": YELLOW, "linewidth": 1.8, "linestyle": style, "path_effects": OUTLINE}
+    axes.add_patch(Rectangle(corner, width, height, fill=False, clip_on=False, zorder=5, **line))
+
+
+def _draw_pixels(axes: Axes, picture: Picture, pixels: Uint8) -> None:
+    """Draw pixels so that the axes count in pixels of the picture itself."""
+    height, width = picture.hw
+    axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="auto")
+
+
+def _drawn_aspect(picture: Picture) -> float:
+    """Return width over height as the picture is drawn."""
+    height, width = picture.hw
+    return min(max(width / height, 1 / STEEPEST), STEEPEST)
+
+
+def _drawn(picture: Picture) -> Uint8:
+    """Return the picture at the size that it is drawn from: a large one is averaged, a tiny one shows its pixels."""
+    aspect = _drawn_aspect(picture)
+    width, height = round(DRAWN * min(aspect, 1)), round(DRAWN * min(1 / aspect, 1))
+    enlarged = height >= picture.hw[0] and width >= picture.hw[1]
+    how = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA
+    drawn: Uint8 = cv2.resize(picture.rgb, (width, height), interpolation=how)
+    return drawn
+
+
+def _grey(rgb: Uint8) -> Float32:
+    grey: Float32 = rgb.mean(axis=2, dtype=np.float32)[..., None]
+    return grey
+
+
+def _hw(array: NDArray[Any]) -> tuple[int, int]:
+    return array.shape[0], array.shape[1]
+
+
+def _summary(grounding: Grounding) -> str:
+    """Say in one line what was found, with which recipe, and what the language model answered."""
+    found = f"score {grounding.score:.2f}" if grounding.status == "found" else "nothing found"
+    box = f"box {[round(corner) for corner in grounding.box.xyxy]}" if grounding.box else ""
+    answer = f"answer: {grounding.answer}" if grounding.answer.strip() else ""
+    parts = (found, box, f"recipe {grounding.recipe}", PurePath(grounding.source).name, answer)
+    return " · ".join(part for part in parts if part)
+
+
+def _size(picture: Picture, answer_box: Box | None) -> str:
+    height, width = picture.hw
+    stretched = "" if width / height == _drawn_aspect(picture) else ", stretched"
+    return f"{width} x {height} px{stretched}{', dashed: answer' if answer_box else ''}"
+
+
+def _pixels(mask: Bool) -> str:
+    return f"{int(mask.sum()):,} pixels, {mask.mean():.1%} of the picture"
+
+
+def _cost(report: StageReport | None) -> str:
+    """Say what a stage took."""
+    if report is None:
+        return ""
+    memory = ""
+    if report.peak_bytes is not None:
+        mib = report.peak_bytes / 2**20
+        memory = f", {mib / 1024:.1f} GiB" if mib >= 1024 else f", {mib:.0f} MiB"
+    return f"{report.seconds:.2f} s{memory}" + (", from a dump" if report.from_dump else "")

@@ -1,0 +1,217 @@
+"""The frozen values that cross a stage's border.
+
+Boxes are half-open xyxy in pixels of the image the user gave. Arrays are NumPy, indexed (row, column).
+"Nothing found" is a value of its own: a `None` box and an all-false mask, never zeros.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zeroov.errors import PictureError, UsageError
+
+Bool = NDArray[np.bool_]
+Float16 = NDArray[np.float16]
+Float32 = NDArray[np.float32]
+Uint8 = NDArray[np.uint8]
+Status = Literal["found", "empty"]
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image ready to be grounded: `rgb` is uint8 (H, W, 3); `source` says where it came from."""
+
+    rgb: Uint8
+    source: str = "array"
+    crs: str | None = None
+    transform: tuple[float, float, float, float, float, float] | None = None
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.rgb.dtype != np.uint8 or self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or 0 in self.rgb.shape:
+            raise PictureError(
+                f"a picture is a uint8 array of shape (height, width, 3), got {self.rgb.dtype} {self.rgb.shape}; "
+                "open the file with zeroov.open_picture, which converts every other kind"
+            )
+        digest = hashlib.sha256(repr(self.rgb.shape).encode())
+        digest.update(np.ascontiguousarray(self.rgb).data)
+        object.__setattr__(self, "digest", digest.hexdigest())
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return int(self.rgb.shape[0]), int(self.rgb.shape[1])
+
+
+@dataclass(frozen=True)
+class Box:
+    """A half-open box in image pixels: x0 <= x < x1, y0 <= y < y1, with an area above zero."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        _require(all(map(math.isfinite, self.xyxy)), f"a box needs finite corners, got {self.xyxy}")
+        _require(self.x1 > self.x0 and self.y1 > self.y0, f"a box needs x1 > x0 and y1 > y0, got {self.xyxy}")
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """The four corners (x0, y0, x1, y1)."""
+        return self.x0, self.y0, self.x1, self.y1
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """Where the language model looked while it answered.
+
+    `layers` is float32 (L, rows, cols), the attention of the answer steps over the image tokens, mean over heads and
+    steps, for the layers numbered in `layer_numbers` (0-based). `answer_box` is the box in the answer, mapped to image
+    pixels. `confidence` is the geometric mean of the probabilities of the answer's tokens, in [0, 1].
+    """
+
+    layers: Float32
+    layer_numbers: tuple[int, ...]
+    answer: str
+    answer_box: Box | None
+    confidence: float
+    resized_hw: tuple[int, int]
+    steps: int
+    model: str
+    revision: str
+
+    def __post_init__(self) -> None:
+        _require(
+            self.layers.ndim == 3 and len(self.layers) == len(self.layer_numbers) > 0,
+            f"layers must be (L, rows, cols) with one number each, got {self.layers.shape} for {self.layer_numbers}",
+        )
+        _require(bool(np.isfinite(self.layers).all()), "attention maps must be finite")
+
+
+@dataclass(frozen=True, eq=False)
+class Affinity:
+    """Which cells of the working grid belong together: `matrix` float16 (n, n), row = query cell, rows sum to 1."""
+
+    matrix: Float16
+    grid_hw: tuple[int, int]
+    method: str
+    model: str
+    revision: str
+
+    def __post_init__(self) -> None:
+        n = self.grid_hw[0] * self.grid_hw[1]
+        _require(self.matrix.shape == (n, n), f"a {self.grid_hw} grid needs ({n}, {n}), got {self.matrix.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class Evolved:
+    """The fused map and what grew in it.
+
+    `cross_on_grid` and `fused` are float32 (rows, cols) in [0, 1]; `region` and `seeds` are bool of that shape;
+    `mask` is bool (H, W) of the image; `box` its tight box, or `None` when the mask is empty.
+    """
+
+    cross_on_grid: Float32
+    fused: Float32
+    region: Bool
+    seeds: Bool
+    mask: Bool
+    box: Box | None
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """What Segment Anything made of a box: bool (H, W) mask, its tight box or `None`, and SAM's own predicted IoU."""
+
+    mask: Bool
+    box: Box | None
+    predicted_iou: float
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """How a stage went: its value, wall seconds, peak memory in bytes (`None` unknown), and if it came from a dump.
+
+    `seconds` is one sample's share of its batch; `load_seconds` is above 0 where the model was loaded for it.
+    """
+
+    value: Overview | Affinity | Evolved | Refined
+    seconds: float
+    peak_bytes: int | None = None
+    load_seconds: float = 0.0
+    from_dump: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the stage's costs as plain values."""
+        return {
+            "seconds": round(self.seconds, 4),
+            "load_seconds": round(self.load_seconds, 4),
+            "peak_bytes": self.peak_bytes,
+            "from_dump": self.from_dump,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Grounding:
+    """The answer: the mask (H, W) bool and the half-open box of the one object that the expression describes."""
+
+    mask: Bool
+    box: Box | None
+    score: float
+    status: Status
+    answer: str
+    expression: str
+    source: str
+    recipe: str
+    stages: Mapping[str, StageReport] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(self.status in ("found", "empty"), f"status must be 'found' or 'empty', got {self.status!r}")
+        _require((self.box is None) == (self.status == "empty"), f"{self.status!r} with box {self.box}")
+        _require(bool(self.mask.any()) or self.status == "empty", "a found object needs a mask")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as plain values; the mask itself is told by its size and its number of pixels."""
+        overview = self.stages.get("overview")
+        answer_box = overview.value.answer_box if overview and isinstance(overview.value, Overview) else None
+        return {
+            "source": self.source,
+            "expression": self.expression,
+            "status": self.status,
+            "box_xyxy": list(self.box.xyxy) if self.box else None,
+            "score": round(self.score, 6),
+            "mask_hw": list(self.mask.shape),
+            "mask_pixels": int(self.mask.sum()),
+            "answer": self.answer,
+            "answer_box_xyxy": list(answer_box.xyxy) if answer_box else None,
+            "recipe": self.recipe,
+            "stages": {name: report.to_json() for name, report in self.stages.items()},
+        }
+
+
+LONGEST_EXPRESSION = 20_000
+
+
+def clean_expression(text: str) -> str:
+    """Return `text` without outer white space and control characters; refuse what describes nothing."""
+    cleaned = "".join(c if c.isprintable() else " " for c in text).strip()
+    if not cleaned:
+        raise UsageError('the expression is empty; describe the object, e.g. "the white plane on the lower right"')
+    if len(cleaned) > LONGEST_EXPRESSION:
+        raise UsageError(
+            f"the expression has {len(cleaned)} characters, at most {LONGEST_EXPRESSION} are read; describe one object"
+        )
+    return cleaned

@@ -1,0 +1,135 @@
+"""What a model folder must hold, and which of it is missing or cut short. Reads headers, never weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+# The first of these that a folder has is what is loaded: full precision before half, safetensors before pickled.
+FORMATS = ("safetensors", "bin", "fp16.safetensors", "fp16.bin")
+SETTINGS = (".json", ".txt", ".jinja")
+LFS_POINTER = b"version https://git-lfs"
+# For each folder of a part ("" is the model folder itself): the stem of its weights, and the files it needs,
+# where a tuple means that one of them (a "+" joins files that go together) suffices.
+Needs = tuple[str | tuple[str, ...], ...]
+PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
+    "vlm": {
+        "": (
+            ("model", "pytorch_model"),
+            (
+                "config.json",
+                ("preprocessor_config.json", "processor_config.json"),
+                "tokenizer_config.json",
+                ("tokenizer.json", "vocab.json+merges.txt"),
+            ),
+        ),
+    },
+    "diffusion": {
+        "unet": (("diffusion_pytorch_model",), ("config.json",)),
+        "vae": (("diffusion_pytorch_model",), ("config.json",)),
+        "text_encoder": (("model", "pytorch_model"), ("config.json",)),
+        "tokenizer": ((), (("vocab.json+merges.txt", "tokenizer.json"),)),
+        "scheduler": ((), ("scheduler_config.json",)),
+    },
+}
+
+
+def faults(folder: Path, part: str) -> list[str]:
+    """Return what a `vlm` or `diffusion` folder lacks, in words; empty when it is complete."""
+    found = []
+    for name, (stems, needs) in PARTS[part].items():
+        inner = folder / name
+        prefix = f"{name}/" if name else ""
+        if name and not inner.is_dir():
+            found.append(f"{prefix} is missing")
+            continue
+        for need in needs:
+            choices = (need,) if isinstance(need, str) else need
+            if not any(all((inner / file).is_file() for file in choice.split("+")) for choice in choices):
+                words = " or ".join(choice.replace("+", " with ") for choice in choices)
+                found.append(f"{prefix}{words} is missing")
+        for config in sorted(inner.glob("*config.json")):
+            if _json(config) is None:
+                found.append(f"{prefix}{config.name} is not JSON")
+        if stems:
+            found += [f"{prefix}{fault}" for fault in _weight_faults(inner, stems)]
+    return found
+
+
+def broken_files(folder: Path, part: str) -> list[Path]:
+    """Return the files that are there but cut short or of another kind, so that only a new download mends them."""
+    files = [file for name in PARTS[part] for file in sorted((folder / name).glob("*")) if file.is_file()]
+    weights = [file for file in files if file.suffix in (".safetensors", ".bin") and _file_faults(file)]
+    return weights + [file for file in files if file.suffix == ".json" and _json(file) is None]
+
+
+def wanted_files(part: str, names: Iterable[str]) -> list[str]:
+    """Return the files of a repository that the model classes load: of several formats of the weights, the first."""
+    listed = list(names)
+    wanted = {"model_index.json"} & set(listed)
+    for folder, (stems, _) in PARTS[part].items():
+        inside = [name for name in listed if str(PurePosixPath(name).parent) == (folder or ".")]
+        for suffix in FORMATS if stems else ():
+            shape = re.compile(rf"({'|'.join(stems)})(-\d+-of-\d+)?\.{re.escape(suffix)}(\.index\.json)?")
+            weights = [name for name in inside if shape.fullmatch(PurePosixPath(name).name)]
+            if weights:
+                wanted.update(weights)
+                break
+        wanted.update(name for name in inside if name.endswith(SETTINGS) and not name.endswith(".index.json"))
+    return sorted(wanted)
+
+
+def _weight_faults(folder: Path, stems: tuple[str, ...]) -> list[str]:
+    """Return what is wrong with the weights of one folder: every shard of an index counts."""
+    for suffix in FORMATS:
+        for stem in stems:
+            if (whole := folder / f"{stem}.{suffix}").is_file():
+                return _file_faults(whole)
+            index = folder / f"{stem}.{suffix}.index.json"
+            if index.is_file():
+                return _shard_faults(index)
+    return [f"{stems[0]}.safetensors (or its index with every shard) is missing"]
+
+
+def _shard_faults(index: Path) -> list[str]:
+    listed = _json(index)
+    shards = listed.get("weight_map") if isinstance(listed, dict) else None
+    if not isinstance(shards, dict) or not shards:
+        return [f"{index.name} is not an index of weights"]
+    found = []
+    for shard in sorted(set(shards.values())):
+        path = index.parent / shard
+        found += _file_faults(path) if path.is_file() else [f"{shard} is missing"]
+    return found
+
+
+def _file_faults(path: Path) -> list[str]:
+    """Return if a weight file is a git-lfs pointer or shorter than its own header says."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(len(LFS_POINTER))
+        if start == LFS_POINTER:
+            return [f"{path.name} is a git-lfs pointer, not weights (type `git lfs pull`)"]
+        if path.suffix != ".safetensors":
+            return [] if size else [f"{path.name} is empty"]
+        header_bytes = int.from_bytes(start[:8], "little")
+        if size < 8 or header_bytes > size - 8:
+            return [f"{path.name} is cut short or not a safetensors file"]
+        stream.seek(8)
+        try:
+            header = json.loads(stream.read(header_bytes))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+            return [f"{path.name} is not a safetensors file"]
+    expected = 8 + header_bytes + max(ends, default=0)
+    return [] if size == expected else [f"{path.name} has {size} bytes and should have {expected}"]
+
+
+def _json(path: Path) -> object | None:
+    try:
+        parsed: object = json.loads(path.read_text(encoding="utf-8"))
+        return parsed
+    except (ValueError, OSError):
+        return None

@@ -1,0 +1,180 @@
+"""Find a model's files on this machine: never over the network, and never importing torch."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from zeroov import __version__
+from zeroov.errors import ModelError, did_you_mean
+from zeroov.recipe import FocusRecipe, OverviewRecipe
+from zeroov.weights.complete import faults
+from zeroov.weights.places import PACKAGE, cache_folder, checkpoint_folders
+
+__all__ = ["BUILTIN", "Located", "cache_folder", "fingerprint", "is_builtin", "locate_checkpoint", "locate_model"]
+
+Part = Literal["vlm", "diffusion"]
+STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
+USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model}
+HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+BLOCK = 64 * 1024
+BLOCKS = 16
+TRY_TINY = "`--recipe tiny` tries everything without weights"
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a model lies.
+
+    `reference` is what the recipe calls it; `revision` tells its weights from any others: the hub's commit, or the
+    fingerprint of a plain folder or file, which is the same on every machine.
+    """
+
+    path: Path
+    reference: str
+    revision: str
+
+
+def is_builtin(reference: str) -> bool:
+    """Say if a reference names models that come with zeroov."""
+    return reference.startswith("builtin:")
+
+
+def locate_model(reference: str, revision: str, part: Part) -> Located:
+    """Find a complete model folder: a folder, a hub id in the Hugging Face cache, or `builtin:NAME`.
+
+    `revision` pins a hub id's commit, tag or branch; "" takes the cached `main`. Folders have no revision to pin.
+    """
+    if is_builtin(reference):
+        return _located_builtin(reference, part)
+    folder = Path(reference).expanduser()
+    stage = STAGE_OF_PART[part]
+    if folder.is_dir():
+        commit = None
+    elif looks_like_path(reference):
+        raise ModelError(
+            f"{stage}.model: the folder `{reference}` does not exist; give an existing one with "
+            f"`--set {stage}.model=FOLDER`, or a hub id like `org/name`; {TRY_TINY}"
+        )
+    else:
+        folder = snapshot(reference, revision, stage)
+        commit = folder.name
+    found = faults(folder, part)
+    if found:
+        cure = "`zeroov models get --recipe NAME` completes it" if commit else "copy it there or name another folder"
+        raise ModelError(f"{stage}.model `{reference}` in {folder} is incomplete: {'; '.join(found)}; {cure}")
+    return Located(folder.resolve(), reference, commit or fingerprint(folder))
+
+
+def locate_checkpoint(reference: str) -> Located:
+    """Find a SAM checkpoint: a path, a bare file name in one of `checkpoint_folders()`, or `builtin:NAME`."""
+    if is_builtin(reference):
+        return _located_builtin(reference, "sam.pth")
+    path = Path(reference).expanduser()
+    bare = not looks_like_path(reference) and len(path.parts) == 1
+    folders = checkpoint_folders() if bare else []
+    for candidate in [path, *(folder / reference for folder in folders)]:
+        if candidate.is_file():
+            return Located(candidate.resolve(), reference, fingerprint(candidate))
+    where = f" in {', '.join(map(str, folders))} or in $ZEROOV_SAM_DIR" if bare else ""
+    kind = "is a folder, not a file" if path.is_dir() else "was not found"
+    raise ModelError(
+        f"refine.checkpoint: the SAM checkpoint `{reference}` {kind}{where}; download it with "
+        f"`zeroov models get --recipe NAME`, or give its path with `--set refine.checkpoint=FILE`; {TRY_TINY}"
+    )
+
+
+def looks_like_path(reference: str) -> bool:
+    """Say if a reference can only be a path, never a hub id or a bare file name."""
+    return reference.startswith((".", "/", "~")) or "\\" in reference
+
+
+def snapshot(reference: str, revision: str, stage: str) -> Path:
+    """Return the folder of a hub id in the Hugging Face cache, complete or not."""
+    if not HUB_ID.fullmatch(reference):
+        raise ModelError(
+            f"{stage}.model `{reference}` is neither an existing folder nor a hub id like `org/name`; "
+            f"set it with `--set {stage}.model=FOLDER`; {TRY_TINY}"
+        )
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        # No pattern: only where the snapshot lies is asked. What must be in it, `complete` knows: a part of a
+        # repository's files suffices, which huggingface_hub by itself calls an incomplete snapshot.
+        found = snapshot_download(reference, revision=revision or None, local_files_only=True, allow_patterns=[])
+        return Path(found)
+    except (LocalEntryNotFoundError, HFValidationError, FileNotFoundError) as error:
+        cache = Path(constants.HF_HUB_CACHE)
+        kept = sorted(p.name for p in (cache / f"models--{reference.replace('/', '--')}" / "snapshots").glob("*"))
+        pinned = f" at revision {revision}" if revision else ""
+        other = f" (cached: {', '.join(kept)}; `--set {stage}.revision=COMMIT` takes one)" if kept else ""
+        if revision and not kept and reference != USUAL_MODEL[stage]:
+            other = f" (if that revision is another model's, unpin it with `--set {stage}.revision=`)"
+        raise ModelError(
+            f"{stage}.model `{reference}`{pinned} is not in the Hugging Face cache {cache}{other}; download it with "
+            f"`zeroov models get --recipe NAME`, or give a folder with `--set {stage}.model=FOLDER`; {TRY_TINY}"
+        ) from error
+
+
+def fingerprint(path: Path) -> str:
+    """Return a digest of a file, or of every file under a folder: names, sizes and 16 blocks of 64 KiB of each.
+
+    Enough to tell apart weights that share their header, without reading gigabytes; hidden files do not count.
+    """
+    digest = hashlib.sha256()
+    for name, file in _files(path):
+        size = file.stat().st_size
+        digest.update(f"{name}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            for start in _block_starts(size):
+                stream.seek(start)
+                digest.update(stream.read(BLOCK))
+    return digest.hexdigest()[:40]
+
+
+def _block_starts(size: int) -> list[int]:
+    """Return where the blocks of a file begin: all of them, or 16 from its first to its last byte."""
+    if size <= BLOCK * BLOCKS:
+        return list(range(0, size, BLOCK))
+    return [(size - BLOCK) * i // (BLOCKS - 1) for i in range(BLOCKS)]
+
+
+def _files(path: Path) -> list[tuple[str, Path]]:
+    if path.is_file():
+        return [("", path)]  # a checkpoint's name says nothing about its weights
+    inside = ((file.relative_to(path), file) for file in path.rglob("*") if file.is_file())
+    kept = ((name, file) for name, file in inside if not any(part.startswith(".") for part in name.parts))
+    return sorted((name.as_posix(), file) for name, file in kept)
+
+
+def _located_builtin(reference: str, part: str) -> Located:
+    name = reference.removeprefix("builtin:")
+    if name not in BUILTIN:
+        raise ModelError(f"builtin model `{name}` is unknown{did_you_mean(name, BUILTIN)}")
+    path = BUILTIN[name](part)
+    return Located(path, reference, fingerprint(path))
+
+
+def _tiny(part: str) -> Path:
+    from zeroov.tiny import build
+
+    return build.ensure(part, cache_folder() / f"tiny-{__version__}-{_tiny_sources()}")
+
+
+@functools.cache
+def _tiny_sources() -> str:
+    """Return a digest of the code that makes the tiny models, so that a change of it makes them anew."""
+    digest = hashlib.sha256()
+    for source in [*sorted((PACKAGE / "tiny").glob("*.py")), PACKAGE / "refine" / "sam.py"]:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+# Models that come with zeroov: a name, and where the folder or file of a part lies (made on the spot if need be).
+BUILTIN: dict[str, Callable[[str], Path]] = {"tiny": _tiny}

@@ -1,0 +1,74 @@
+"""What a recipe needs: which models, how large, under which licence, and whether they are on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from zeroov.errors import ModelError
+from zeroov.weights.find import is_builtin, locate_checkpoint, locate_model
+from zeroov.weights.official import SAM_FILES
+
+if TYPE_CHECKING:
+    from zeroov.recipe import Recipe
+
+Kind = Literal["vlm", "diffusion", "sam"]
+State = Literal["found", "missing", "builtin"]
+
+# Bytes of the files that are needed (not of the whole repository; `None`: not known before asking) and the licence.
+WELL_KNOWN: dict[str, tuple[int | None, str]] = {
+    "Qwen/Qwen2.5-VL-3B-Instruct": (7_500_000_000, "Qwen Research"),
+    "Qwen/Qwen2.5-VL-7B-Instruct": (16_600_000_000, "Apache-2.0"),
+    "Qwen/Qwen2.5-VL-32B-Instruct": (None, "Apache-2.0"),
+    "Qwen/Qwen2.5-VL-72B-Instruct": (None, "Qwen"),
+    # float32: UNet 859.5 M, VAE 83.7 M and text encoder 123.1 M parameters; no safety checker, no second format.
+    "CompVis/stable-diffusion-v1-4": (4_270_000_000, "CreativeML OpenRAIL-M"),
+    **{name: (file.bytes, "Apache-2.0") for name, file in SAM_FILES.items()},
+}
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One model that a recipe's stage needs.
+
+    `state` is "builtin" for what zeroov makes by itself. `path` is where it was found; `problem` says why it was not.
+    """
+
+    stage: str
+    kind: Kind
+    reference: str
+    revision: str
+    size_bytes: int | None
+    licence: str | None
+    state: State
+    path: Path | None = None
+    problem: str = ""
+
+
+def requirements(recipe: Recipe) -> list[Requirement]:
+    """Return what the stages of a recipe need, in their order. Nothing is built and nothing is downloaded."""
+    needed = [_require("overview", "vlm", recipe.overview.model, recipe.overview.revision)]
+    if "focus" in recipe.stages:
+        needed.append(_require("focus", "diffusion", recipe.focus.model, recipe.focus.revision))
+    if "refine" in recipe.stages:
+        needed.append(_require("refine", "sam", recipe.refine.checkpoint, ""))
+    return needed
+
+
+def _require(stage: str, kind: Kind, reference: str, revision: str) -> Requirement:
+    if is_builtin(reference):
+        return Requirement(stage, kind, reference, "", None, None, "builtin")
+    size, licence = WELL_KNOWN.get(Path(reference).name if kind == "sam" else reference, (None, None))
+    try:
+        located = locate_checkpoint(reference) if kind == "sam" else locate_model(reference, revision, kind)
+    except ModelError as error:
+        return Requirement(stage, kind, reference, revision, size, licence, "missing", problem=str(error))
+    return Requirement(
+        stage, kind, reference, located.revision, _bytes_of(located.path), licence, "found", located.path
+    )
+
+
+def _bytes_of(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
