@@ -48,7 +48,8 @@ def build_unet(full: bool, device: torch.device, dtype: torch.dtype) -> Any:
             cross_attention_dim=768,
             attention_head_dim=heads,  # the number of heads, by diffusers' old misnomer
         )
-    return unet.to(device, dtype).eval().requires_grad_(False)
+    unet = unet if dtype == torch.float32 else unet.to(dtype)
+    return unet.eval().requires_grad_(False)
 
 
 class StoringProcessor:

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ def build(full: bool, layers: int, device: torch.device) -> Any:
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     if full:
-        config = Qwen2_5_VLConfig()  # the library's defaults are the 7B's language part
+        config: Any = Qwen2_5_VLConfig()  # the library's defaults are the 7B's language part
         config.text_config.vocab_size = 152064
         config.vision_config.out_hidden_size = config.text_config.hidden_size
     else:
@@ -101,8 +102,7 @@ def one(mode: str, args: argparse.Namespace) -> None:
 
 
 def resident() -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def wanted(model: Any) -> list[int]:
@@ -149,7 +149,7 @@ def main() -> None:
     tokens = int((batch["input_ids"] == vlm_config().image_token_id).sum()) if not args.full else (args.side // 28) ** 2
     result = {
         "bench": "overview",
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        "device": device_name(device),
         "image_tokens": tokens,
         "layers": model_layers(args),
         "answer_tokens": args.tokens,
@@ -162,6 +162,12 @@ def main() -> None:
         "bars": {"ours_over_plain": 1.05, "extra_ours_over_eager": 0.2},
     }
     print(json.dumps(result))
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} threads"
 
 
 def model_layers(args: argparse.Namespace) -> int:

@@ -30,7 +30,6 @@ class LoadedModels:
         self.device = device
         self._located: dict[ModelStage, Located] = {}
         self._models: dict[ModelStage, Any] = {}
-        self.load_seconds: dict[ModelStage, float] = {}
 
     def locate(self, stage: ModelStage) -> Located:
         """Return where a stage's model is and what identifies it, without loading it."""
@@ -72,15 +71,20 @@ class LoadedModels:
         for stage in list(self._models):
             self.drop(stage)
 
+    def load(self, stage: ModelStage) -> float:
+        """Load a stage's model unless it is loaded; return the seconds it took, 0 when it already was."""
+        if stage in self._models:
+            return 0.0
+        found = self.locate(stage)
+        if not self.recipe.runtime.keep_loaded:
+            self.drop_all()
+        start = time.perf_counter()
+        with hardware.memory_guard(f"loading the {stage} model", REMEDY):
+            self._models[stage] = self._load(stage, found)
+        return time.perf_counter() - start
+
     def _get(self, stage: ModelStage) -> Any:
-        if stage not in self._models:
-            found = self.locate(stage)
-            if not self.recipe.runtime.keep_loaded:
-                self.drop_all()
-            start = time.perf_counter()
-            with hardware.memory_guard(f"loading the {stage} model", REMEDY):
-                self._models[stage] = self._load(stage, found)
-            self.load_seconds[stage] = time.perf_counter() - start
+        self.load(stage)
         return self._models[stage]
 
     def _load(self, stage: ModelStage, found: Located) -> Any:

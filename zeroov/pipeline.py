@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from zeroov import dumps, frames, hardware
+from zeroov import dumps, hardware
 from zeroov import recipe as recipes
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.errors import DumpError
 from zeroov.evolve import evolve
+from zeroov.job import Job
 from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
 from zeroov.overview.combine import combine, select
 from zeroov.raster.read import open_picture
 from zeroov.recipe import STAGES, Recipe
-from zeroov.types import Affinity, Box, Evolved, Float32, Grounding, Overview, Picture, Refined, StageReport
-from zeroov.types import clean_expression as clean
+from zeroov.types import Affinity, Float32, Grounding, Overview, Picture, StageReport, clean_expression
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -32,16 +29,6 @@ if TYPE_CHECKING:
 
 # stage, samples done, samples in all; done = 0 as a stage begins
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class Job:
-    """One sample on its way through the stages: what each has made of it so far."""
-
-    picture: Picture
-    expression: str
-    reports: dict[str, StageReport] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -76,17 +63,18 @@ class Pipeline:
 
     def ground_all(self, samples: Iterable[tuple[Source, str]]) -> list[Grounding]:
         """Ground several samples stage by stage, so that each model is loaded once and can be freed before the next."""
+        jobs = [self.job(image, expression) for image, expression in samples]
         for stage in self.recipe.stages:
             if stage != "evolve":
                 self.models.locate(cast("ModelStage", stage))  # a missing model is told before the first one works
-        jobs = [self.job(image, expression) for image, expression in samples]
         for stage in STAGES:
             self.run(stage, jobs)
-        return [self._result(job) for job in jobs]
+        return [job.result(self.recipe.name) for job in jobs]
 
     def job(self, image: Source, expression: str) -> Job:
         """Open a picture and check an expression."""
-        return Job(open_picture(image), clean(expression))
+        expression = clean_expression(expression)
+        return Job(open_picture(image), expression)
 
     def run(self, stage: str, jobs: Sequence[Job]) -> None:
         """Run one stage over `jobs`, if the recipe has it; the results land in each job's reports."""
@@ -136,15 +124,15 @@ class Pipeline:
             text = dumps.focus_expression(self.recipe.focus, job.expression)
             job.keys["focus"] = dumps.digest("focus", job.picture.digest, text, settings)
 
+        def steps(done: int, total: int) -> None:
+            if total > 1:  # inversion: many calls of the UNet for one picture
+                self._progress("focus, steps", done, total)
+
         def compute(batch: Sequence[Job]) -> list[Affinity]:
             from zeroov.focus.stage import compute_affinities
 
             pictures, expressions = [job.picture for job in batch], [job.expression for job in batch]
             return compute_affinities(self.models.focus(), pictures, expressions, self.recipe.focus, steps)
-
-        def steps(done: int, total: int) -> None:
-            if total > 1:  # inversion: many calls of the UNet for one picture
-                self._progress("focus, steps", done, total)
 
         self._cached("focus", jobs, settings, compute, dumped.from_affinity, dumped.to_affinity)
 
@@ -171,9 +159,7 @@ class Pipeline:
             else:
                 todo[key] = job
         pending, size = list(todo.values()), self.recipe.runtime.batch
-        if pending:
-            getattr(self.models, stage)()  # loaded here, so that the meter below sees the stage alone
-        load_seconds = self.models.load_seconds.pop(stage, 0.0)
+        load_seconds = self.models.load(stage) if pending else 0.0  # before the meter, which sees the stage alone
         for start in range(0, len(pending), size):
             batch = pending[start : start + size]
             with hardware.memory_guard(stage, REMEDY), hardware.metered(self.device) as meter:
@@ -184,7 +170,7 @@ class Pipeline:
                 load_seconds = 0.0
                 if self.store:
                     arrays, about = to_parts(value)
-                    self.store.write(stage, key, arrays, {**self.about(job), "settings": settings, **about})
+                    self.store.write(stage, key, arrays, {**job.about(), "settings": settings, **about})
             self._progress(stage, len(jobs) - len(pending) + start + len(batch), len(jobs))
         for job in jobs:
             job.reports[stage] = made[job.keys[stage]]
@@ -200,28 +186,15 @@ class Pipeline:
             log.warning("%s; it is made anew", error)
             return None
 
-    @staticmethod
-    def about(job: Job) -> dict[str, Any]:
-        """Return what a dump says of its sample."""
-        picture = job.picture
-        return {
-            "picture": {"digest": picture.digest, "source": picture.source, "hw": list(picture.hw)},
-            "expression": job.expression,
-        }
-
     def _evolve(self, jobs: Sequence[Job]) -> None:
         recipe = self.recipe
+        grid = recipe.focus.working_grid
         self._progress("evolve", 0, len(jobs))
         for done, job in enumerate(jobs, start=1):
-            overview = job.reports["overview"].value
-            affinity = job.reports["focus"].value if "focus" in job.reports else None
-            assert isinstance(overview, Overview)
-            assert affinity is None or isinstance(affinity, Affinity)
-            grid = recipe.focus.working_grid
             with hardware.metered(self.device) as meter:
                 value = evolve(
-                    self.cross(overview),
-                    affinity,
+                    self.cross(job.overview),
+                    job.affinity,
                     job.picture.hw,
                     recipe.evolve,
                     grid_hw=(grid, grid),
@@ -230,77 +203,27 @@ class Pipeline:
             job.reports["evolve"] = StageReport(value, meter.seconds, meter.peak_bytes)
             if self.store:
                 keys = job.keys["overview"], job.keys.get("focus", "")
-                dumped.write_evolved(self.store, self.about(job), recipe, *keys, value)
+                dumped.write_evolved(self.store, job.about(), recipe, *keys, value)
             self._progress("evolve", done, len(jobs))
 
     def _refine(self, jobs: Sequence[Job]) -> None:
+        from zeroov.refine.sam import encode, refine
+
         self._progress("refine", 0, len(jobs))
         encoded: tuple[str, Any] | None = None
         for done, job in enumerate(jobs, start=1):
-            box = self._coarse(job)[1]
-            if box is not None:  # an empty answer passes through untouched
-                from zeroov.refine.sam import encode, refine
-
+            box = job.coarse()[1]
+            if box is not None:  # an empty answer passes through untouched, and loads no model
+                load_seconds = self.models.load("refine")
                 sam = self.models.refine()
-                load_seconds = self.models.load_seconds.pop("refine", 0.0)
-                report = job.reports.get("evolve")
                 with hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
                     if encoded is None or encoded[0] != job.picture.digest:
                         encoded = job.picture.digest, encode(sam, job.picture)
-                    evolved = report.value if report else None
-                    assert evolved is None or isinstance(evolved, Evolved)
-                    value = refine(sam, encoded[1], box, self.recipe.refine, evolved)
+                    value = refine(sam, encoded[1], box, self.recipe.refine, job.evolved)
                 job.reports["refine"] = StageReport(value, meter.seconds, meter.peak_bytes, load_seconds)
+                if value.box is None:
+                    log.warning("SAM drew nothing in the box; the mask before Refine is kept")
             self._progress("refine", done, len(jobs))
-
-    def _coarse(self, job: Job) -> tuple[Any, Box | None]:
-        """Return the mask and box before Refine: Evolve's, or, in a recipe without maps, the model's own answer's."""
-        if "evolve" in job.reports:
-            evolved = job.reports["evolve"].value
-            assert isinstance(evolved, Evolved)
-            return evolved.mask, evolved.box
-        overview = job.reports["overview"].value
-        assert isinstance(overview, Overview)
-        hw = job.picture.hw
-        if overview.answer_box is None:
-            return np.zeros(hw, dtype=np.bool_), None
-        mask = frames.box_to_mask(overview.answer_box, hw)
-        return mask, overview.answer_box if mask.any() else None
-
-    def _result(self, job: Job) -> Grounding:
-        mask, box = self._coarse(job)
-        if "refine" in job.reports:
-            refined = job.reports["refine"].value
-            assert isinstance(refined, Refined)
-            if refined.box is not None:
-                mask, box = refined.mask, refined.box
-            else:
-                log.warning("SAM drew nothing in the box; the mask before Refine is kept")
-        overview = job.reports["overview"].value
-        assert isinstance(overview, Overview)
-        return Grounding(
-            mask=mask,
-            box=box,
-            score=score(overview, box),
-            status="found" if box else "empty",
-            answer=overview.answer,
-            expression=job.expression,
-            source=job.picture.source,
-            recipe=self.recipe.name,
-            stages=dict(job.reports),
-        )
-
-
-def score(overview: Overview, box: Box | None) -> float:
-    """Return how far the answer can be believed, in [0, 1]; 0 for an empty one.
-
-    The model's confidence in the words of its answer, halved where its own box and the result do not overlap at all:
-    two readings of one model, its words and its attention, that agree are better evidence than either.
-    """
-    if box is None:
-        return 0.0
-    agreement = frames.box_iou(overview.answer_box, box) if overview.answer_box else 0.0
-    return float(overview.confidence * (1 + agreement) / 2)
 
 
 def load(
@@ -318,4 +241,4 @@ def load(
     """
     dotted = {key.replace("__", "."): value for key, value in changes.items()}
     chosen = recipe if isinstance(recipe, Recipe) else recipes.load(recipe)
-    return Pipeline(chosen.with_values(dotted) if dotted else replace(chosen), device, dumps, progress)
+    return Pipeline(chosen.with_values(dotted), device, dumps, progress)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +108,16 @@ def test_a_damaged_file_is_refused(tiny: Path, tmp_path: Path, damage: Callable[
     assert_one_line(error, str(path), "cut short", "zeroov models get")
 
 
-@pytest.mark.parametrize("foreign", [{"model": {"a": torch.zeros(1)}}, [torch.zeros(1)], {"a": torch.zeros(1)}, {}])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"model": {"a": torch.zeros(1)}},
+        [torch.zeros(1)],
+        {"a": torch.zeros(1)},
+        {"image_encoder.patch_embed.proj.weight": torch.zeros(())},
+        {},
+    ],
+)
 def test_a_foreign_checkpoint_is_refused(tmp_path: Path, foreign: Any) -> None:
     with pytest.raises(ModelError) as error:
         load_sam(saved(tmp_path / "foreign.pth", foreign), RECIPE, CPU)
@@ -125,8 +135,9 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="does not exist"):
-        load_sam(tmp_path / "none.pth", RECIPE, CPU)
+    for name in ("none.pth", "sam_vit_h_4b8939.pth"):
+        with pytest.raises(ModelError, match="does not exist"):
+            load_sam(tmp_path / name, RECIPE, CPU)
 
 
 def test_an_official_name_must_be_the_official_file(
@@ -160,8 +171,6 @@ def test_the_md5_is_read_once_and_again_when_the_file_changes(tmp_path: Path, mo
     official.check(path)
     assert len(read) == 1
     path.write_bytes(b"changed")
-    import os
-
     os.utime(path, ns=(1, 1))
     with pytest.raises(ModelError, match="md5"):
         official.check(path)

@@ -55,7 +55,7 @@ def test_the_official_types_come_from_the_registry() -> None:
 
 
 def test_an_unknown_type_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(ModelError, match="vit_hh.*did you mean"):
+    with pytest.raises(ModelError, match=r"vit_hh.*did you mean"):
         build_sam("vit_hh")
 
 

@@ -1,4 +1,7 @@
 import io
+import re
+import subprocess
+import sys
 import time
 import warnings
 
@@ -22,17 +25,16 @@ def picture_of(height: int, width: int) -> Picture:
     return Picture(RNG.integers(0, 255, (height, width, 3), dtype=np.uint8))
 
 
-def grounding_of(picture: Picture, stages=STAGES, found: bool = True, expression: str = "the plane", answer="[1, 2, 3, 4]"):
+def grounding_of(picture: Picture, stages=STAGES, found=True, expression="the plane", answer="[1, 2, 3, 4]"):
     height, width = picture.hw
     box = Box(0, 0, max(width // 2, 1), max(height // 2, 1))
     mask = box_to_mask(box, picture.hw) if found else np.zeros(picture.hw, np.bool_)
     grid = RNG.random((8, 8)).astype(np.float32)
     seeds = grid > (0.9 if found else 2)
     matrix = RNG.random((64, 64))
+    layers = RNG.random((2, 3, 5)).astype(np.float32)
     values = {
-        "overview": Overview(
-            RNG.random((2, 3, 5)).astype(np.float32), (1, 2), answer, box if found else None, 0.5, (84, 140), 1, "m", "r"
-        ),
+        "overview": Overview(layers, (1, 2), answer, box if found else None, 0.5, (84, 140), 1, "m", "r"),
         "focus": Affinity((matrix / matrix.sum(1, keepdims=True)).astype(np.float16), (8, 8), "noise", "m", "r"),
         "evolve": Evolved(grid, grid * found, seeds | (grid > 0.5) & found, seeds, mask, mask_to_box(mask)),
         "refine": Refined(mask, mask_to_box(mask), 0.9 if found else 0.0),
@@ -54,14 +56,14 @@ def test_any_shape_gives_a_panel_of_a_screens_size(hw):
     picture = picture_of(*hw)
     start = time.perf_counter()
     png = draw_panel(picture, grounding_of(picture))
-    assert time.perf_counter() - start < 4  # 0.6 s on an idle machine
+    assert time.perf_counter() - start < 6  # 0.6 s on an idle machine
     width, height = size_of(png)
     assert 700 < width < 2400
     assert 300 < height < 1400
     assert len(png) < 4_000_000
 
 
-@pytest.mark.parametrize("stages", [STAGES, ("overview", "refine"), ("overview",), ("overview", "focus"), ("focus",), ()])
+@pytest.mark.parametrize("stages", [STAGES, ("overview", "refine"), ("overview",), STAGES[:2], ("focus",), ()])
 @pytest.mark.parametrize("found", [True, False])
 def test_absent_stages_are_left_out(stages, found):
     picture = picture_of(40, 60)
@@ -107,21 +109,19 @@ def test_flat_maps_and_a_black_picture():
     flat = np.zeros((4, 4), np.float32)
     none = flat > 0
     evolved = Evolved(flat, flat, none, none, np.zeros((5, 5), np.bool_), None)
-    result = Grounding(evolved.mask, None, 0.0, "empty", "", "x", "array", "tiny", {"evolve": StageReport(evolved, 0.0)})
+    stages = {"evolve": StageReport(evolved, 0.0)}
+    result = Grounding(evolved.mask, None, 0.0, "empty", "", "x", "array", "tiny", stages)
     assert size_of(draw_panel(picture, result))
 
 
-def test_drawing_neither_reads_nor_changes_global_settings():
+def test_drawing_reads_no_global_settings_and_leaves_pyplot_alone():
     picture = picture_of(20, 20)
     grounding = grounding_of(picture)
     plain = draw_panel(picture, grounding)
-    before = dict(matplotlib.rcParams)
-    assert dict(matplotlib.rcParams) == before
     with matplotlib.rc_context({"savefig.dpi": 20, "figure.dpi": 30, "text.usetex": True, "font.family": "serif"}):
         assert draw_panel(picture, grounding) == plain
-    import sys
-
-    assert "matplotlib.pyplot" not in sys.modules or sys.modules["matplotlib.pyplot"].get_fignums() == []
+    source = "import sys, zeroov.show.panel; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", source], check=False).returncode == 0
 
 
 def test_written_panel_is_what_was_drawn(tmp_path):
@@ -131,12 +131,12 @@ def test_written_panel_is_what_was_drawn(tmp_path):
     assert (tmp_path / "panel.png").read_bytes() == draw_panel(picture, grounding)
 
 
-@given(text=st.text(max_size=200), width=st.integers(2, 40), lines=st.integers(1, 4))
+@given(text=st.text(max_size=200), width=st.integers(3, 40), lines=st.integers(1, 4))
 def test_wrapping_keeps_the_words_and_the_width(text, width, lines):
     line = " ".join(text.split())
     broken = words.wrapped(line, width, lines)
     assert len(broken.split("\n")) <= lines
-    assert all(words.columns(part) <= max(width, 2) for part in broken.split("\n"))
+    assert all(words.columns(part) <= width for part in broken.split("\n"))
     kept = broken.removesuffix("…") if broken != line else broken
     assert line.replace(" ", "").startswith(kept.replace("\n", "").replace(" ", ""))
 
@@ -154,19 +154,17 @@ def test_what_no_font_shows_is_escaped(monkeypatch):
 
 
 def test_an_installed_font_draws_what_the_default_one_lacks(monkeypatch):
-    theta = "\N{GREEK SMALL LETTER TURNED IOTA}"  # in STIX, which comes with matplotlib; if DejaVu has it, nothing to do
-    lacking = next((c for c in map(chr, range(0x2190, 0x2C00)) if _only_in_stix(c)), theta)
-    monkeypatch.setattr(words, "WIDE_COVERAGE", words.re.compile("STIXGeneral"))
+    find = words.font_manager.findfont  # STIX comes with matplotlib too, and stands here for a Chinese font
+    lacking = next(
+        c
+        for c in map(chr, range(0x20, 0x10000))
+        if words._covers(find("STIXGeneral"), c) and not words._covers(find(words.FAMILY), c)
+    )
+    monkeypatch.setattr(words, "WIDE_COVERAGE", re.compile("STIXGeneral"))
     words._fallback.cache_clear()
-    shown, families = words.legible(f"a {lacking} b")
-    words._fallback.cache_clear()
-    assert shown == f"a {lacking} b"
-    assert families == [words.FAMILY, "STIXGeneral"]
-    picture = picture_of(20, 20)
-    monkeypatch.setattr(words, "_fallback", lambda missing: ("STIXGeneral", missing))
-    assert size_of(draw_panel(picture, grounding_of(picture, expression=shown)))
-
-
-def _only_in_stix(character: str) -> bool:
-    find = words.font_manager.findfont
-    return words._covers(find("STIXGeneral"), character) and not words._covers(find(words.FAMILY), character)
+    try:
+        assert words.legible(f"a {lacking} b") == (f"a {lacking} b", [words.FAMILY, "STIXGeneral"])
+        picture = picture_of(20, 20)
+        assert size_of(draw_panel(picture, grounding_of(picture, expression=lacking)))
+    finally:
+        words._fallback.cache_clear()

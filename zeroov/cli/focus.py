@@ -30,7 +30,8 @@ def focus(
     chosen = options.chosen(recipe, set_)
     if "{expression}" in chosen.focus.prompt and not expression.strip():
         raise UsageError(f'recipe `{chosen.name}` reads the expression in Focus; give it, or --set focus.prompt=""')
-    from zeroov.pipeline import Job, Pipeline
+    from zeroov.job import Job
+    from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
     from zeroov.raster.write import ensure_writable_folder
 

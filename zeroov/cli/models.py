@@ -87,7 +87,7 @@ def _size(need: Requirement) -> str:
 def _print_table(needs: list[Requirement]) -> None:
     rows = [("STAGE", "MODEL", "SIZE", "LICENCE", "WHERE")]
     for need in needs:
-        where = {"found": str(need.path), "missing": "MISSING", "builtin": "made on the spot"}[need.state]
+        where = {"found": str(need.path), "missing": "MISSING", "builtin": "comes with zeroov"}[need.state]
         licence = need.licence or ("none needed" if need.state == "builtin" else "see its model card")
         rows.append((need.stage, need.reference, _size(need), licence, where))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -27,16 +27,13 @@ def overview(
     chosen = options.chosen(recipe, set_)
     from zeroov.pipeline import Pipeline
     from zeroov.raster.write import ensure_writable_folder
-    from zeroov.types import Overview
 
     ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:
         job = pipeline.job(image, expression)
         pipeline.run("overview", [job])
         path = pipeline.path(job, "overview")
-    report = job.reports["overview"]
-    value = report.value
-    assert isinstance(value, Overview)
+    value = job.overview
     box = value.answer_box.xyxy if value.answer_box else None
     if json:
         answer = {"answer": value.answer, "answer_box_xyxy": box, "confidence": value.confidence, "steps": value.steps}

@@ -34,10 +34,11 @@ def refine(
         raise DumpError(f"`{evolved}` is no folder of evolve dumps; make them with `zeroov evolve MAPS --out DIR`")
     from zeroov.dumps import DumpStore
     from zeroov.dumps.values import to_evolved
-    from zeroov.pipeline import Job, Pipeline
+    from zeroov.job import Job
+    from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
     from zeroov.raster.write import ensure_writable_folder, write_json, write_mask_png
-    from zeroov.types import Refined, StageReport
+    from zeroov.types import StageReport
 
     folder = ensure_writable_folder(out or evolved)
     jobs, names = [], []
@@ -54,16 +55,15 @@ def refine(
         pipeline.run("refine", jobs)
     results = []
     for job, name in zip(jobs, names, strict=True):
-        value = job.reports["refine"].value if "refine" in job.reports else job.reports["evolve"].value
+        mask, box = job.refined_or_coarse()
         mask_path = folder / f"{name}.refine.png"
-        write_mask_png(mask_path, value.mask)  # type: ignore[union-attr]
-        box = value.box  # type: ignore[union-attr]
+        write_mask_png(mask_path, mask)
         result = {
             "source": job.picture.source,
             "expression": job.expression,
             "status": "found" if box else "empty",
             "box_xyxy": list(box.xyxy) if box else None,
-            "predicted_iou": value.predicted_iou if isinstance(value, Refined) else None,
+            "predicted_iou": job.refined.predicted_iou if job.refined else None,
             "mask": str(mask_path),
         }
         write_json(folder / f"{name}.refine.json", result)

@@ -34,8 +34,9 @@ class RowRecorder(LogitsProcessor):
     def __init__(self, image_positions: Tensor, prompt_mask: Tensor, layers: Sequence[int], end_ids: Sequence[int]):
         """Take `image_positions` (batch, n), padded with -1, and `prompt_mask` (batch, length), 0 for padding."""
         self.layers = tuple(layers)
-        self.image_positions = image_positions
         self.prompt_mask = prompt_mask.bool()
+        self._padded = not bool(self.prompt_mask.all())
+        self._indexes = image_positions.clamp(min=0)
         self.end_ids = torch.as_tensor(list(end_ids), device=prompt_mask.device)
         batch = prompt_mask.shape[0]
         self.steps = torch.zeros(batch, dtype=torch.long, device=prompt_mask.device)
@@ -49,14 +50,14 @@ class RowRecorder(LogitsProcessor):
         key_heads, length = key.shape[1], key.shape[2]
         last = query[:, :, -1].reshape(batch, key_heads, heads // key_heads, depth)
         scores = torch.matmul(last, key.transpose(2, 3)).float().mul_(scaling)  # (B, key heads, group, length)
-        device = scores.device
         grown = length - self.prompt_mask.shape[1]
         if grown < 0:
             raise ModelError(f"layer {layer} holds {length} keys for a prompt of {self.prompt_mask.shape[1]} tokens")
-        visible = torch.nn.functional.pad(self.prompt_mask.to(device), (0, grown), value=True)
-        scores.masked_fill_(~visible[:, None, None, :], float("-inf"))
+        if self._padded:
+            visible = torch.nn.functional.pad(self.prompt_mask.to(scores.device), (0, grown), value=True)
+            scores.masked_fill_(~visible[:, None, None, :], float("-inf"))
         row = scores.softmax(dim=-1).reshape(batch, heads, length)
-        where = self.image_positions.to(device).clamp(min=0)[:, None, :].expand(batch, heads, -1)
+        where = self._indexes.to(scores.device)[:, None, :].expand(batch, heads, -1)
         self._step_rows[layer] = row.gather(2, where)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -70,7 +71,8 @@ class RowRecorder(LogitsProcessor):
             counted = rows * active.to(rows.device)[:, None, None]
             self._sums[layer] = self._sums[layer] + counted if layer in self._sums else counted
         self._step_rows = {}
-        best = scores.float().log_softmax(dim=-1).amax(dim=-1)
+        logits = scores.float()
+        best = logits.amax(dim=-1) - logits.logsumexp(dim=-1)
         self.log_probability += best * active.to(best.device)
         self.steps += active
         return scores

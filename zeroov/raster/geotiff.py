@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +16,7 @@ from zeroov.errors import PictureError
 from zeroov.types import Bool
 
 MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-BITS_PER_SAMPLE, PHOTOMETRIC, GEO_KEYS, GDAL_NODATA = 258, 262, 34735, 42113
+BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, GEO_KEYS, GDAL_NODATA = 258, 262, 274, 34735, 42113
 # White-is-zero, palette, ink and CIELab samples: GDAL hands them out raw, PIL knows what they look like.
 NEEDS_COLOUR_CONVERSION = (0, 3, 5, 8)
 INSTALL = "`pip install 'zeroov[geo]'`"
@@ -52,15 +54,34 @@ def first_tag(image: Image.Image, tag: int, default: int) -> int:
     return int(value[0] if isinstance(value, tuple) else value)
 
 
-def pil_understands(path: Path) -> bool:
-    """Tell whether PIL, and not GDAL, gives this TIFF's colours: palette, CMYK, CIELab, inverted, less than 8 bits."""
+@contextlib.contextmanager
+def opened(rasterio: Any, path: Path) -> Iterator[Any]:
+    """Open a dataset; whatever GDAL says against it, then or while it is read, is an `OSError`."""
+    from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio lets through unwrapped
+
+    try:
+        with rasterio.open(path) as dataset:
+            yield dataset
+    except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
+        raise OSError(str(error.__cause__ or error)) from error
+
+
+class View(NamedTuple):
+    """What PIL says of a TIFF: whether its colours need PIL's conversion, and its EXIF orientation."""
+
+    needs_pil: bool = False
+    orientation: int = 1
+
+
+def view(path: Path) -> View:
+    """Tell by the header what GDAL will not do: palettes, CMYK, CIELab, inversion, less than 8 bits, turning."""
     try:
         with Image.open(path) as image:
-            return (
-                first_tag(image, BITS_PER_SAMPLE, 1) < 8 or first_tag(image, PHOTOMETRIC, 1) in NEEDS_COLOUR_CONVERSION
-            )
+            shallow = first_tag(image, BITS_PER_SAMPLE, 1) < 8
+            converted = first_tag(image, PHOTOMETRIC, 1) in NEEDS_COLOUR_CONVERSION
+            return View(shallow or converted, first_tag(image, ORIENTATION, 1))
     except UnidentifiedImageError:
-        return False
+        return View()
 
 
 def refuse_without_rasterio(path: Path, image: Image.Image) -> None:

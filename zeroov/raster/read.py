@@ -33,7 +33,6 @@ from zeroov.raster.stretch import to_rgb
 from zeroov.types import Bool, Picture, Uint8
 
 MOST_PIXELS = 100_000_000
-ORIENTATION = 274  # the EXIF tag
 MOST_NAMES = 10_000  # of a folder are looked through for near misses
 PNG = b"\x89PNG\r\n\x1a\n"
 SHRINK = "cut it into tiles or shrink it first"
@@ -132,15 +131,18 @@ def _read_tiff(path: Path) -> tuple[Uint8, Georeference]:
             raise PictureError(
                 f"`{name}` is a TIFF that PIL cannot decode ({_one_line(error)}); {geotiff.INSTALL} reads more kinds"
             ) from error
-    with rasterio.open(path) as dataset:
+    view = geotiff.view(path)
+    with geotiff.opened(rasterio, path) as dataset:
         _refuse_too_large(name, (dataset.width, dataset.height))
         _mention_frames(name, len(dataset.subdatasets))
         georeference = geotiff.read_georeference(dataset)
-        if geotiff.pil_understands(path):
+        if view.needs_pil:
             with Image.open(path) as image:
                 return to_rgb(*_samples(image), name), georeference
         bands = geotiff.read_bands(dataset, name)
-    return to_rgb(bands.values, bands.valid, name), georeference
+    rgb = to_rgb(bands.values, bands.valid, name)
+    # A georeference counts rows and columns as they are stored, so such a raster is never turned.
+    return rgb if georeference.transform else _upright(rgb, view.orientation), georeference
 
 
 def _read_array(array: NDArray[Any]) -> Uint8:
@@ -166,7 +168,8 @@ def _samples(image: Image.Image) -> tuple[NDArray[Any], Bool | None]:
     """Decode a PIL image of any mode to samples (H, W, 1 or 3), and which pixels are not transparent."""
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         return np.asarray(image)[..., None], None
-    return _without_alpha(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
+    wanted = "RGBA" if image.has_transparency_data else "RGB"
+    return _without_alpha(np.asarray(image if image.mode == wanted else image.convert(wanted)))
 
 
 def _sixteen_bit_png(path: Path) -> tuple[NDArray[Any], Bool | None]:
@@ -181,7 +184,7 @@ def _sixteen_bit_png(path: Path) -> tuple[NDArray[Any], Bool | None]:
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 where there is none or the EXIF block is damaged."""
     with contextlib.suppress(*BROKEN):
-        return int(image.getexif().get(ORIENTATION, 1))
+        return int(image.getexif().get(geotiff.ORIENTATION, 1))
     return 1
 
 
@@ -224,6 +227,8 @@ def _decoding(name: str) -> Iterator[None]:
         raise PictureError(f"`{name}` has {pixels:,} pixels, at most {MOST_PIXELS:,} are read; {SHRINK}") from error
     except UnidentifiedImageError as error:
         raise PictureError(f"`{name}` is not an image, or of a kind unknown here; convert it to PNG or TIFF") from error
+    except PermissionError as error:
+        raise PictureError(f"`{name}` cannot be opened: {error.strerror}") from error
     except BROKEN as error:
         if "truncated" in str(error).lower():
             raise PictureError(f"`{name}` is truncated; copy or download it again") from error

@@ -11,6 +11,7 @@ from zeroov.errors import PictureError
 from zeroov.types import Bool, Uint8
 
 PERCENTILES = (2.0, 98.0)
+BLOCK_PIXELS = 1_000_000
 SAMPLED_PIXELS = 4_000_000  # percentiles of more pixels than this cost seconds and change nothing
 
 
@@ -22,7 +23,7 @@ def to_rgb(values: NDArray[Any], valid: Bool | None, name: str) -> Uint8:
     if values.dtype == np.uint8:
         rgb = np.array(values)
     else:
-        finite = np.isfinite(values).all(axis=2)
+        finite = np.isfinite(values).all(axis=2) if values.dtype.kind == "f" else np.ones(values.shape[:2], np.bool_)
         valid = finite if valid is None else valid & finite
         rgb = stretch(values, valid, limits(values, valid) if valid.any() else (0.0, 0.0))
     if valid is not None:
@@ -54,7 +55,9 @@ def stretch(values: NDArray[Any], valid: Bool, low_high: tuple[float, float]) ->
     low, high = low_high
     stretched = np.zeros(values.shape, dtype=np.uint8)
     if high > low:
-        for channel in range(values.shape[2]):  # one at a time: float64 of all of them is eight times the picture
-            band = np.where(valid, values[..., channel], low).astype(np.float64)
-            stretched[..., channel] = np.rint(np.clip((band - low) / (high - low), 0, 1) * 255)
+        rows = max(1, BLOCK_PIXELS // values.shape[1])  # a block at a time: float64 of all is eight times the picture
+        for top in range(0, values.shape[0], rows):
+            block = slice(top, top + rows)
+            samples = np.where(valid[block, :, None], values[block], low).astype(np.float64, copy=False)
+            stretched[block] = np.rint(np.clip((samples - low) / (high - low), 0, 1) * 255)
     return stretched

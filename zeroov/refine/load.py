@@ -26,11 +26,13 @@ def load_sam(path: Path, recipe: RefineRecipe, device: torch.device) -> Any:
     The image encoder, which is nearly all of it, takes `recipe.dtype`. The prompt encoder and the mask decoder stay in
     float32: positions need it (bfloat16 tells 1,024 pixels apart only by fours), and they cost next to nothing.
     """
+    if not path.is_file():
+        raise ModelError(f"SAM checkpoint {path} does not exist; {NEXT}")
     official.check(path)
     weights = _read_weights(path)
     patch = weights.get(PATCH_WEIGHT)
-    if patch is None:
-        raise ModelError(f"{path} is not a SAM checkpoint: it holds no `{PATCH_WEIGHT}`; {NEXT}")
+    if patch is None or patch.ndim != 4:
+        raise ModelError(f"{path} is not a SAM checkpoint: it holds no 4-dimensional `{PATCH_WEIGHT}`; {NEXT}")
     looks_like = TYPE_OF_WIDTH.get(len(patch))
     if looks_like is None:
         raise ModelError(f"{path} is a SAM {len(patch)} channels wide, which no known type is; {NEXT}")
@@ -58,8 +60,6 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         # weights_only: a checkpoint is data and must not run code.
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ModelError(f"SAM checkpoint {path} does not exist; {NEXT}") from error
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError, AttributeError) as error:
         first_line = str(error).strip().split("\n")[0] or type(error).__name__
         raise ModelError(

@@ -72,7 +72,7 @@ def draw_panel(picture: Picture, grounding: Grounding) -> bytes:
     columns = _columns(len(tiles), cell_w, cell_h)
     figure_w = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
     expression, expression_fonts = legible(grounding.expression)
-    headline = wrapped(expression, int((figure_w - 2 * MARGIN) * 7.2), 3)
+    headline = wrapped(expression, int((figure_w - 2 * MARGIN) * 6.6), 3)
     summary, summary_fonts = legible(_summary(grounding))
     summary = wrapped(summary, int((figure_w - 2 * MARGIN) * 10.5), 1)
     header = MARGIN + 0.25 * (headline.count("\n") + 1) + 0.36
@@ -244,11 +244,12 @@ def _pixels(mask: Bool) -> str:
 
 
 def _cost(report: StageReport | None) -> str:
-    """Say what a stage took."""
+    """Say what a stage took, for this one picture."""
     if report is None:
         return ""
     memory = ""
     if report.peak_bytes is not None:
         mib = report.peak_bytes / 2**20
         memory = f", {mib / 1024:.1f} GiB" if mib >= 1024 else f", {mib:.0f} MiB"
-    return f"{report.seconds:.2f} s{memory}" + (", from a dump" if report.from_dump else "")
+    loading = f" after {report.load_seconds:.1f} s of loading" if report.load_seconds else ""
+    return f"{report.seconds:.2f} s{loading}{memory}{', from a dump' if report.from_dump else ''}"

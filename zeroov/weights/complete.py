@@ -47,9 +47,9 @@ def faults(folder: Path, part: str) -> list[str]:
             continue
         for need in needs:
             choices = (need,) if isinstance(need, str) else need
-            if not any(all((inner / file).is_file() for file in choice.split("+")) for choice in choices):
-                words = " or ".join(choice.replace("+", " with ") for choice in choices)
-                found.append(f"{prefix}{words} is missing")
+            lacking = [[file for file in choice.split("+") if not (inner / file).is_file()] for choice in choices]
+            if all(lacking):
+                found.append(f"{prefix}{' or '.join(' and '.join(files) for files in lacking)} is missing")
         for config in sorted(inner.glob("*config.json")):
             if _json(config) is None:
                 found.append(f"{prefix}{config.name} is not JSON")

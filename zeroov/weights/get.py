@@ -45,20 +45,20 @@ def download_model(reference: str, revision: str, part: Part) -> None:
     if looks_like_path(reference) or reference.count("/") != 1 or Path(reference).is_dir():
         raise ModelError(f"{stage}.model `{reference}` is a folder of yours and cannot be downloaded")
     _refuse_offline(reference)
-    from huggingface_hub import HfApi, errors, snapshot_download
+    from huggingface_hub import HfApi, constants, errors, snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not _stderr().is_terminal:
         disable_progress_bars()
     _drop_broken(reference, revision, part)
     pinned = revision or None
-    page = f"https://huggingface.co/{reference}"
+    page = f"{constants.ENDPOINT}/{reference}"
     try:
         files = wanted_files(part, HfApi().list_repo_files(reference, revision=pinned))
         snapshot_download(reference, revision=pinned, allow_patterns=files)
     except errors.GatedRepoError as error:
         raise ModelError(f"`{reference}` asks to accept its licence: do so at {page}, then `hf auth login`") from error
-    except errors.RepositoryNotFoundError as error:
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
         raise ModelError(f"the hub knows no `{reference}`, or it is private (`hf auth login`): {page}") from error
     except errors.RevisionNotFoundError as error:
         raise ModelError(
@@ -86,6 +86,10 @@ def download_checkpoint(reference: str, target: Path, base_url: str = official.S
             _stream(f"{base_url}/{target.name}", part, start if start < known.bytes else 0, known.bytes)
         size = part.stat().st_size
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+            if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                part.unlink(missing_ok=True)  # longer than what the server has: asking for its rest never ends
         raise _interrupted(f"{base_url}/{target.name}", error, part) from error
     if size < known.bytes:
         raise _interrupted(f"{base_url}/{target.name}", f"the connection ended after {size:,} bytes", part)
@@ -169,7 +173,7 @@ def _drop_broken(reference: str, revision: str, part: Part) -> None:
     except ModelError:  # not in the cache at all
         return
     for file in broken_files(folder, part):
-        file.resolve().unlink()
+        file.resolve().unlink(missing_ok=True)  # the blob, which other names may share
         file.unlink(missing_ok=True)
 
 
@@ -183,10 +187,14 @@ def _require_room(folder: Path, needed: int) -> None:
 
 
 def _network_errors() -> tuple[type[BaseException], ...]:
-    """Return what huggingface_hub raises when the network fails: its HTTP library has changed three times."""
+    """Return what huggingface_hub raises when the network fails.
+
+    Its HTTP library has changed with its versions, and that library's own errors are a base of the hub's; hf_xet, which
+    does the transfer where it is installed, raises plain RuntimeErrors.
+    """
     from huggingface_hub.errors import HfHubHTTPError
 
-    return (*HfHubHTTPError.__bases__, OSError)
+    return (*HfHubHTTPError.__bases__, OSError, RuntimeError)
 
 
 def _interrupted(url: str, cause: BaseException | str, part: Path | None = None) -> ModelError:

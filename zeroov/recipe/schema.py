@@ -1,4 +1,4 @@
-"""A recipe says everything that decides an answer: models, prompt, layers, thresholds. TOML in, TOML out.
+"""What a recipe says: models, prompt, layers, thresholds, everything that decides an answer.
 
 One frozen dataclass per stage. An unknown key, a value of the wrong kind or out of range is a `RecipeError` that names
 the key, what it got, and what it takes. Results depend on nothing that is not written here.
@@ -7,17 +7,14 @@ the key, what it got, and what it takes. Results depend on nothing that is not w
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from zeroov.errors import RecipeError, did_you_mean
 
 STAGES = ("overview", "focus", "evolve", "refine")
-DEFAULT = "fast"
 PROMPT = (
     "Locate it according to the following description.  {expression} "
     "The output format should be like [x1, y1, x2, y2] without any other text."
@@ -272,54 +269,3 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
     """Build a recipe from nested plain values; every key and value is checked."""
     recipe: Recipe = _build(Recipe, values, "")
     return recipe
-
-
-def folder() -> Path:
-    """Return the folder of the shipped recipes: inside the wheel, or at the root of a checkout."""
-    here = Path(__file__).parent
-    return next(p for p in (here / "pipelines", here.parent / "pipelines") if p.is_dir())
-
-
-def names() -> list[str]:
-    """Return the names of the shipped recipes."""
-    return sorted(path.stem for path in folder().glob("*.toml"))
-
-
-def find(name_or_path: str | Path) -> Path:
-    """Return the file of a shipped recipe's name or of a path."""
-    text = str(name_or_path)
-    path = Path(text).expanduser()
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        if not path.is_file():
-            raise RecipeError(f"recipe file `{path}` does not exist; `zeroov recipes` lists the shipped ones")
-        return path
-    if text not in names():
-        raise RecipeError(f"recipe `{text}` is unknown{did_you_mean(text, names())}")
-    return folder() / f"{text}.toml"
-
-
-def load(name_or_path: str | Path = DEFAULT, changes: Mapping[str, Any] | None = None) -> Recipe:
-    """Read a recipe by name or path, with dotted keys changed."""
-    path = find(name_or_path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"recipe file `{path}` is not TOML: {error}") from error
-    values.setdefault("name", path.stem)
-    recipe = from_dict(values)
-    return recipe.with_values(changes) if changes else recipe
-
-
-def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
-    """Parse `KEY=VALUE` texts; VALUE is TOML, or plain text where it is not TOML."""
-    changes = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise RecipeError(f"--set takes KEY=VALUE, e.g. --set evolve.alpha=0.35, got `{text}`")
-        try:
-            parsed = tomllib.loads(f"value = {value.strip()}")
-            changes[key.strip()] = parsed["value"] if len(parsed) == 1 else value.strip()
-        except tomllib.TOMLDecodeError:
-            changes[key.strip()] = value.strip()
-    return changes

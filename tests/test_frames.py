@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zeroov import frames
+from zeroov.types import Box
+
+sides = st.integers(1, 40)
+
+
+@st.composite
+def boxes_in_images(draw: st.DrawFn) -> tuple[Box, tuple[int, int]]:
+    height, width = draw(sides), draw(sides)
+    x0, y0 = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
+    x1, y1 = draw(st.integers(x0 + 1, width)), draw(st.integers(y0 + 1, height))
+    return Box(x0, y0, x1, y1), (height, width)
+
+
+@given(boxes_in_images())
+def test_box_to_mask_to_box(sample: tuple[Box, tuple[int, int]]) -> None:
+    box, hw = sample
+    mask = frames.box_to_mask(box, hw)
+    assert mask.shape == hw
+    assert mask.sum() == (box.x1 - box.x0) * (box.y1 - box.y0)
+    assert frames.mask_to_box(mask) == box
+
+
+@given(boxes_in_images(), boxes_in_images())
+def test_iou_of_boxes_is_that_of_their_masks(a: tuple[Box, tuple[int, int]], b: tuple[Box, tuple[int, int]]) -> None:
+    first, second = frames.box_to_mask(a[0], (40, 40)), frames.box_to_mask(b[0], (40, 40))
+    expected = (first & second).sum() / (first | second).sum()
+    assert frames.box_iou(a[0], b[0]) == pytest.approx(expected)
+
+
+@given(boxes_in_images(), st.integers(1, 7), st.integers(1, 7))
+def test_scaling_there_and_back(sample: tuple[Box, tuple[int, int]], fx: int, fy: int) -> None:
+    box, (height, width) = sample
+    there = frames.scale_box(box.xyxy, (height, width), (height * fy, width * fx))
+    assert there is not None
+    back = frames.scale_box(there.xyxy, (height * fy, width * fx), (height, width))
+    assert back is not None
+    np.testing.assert_allclose(back.xyxy, box.xyxy)
+
+
+@given(boxes_in_images(), st.integers(-50, 50), st.integers(-50, 50))
+def test_a_box_found_in_a_crop_maps_back(sample: tuple[Box, tuple[int, int]], x: int, y: int) -> None:
+    box, _ = sample
+    inside = Box(box.x0 - x, box.y0 - y, box.x1 - x, box.y1 - y)
+    assert frames.crop_to_image(inside, (x, y)) == box
+
+
+def test_an_empty_mask_has_no_box() -> None:
+    assert frames.mask_to_box(np.zeros((3, 4), dtype=np.bool_)) is None
+
+
+@given(sides, sides, sides, sides, st.integers(0, 9))
+@settings(deadline=None)
+def test_resizing_a_map_is_torch_s_bilinear_without_corners(h: int, w: int, to_h: int, to_w: int, seed: int) -> None:
+    values = np.random.default_rng(seed).random((h, w), dtype=np.float32)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(values)[None, None], (to_h, to_w), mode="bilinear", align_corners=False
+    )[0, 0].numpy()
+    np.testing.assert_allclose(frames.resize_map(values, (to_h, to_w)), expected, atol=1e-5)
+
+
+@given(sides, sides, st.integers(1, 4))
+def test_a_mask_enlarged_by_whole_steps_comes_back(h: int, w: int, factor: int) -> None:
+    mask = np.random.default_rng(h * 41 + w).random((h, w)) > 0.5
+    large = frames.resize_mask(mask, (h * factor, w * factor))
+    np.testing.assert_array_equal(large, np.kron(mask, np.ones((factor, factor))).astype(bool))
+    np.testing.assert_array_equal(frames.resize_mask(large, (h, w)), mask)
+
+
+def test_cell_centres() -> None:
+    centres = frames.cell_centres_xy((2, 4), (100, 200))
+    assert centres.shape == (2, 4, 2)
+    np.testing.assert_array_equal(centres[1, 3], [175, 75])
+
+
+@pytest.mark.parametrize("corners", [(1, 1, 1, 2), (2, 1, 1, 2), (0, 0, float("nan"), 1), (0, 0, float("inf"), 1)])
+def test_a_box_without_area_is_no_box(corners: tuple[float, float, float, float]) -> None:
+    with pytest.raises(ValueError, match="a box needs"):
+        Box(*corners)

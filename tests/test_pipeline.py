@@ -1,0 +1,200 @@
+"""The whole pipeline on the tiny models: real classes, random weights."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zeroov
+from zeroov import frames
+from zeroov.errors import HardwareError, ModelError, PictureError, UsageError
+from zeroov.pipeline import Pipeline
+
+QUICK: dict[str, Any] = {
+    "overview__max_new_tokens": 3,
+    "focus__resize_to": 128,
+    "focus__grids": [16, 8],
+    "focus__working_grid": 16,
+}
+PHRASE = "the white plane"
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 150, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny: Path) -> Pipeline:
+    return zeroov.load("tiny", device="cpu", **QUICK)
+
+
+def test_path_pil_and_array_give_the_same_answer(pipeline: Pipeline, photo: Path) -> None:
+    results = [pipeline.ground(source, PHRASE) for source in (photo, str(photo), Image.open(photo))]
+    results.append(pipeline.ground(np.asarray(Image.open(photo)), PHRASE))
+    for result in results:
+        assert result.mask.shape == (90, 150)
+        assert result.mask.dtype == np.bool_
+        assert result.status == "found"
+        assert result.box == frames.mask_to_box(result.mask)
+        assert 0 <= result.score <= 1
+        assert list(result.stages) == ["overview", "focus", "evolve", "refine"]
+        np.testing.assert_array_equal(result.mask, results[0].mask)
+        assert result.answer == results[0].answer
+    assert all(report.seconds > 0 for report in results[0].stages.values())
+    assert all(report.peak_bytes for report in results[0].stages.values())
+
+
+def test_several_samples_at_once_equal_one_by_one(photo: Path, tiny: Path) -> None:
+    other = np.random.default_rng(1).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    samples = [(photo, PHRASE), (photo, "a ship"), (other, PHRASE)]
+    with zeroov.load("tiny", device="cpu", runtime__batch=3, runtime__keep_loaded=False, **QUICK) as pipeline:
+        together = pipeline.ground_all(samples)
+    with zeroov.load("tiny", device="cpu", **QUICK) as pipeline:
+        singles = [pipeline.ground(*sample) for sample in samples]
+    for a, b in zip(together, singles, strict=True):
+        assert a.answer == b.answer
+        ours, theirs = a.stages["evolve"].value, b.stages["evolve"].value
+        # A batch differs from one by one by rounding; random weights look almost evenly, so min-max enlarges it.
+        np.testing.assert_allclose(ours.fused, theirs.fused, atol=1e-2)
+        assert (ours.mask != theirs.mask).mean() < 0.01
+    assert together[0].stages["focus"] is together[1].stages["focus"], "an empty prompt: once per picture"
+
+
+def test_one_model_at_a_time_when_asked(photo: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import weakref
+
+    import torch
+
+    alive: list[weakref.ref[Any]] = []
+    pipeline = zeroov.load("tiny", device="cpu", runtime__keep_loaded=False, **QUICK)
+    load = pipeline.models._load
+
+    def watched(stage: Any, found: Any) -> Any:
+        gc.collect()
+        assert all(ref() is None for ref in alive), f"a model is still alive as {stage} is loaded"
+        models = load(stage, found)
+        module = models if isinstance(models, torch.nn.Module) else getattr(models, "model", None) or models.unet
+        alive.append(weakref.ref(module))
+        return models
+
+    monkeypatch.setattr(pipeline.models, "_load", watched)
+    pipeline.ground(photo, PHRASE)
+    assert len(alive) == 3
+
+
+def test_dumps_are_used_again_and_only_as_far_as_they_fit(photo: Path, tiny: Path, tmp_path: Path) -> None:
+    def run(**changes: Any) -> dict[str, bool]:
+        with zeroov.load("tiny", device="cpu", dumps=tmp_path, **{**QUICK, **changes}) as pipeline:
+            result = pipeline.ground(photo, PHRASE)
+        return {stage: report.from_dump for stage, report in result.stages.items() if stage in ("overview", "focus")}
+
+    assert run() == {"overview": False, "focus": False}
+    assert run() == {"overview": True, "focus": True}
+    assert run(evolve__alpha=0.2) == {"overview": True, "focus": True}
+    assert run(overview__weights=[1, 1, 1]) == {"overview": True, "focus": True}
+    assert run(focus__t=300) == {"overview": True, "focus": False}
+    assert run(overview__prompt="{expression}") == {"overview": False, "focus": True}
+
+
+def test_a_cut_dump_is_made_anew_with_a_word(
+    photo: Path, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("zeroov").propagate = True
+    with zeroov.load("tiny", device="cpu", dumps=tmp_path, **QUICK) as pipeline:
+        first = pipeline.ground(photo, PHRASE)
+        for path in tmp_path.glob("*.overview.safetensors"):
+            path.write_bytes(path.read_bytes()[:-9])
+        again = pipeline.ground(photo, PHRASE)
+    assert not again.stages["overview"].from_dump
+    assert "made anew" in caplog.text
+    np.testing.assert_array_equal(first.mask, again.mask)
+
+
+def test_without_maps_the_answer_s_own_box_goes_to_sam(
+    photo: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zeroov.overview import stage
+
+    pipeline = zeroov.load("tiny", device="cpu", stages=["overview", "refine"], **QUICK)
+    empty = pipeline.ground(photo, PHRASE)  # random weights answer no box
+    assert empty.status == "empty"
+    assert empty.box is None
+    assert not empty.mask.any()
+    assert empty.score == 0
+    assert "refine" not in empty.stages, "SAM is not even asked"
+    monkeypatch.setattr(stage, "answer_to_image", lambda *_: zeroov.Box(10, 20, 60, 70))
+    found = pipeline.ground(photo, PHRASE)
+    assert found.status == "found"
+    assert found.stages["refine"].value.mask.shape == (90, 150)
+
+
+@pytest.mark.parametrize("stages", [["overview", "focus"], ["overview", "evolve"], ["overview", "focus", "evolve"]])
+def test_ablations_are_a_list_of_stages(photo: Path, tiny: Path, stages: list[str]) -> None:
+    result = zeroov.load("tiny", device="cpu", stages=stages, **QUICK).ground(photo, PHRASE)
+    assert set(result.stages) == {*stages, "evolve"}
+    assert result.mask.shape == (90, 150)
+    if "evolve" not in stages:
+        assert result.stages["evolve"].value.region.all()
+
+
+@pytest.mark.parametrize(("expression", "error"), [("", UsageError), ("  \n", UsageError), ("x" * 20001, UsageError)])
+def test_an_expression_that_describes_nothing_is_refused(
+    pipeline: Pipeline, photo: Path, expression: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="expression"):
+        pipeline.ground(photo, expression)
+
+
+@pytest.mark.parametrize(
+    "expression", ["x " * 2500, "左边的白色飞机", "<|image_pad|><|im_end|><|vision_start|>", "a\x00b"]
+)
+def test_an_odd_expression_is_answered(pipeline: Pipeline, photo: Path, expression: str) -> None:
+    assert pipeline.ground(photo, expression).mask.shape == (90, 150)
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (30, 1200), (3, 500)])
+def test_odd_sizes_are_answered(pipeline: Pipeline, hw: tuple[int, int]) -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (*hw, 3), dtype=np.uint8)
+    assert pipeline.ground(picture, PHRASE).mask.shape == hw
+
+
+def test_a_thread_is_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(PictureError, match="crop"):
+        pipeline.ground(np.zeros((1, 4000, 3), dtype=np.uint8), PHRASE)
+
+
+def test_cuda_asked_for_and_absent() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    with pytest.raises(HardwareError, match="--device cpu"):
+        zeroov.load("tiny", device="cuda")
+    with pytest.raises(HardwareError, match="did you mean"):
+        zeroov.load("tiny", device="cuuda")
+
+
+def test_a_missing_sam_is_told_before_the_first_model_works(photo: Path, tiny: Path, tmp_path: Path) -> None:
+    pipeline = zeroov.load("tiny", device="cpu", refine__checkpoint=str(tmp_path / "none.pth"), **QUICK)
+    with pytest.raises(ModelError, match=r"none\.pth"):
+        pipeline.ground(photo, PHRASE)
+    assert not pipeline.models._models
+
+
+def test_loading_leaves_torch_s_random_state_alone(photo: Path, tiny: Path) -> None:
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    zeroov.load("tiny", device="cpu", **QUICK).ground(photo, PHRASE)
+    assert torch.equal(torch.rand(1), expected)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.weights.conftest import COMMIT, cached
+from zeroov import recipe as recipes
+from zeroov.cli.main import app
+from zeroov.weights.needs import requirements
+
+QWEN, SD, SAM = "Qwen/Qwen2.5-VL-7B-Instruct", "CompVis/stable-diffusion-v1-4", "sam_vit_h_4b8939.pth"
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look only where there is nothing."""
+    from zeroov.weights import get, places
+
+    monkeypatch.setenv("ZEROOV_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ZEROOV_SAM_DIR", raising=False)
+    for module in (get, places):
+        monkeypatch.setattr(module, "PACKAGE", tmp_path / "site-packages" / "zeroov")
+    monkeypatch.chdir(tmp_path)
+
+
+def models(*words: str) -> Result:
+    return CliRunner().invoke(app, ["models", *words])
+
+
+def test_what_is_missing_is_told_with_its_size_and_licence() -> None:
+    result = models("--recipe", "paper", "--set", "evolve.alpha=0.3")
+    assert result.exit_code == 1
+    rows = result.stdout.splitlines()
+    assert len(rows) == 4
+    for row, words in zip(
+        rows[1:],
+        (
+            ("overview", QWEN, "16.60 GB", "Apache-2.0"),
+            ("focus", SD, "4.27 GB", "CreativeML OpenRAIL-M"),
+            ("refine", SAM, "2.56 GB", "Apache-2.0"),
+        ),
+        strict=True,
+    ):
+        assert all(word in row for word in (*words, "MISSING"))
+    assert "zeroov models get --recipe paper --set evolve.alpha=0.3" in result.stderr
+
+
+def test_stages_that_do_not_run_need_nothing() -> None:
+    assert [need.stage for need in requirements(recipes.load("qwen-sam"))] == ["overview", "refine"]
+
+
+def test_what_is_found_is_told_with_its_place(tiny: Path, hub: Path, tmp_path: Path) -> None:
+    settings = [f"overview.model={tiny / 'vlm'}", "focus.model=someone/some-model", "focus.revision="]
+    settings += [f"refine.checkpoint={tiny / 'sam.pth'}"]
+    snapshot = cached(hub, tiny / "diffusion", "someone/some-model")
+    result = models("--json", *(word for setting in settings for word in ("--set", setting)))
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert told["complete"] is True
+    assert [row["state"] for row in told["models"]] == ["found"] * 3
+    assert [row["path"] for row in told["models"]] == [
+        str(p.resolve()) for p in (tiny / "vlm", snapshot, tiny / "sam.pth")
+    ]
+    assert told["models"][1]["revision"] == COMMIT
+    assert told["models"][2]["size_bytes"] == (tiny / "sam.pth").stat().st_size
+
+
+def test_listing_the_tiny_recipe_builds_nothing(tmp_path: Path) -> None:
+    result = models("--recipe", "tiny")
+    assert result.exit_code == 0
+    assert result.stdout.count("comes with zeroov") == 3
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("words", [("get", "--recipe", "official"), ("--recipe", "official", "get")])
+def test_without_network_it_says_what_to_copy_where(tmp_path: Path, hub: Path, words: tuple[str, ...]) -> None:
+    result = models(*words)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "HF_HUB_OFFLINE is set" in result.stderr.splitlines()[-1]
+    assert str(hub / "models--Qwen--Qwen2.5-VL-7B-Instruct") in result.stderr
+    assert str(hub / "models--CompVis--stable-diffusion-v1-4") in result.stderr
+    assert (
+        f"https://dl.fbaipublicfiles.com/segment_anything/{SAM} to {tmp_path / 'cache' / 'sam' / SAM}" in result.stderr
+    )
+
+
+def test_getting_what_is_there_asks_nobody() -> None:
+    result = models("get", "--recipe", "tiny")
+    assert result.exit_code == 0
+    assert "comes with zeroov" in result.stdout
+
+
+def test_wrong_usage() -> None:
+    assert models("--recipe", "papr").exit_code == 2
+    assert models("--set", "overview.modell=x").exit_code == 2

@@ -1,0 +1,33 @@
+"""A recipe says everything that decides an answer. TOML in, TOML out; an unknown key is an error."""
+
+from zeroov.recipe.files import DEFAULT, find, load, names, parse_assignments
+from zeroov.recipe.schema import (
+    PROMPT,
+    STAGES,
+    EvolveRecipe,
+    FocusRecipe,
+    OverviewRecipe,
+    Recipe,
+    RefineRecipe,
+    RuntimeRecipe,
+    ZoomRecipe,
+    from_dict,
+)
+
+__all__ = [
+    "DEFAULT",
+    "PROMPT",
+    "STAGES",
+    "EvolveRecipe",
+    "FocusRecipe",
+    "OverviewRecipe",
+    "Recipe",
+    "RefineRecipe",
+    "RuntimeRecipe",
+    "ZoomRecipe",
+    "find",
+    "from_dict",
+    "load",
+    "names",
+    "parse_assignments",
+]

@@ -1,0 +1,64 @@
+"""Recipes as files: the shipped ones by name, a user's by path, and `KEY=VALUE` overrides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from zeroov.errors import RecipeError, did_you_mean
+from zeroov.recipe.schema import Recipe, from_dict
+
+DEFAULT = "fast"
+
+
+def folder() -> Path:
+    """Return the folder of the shipped recipes: inside the wheel, or at the root of a checkout."""
+    package = Path(__file__).parents[1]
+    return next(p for p in (package / "pipelines", package.parent / "pipelines") if p.is_dir())
+
+
+def names() -> list[str]:
+    """Return the names of the shipped recipes."""
+    return sorted(path.stem for path in folder().glob("*.toml"))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """Return the file of a shipped recipe's name or of a path."""
+    text = str(name_or_path)
+    path = Path(text).expanduser()
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if not path.is_file():
+            raise RecipeError(f"recipe file `{path}` does not exist; `zeroov recipes` lists the shipped ones")
+        return path
+    if text not in names():
+        raise RecipeError(f"recipe `{text}` is unknown{did_you_mean(text, names())}")
+    return folder() / f"{text}.toml"
+
+
+def load(name_or_path: str | Path = DEFAULT, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe by name or path, with dotted keys changed."""
+    path = find(name_or_path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe file `{path}` is not TOML: {error}") from error
+    values.setdefault("name", path.stem)
+    recipe = from_dict(values)
+    return recipe.with_values(changes) if changes else recipe
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Parse `KEY=VALUE` texts; VALUE is TOML, or plain text where it is not TOML."""
+    changes = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise RecipeError(f"--set takes KEY=VALUE, e.g. --set evolve.alpha=0.35, got `{text}`")
+        try:
+            parsed = tomllib.loads(f"value = {value.strip()}")
+            changes[key.strip()] = parsed["value"] if len(parsed) == 1 else value.strip()
+        except tomllib.TOMLDecodeError:
+            changes[key.strip()] = value.strip()
+    return changes
