@@ -12,8 +12,9 @@ from zeroov import evolve, frames
 from zeroov.recipe import EvolveRecipe
 from zeroov.types import Affinity
 
+LEVELS = [float(np.float32(v)) for v in (0, 0.1, 0.25, 0.31, 0.5, 1)]
 maps = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
-    lambda hw: st.tuples(*(arrays(np.float32, hw, elements=st.sampled_from([0, 0.1, 0.25, 0.31, 0.5, 1])),) * 2)
+    lambda hw: st.tuples(*(arrays(np.float32, hw, elements=st.sampled_from(LEVELS)),) * 2)
 )
 
 

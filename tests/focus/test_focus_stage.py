@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections import defaultdict
 from typing import Any
@@ -230,8 +231,6 @@ def test_nothing_in_nothing_out(models: FocusModels, small: FocusRecipe, picture
 def test_half_precision_models(
     models: FocusModels, small: FocusRecipe, pictures: list[Picture], dtype: torch.dtype, method: str
 ) -> None:
-    import copy
-
     parts = {name: copy.deepcopy(getattr(models, name)).to(dtype) for name in ("unet", "vae", "text_encoder")}
     half = dataclasses.replace(models, dtype=dtype, **parts)
     recipe = dataclasses.replace(small, method=method)

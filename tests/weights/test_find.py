@@ -79,18 +79,6 @@ def test_a_hub_id_is_found_without_network(hub: Path, tiny: Path) -> None:
         assert found.revision == COMMIT
 
 
-def test_part_of_a_repository_suffices(hub: Path, tiny: Path) -> None:
-    """huggingface_hub remembers a repository's whole list, and calls what we need of it incomplete."""
-    snapshot = cached(hub, tiny / "diffusion", NAME)
-    trees = hub / f"models--{NAME.replace('/', '--')}" / "trees"
-    trees.mkdir()
-    (trees / f"{COMMIT}.json").write_text(
-        '{"safety_checker/model.safetensors": {"size": 1, "blob_id": "0", "lfs_sha256": null, "lfs_size": null, '
-        '"xet_hash": null}}'
-    )
-    assert locate_model(NAME, COMMIT, "diffusion").path == snapshot.resolve()
-
-
 def test_a_revision_that_is_not_cached(hub: Path, tiny: Path) -> None:
     cached(hub, tiny / "vlm", NAME)
     message = problem(NAME, "d" * 40)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from zeroov.errors import ModelError
+from zeroov.hardware import pick_dtype
 from zeroov.recipe import FocusRecipe
 
 GET = "type `zeroov models get` to fetch it"
@@ -52,8 +53,6 @@ def load_focus(
     folder: Path, recipe: FocusRecipe, device: torch.device, *, name: str, revision: str, offload: bool = False
 ) -> FocusModels:
     """Load the five parts from a complete folder; `name` and `revision` are only noted."""
-    from zeroov.hardware import pick_dtype
-
     dtype = pick_dtype(recipe.dtype, device)
     with _quietly():
         parts = {part: _load_part(folder, part, dtype) for part in CLASSES}

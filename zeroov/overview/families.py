@@ -30,7 +30,7 @@ FAMILIES = {
 
 def family_of(config: Any, name: str) -> Family:
     """Return the family of a model's config, or refuse a model that this stage cannot read."""
-    kind = getattr(config, "model_type", None)
+    kind = getattr(type(config), "model_type", None)  # transformers 4.57 gives an instance its text part's
     if kind not in FAMILIES:
         raise ModelError(
             f"model `{name}` is of type `{kind}`; Overview reads {', '.join(sorted(FAMILIES))}. "

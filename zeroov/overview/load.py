@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
-from transformers.utils import logging
 from transformers.utils.import_utils import is_bitsandbytes_available, is_flash_attn_2_available
 
 from zeroov.errors import ModelError
 from zeroov.hardware import pick_dtype
 from zeroov.overview.families import Family, family_of
+from zeroov.quiet import quietly
 from zeroov.recipe import OverviewRecipe
 
 
@@ -44,7 +42,7 @@ def load_overview(
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         family = family_of(config, name)
-        with _quiet():
+        with quietly():
             processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
             model: Any = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -73,17 +71,3 @@ def _four_bit(dtype: torch.dtype, device: torch.device) -> Any:
             'overview.quantize = "4bit" needs a CUDA device and bitsandbytes: pip install "zeroov[four-bit]"'
         )
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own progress bars and advice off stderr while a model loads."""
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()

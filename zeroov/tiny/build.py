@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from zeroov.quiet import quietly
 from zeroov.tiny.tokenizers import QWEN_SPECIAL, write_clip_tokenizer, write_qwen_tokenizer
 
 IMAGE_PROCESSOR = {
@@ -166,7 +167,8 @@ def ensure(part: str, cache: Path) -> Path:
         made = staging / part
         if not part.endswith(".pth"):
             made.mkdir()
-        WRITERS[part](made)
+        with quietly():
+            WRITERS[part](made)
         if not target.exists():  # another process may have been faster
             made.rename(target)
     finally:
