@@ -183,7 +183,11 @@ def test_the_official_habits(photo: Path, tmp_path: Path, tiny: Path) -> None:
             [*command, *extra, *TINY], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
         )
         assert done.returncode == 0, done.stderr
-    assert sorted(p.name.split(".")[1] for p in (tmp_path / "m").iterdir()) == ["focus", "overview"]
+    assert sorted(p.name.split(".", 1)[1] for p in (tmp_path / "m").iterdir()) == [
+        "focus.safetensors",
+        "overview.png",
+        "overview.safetensors",
+    ]
 
 
 def test_import_and_help_are_quick_and_need_no_torch() -> None:

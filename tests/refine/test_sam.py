@@ -174,3 +174,14 @@ def test_sam_is_left_as_it_was(sam: Any, picture: Picture) -> None:
     refine(sam, encode(sam, picture), BOXES[0], POINT, None)
     assert all(torch.equal(before[name], value) for name, value in sam.state_dict().items())
     assert not any(p.requires_grad for p in sam.parameters())
+
+
+def test_inclusive_corners_are_the_last_pixels(sam: Any) -> None:
+    picture = Picture(np.random.default_rng(3).integers(0, 256, (100, 140, 3), dtype=np.uint8))
+    encoded = encode(sam, picture)
+    official = refine(sam, encoded, Box(20, 30, 61, 71), RefineRecipe(type="vit_tiny", inclusive_box=True), None)
+    plain = refine(sam, encoded, Box(20, 30, 60, 70), RefineRecipe(type="vit_tiny"), None)
+    np.testing.assert_array_equal(official.mask, plain.mask)
+    assert official.predicted_iou == plain.predicted_iou
+    dot = refine(sam, encoded, Box(20, 30, 21, 31), RefineRecipe(type="vit_tiny", inclusive_box=True), None)
+    assert dot.mask.shape == (100, 140)

@@ -42,7 +42,7 @@ def focus(
         path = pipeline.path(job, "focus")
     stages = options.stages_json(job.reports)
     if json:
-        options.say_json({"file": str(path), "method": chosen.focus.method, "stages": stages})
+        options.say_json({"files": {"dump": str(path)}, "method": chosen.focus.method, "stages": stages})
         return
     options.say_stages(stages)
     options.say(f"wrote     {path}")

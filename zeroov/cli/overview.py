@@ -18,6 +18,7 @@ def overview(
     recipe: RecipeName = None,
     set_: Set = None,
     device: Device = "auto",
+    panel: Annotated[bool, typer.Option(help="Write a picture of the attention beside the dump.")] = True,
     json: Json = False,
 ) -> None:
     """Ask the vision-language model, and keep where it looked while it answered.
@@ -33,13 +34,20 @@ def overview(
         job = pipeline.job(image, expression)
         pipeline.run("overview", [job])
         path = pipeline.path(job, "overview")
+    files = {"dump": path}
+    if panel:
+        from zeroov.show.panel import write_panel
+
+        files["panel"] = path.with_suffix(".png")
+        write_panel(files["panel"], job.picture, job.result(chosen.name))
     value = job.overview
     box = value.answer_box.xyxy if value.answer_box else None
     if json:
         answer = {"answer": value.answer, "answer_box_xyxy": box, "confidence": value.confidence, "steps": value.steps}
-        options.say_json({"file": str(path), **answer, "stages": options.stages_json(job.reports)})
+        names = {name: str(file) for name, file in files.items()}
+        options.say_json({"files": names, **answer, "stages": options.stages_json(job.reports)})
         return
     options.say(f"answer    {value.answer}")
     options.say(f"box       {[round(corner, 1) for corner in box] if box else 'none in the answer'}")
     options.say_stages(options.stages_json(job.reports))
-    options.say(f"wrote     {path}")
+    options.say(f"wrote     {', '.join(map(str, files.values()))}")

@@ -147,6 +147,7 @@ class RefineRecipe:
     checkpoint: str = _key("sam_vit_h_4b8939.pth", _named)
     dtype: str = _key("float32", DTYPE)
     prompt: str = _key("box", _one_of("box", "box+point", "box+mask"))
+    inclusive_box: bool = _key(False)  # the official code's corners: the last pixel instead of the edge
 
 
 @dataclass(frozen=True)

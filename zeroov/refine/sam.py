@@ -149,7 +149,10 @@ def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, ev
     With `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is.
     """
     side = sam.image_encoder.img_size
-    inside = scale_box(box.xyxy, encoded.image_hw, encoded.resized_hw)
+    x0, y0, x1, y1 = box.xyxy
+    if recipe.inclusive_box:  # the last pixel instead of the edge; a box of one pixel keeps a trace of width
+        x1, y1 = max(x1 - 1, x0 + 1e-3), max(y1 - 1, y0 + 1e-3)
+    inside = scale_box((x0, y0, x1, y1), encoded.image_hw, encoded.resized_hw)
     if inside is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
     x0, y0, x1, y1 = inside.xyxy
