@@ -6,11 +6,13 @@ Every resize of a map or mask happens here, bilinear with half-pixel centres ("a
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.types import Bool, Box, Float32
+from zeroov.types import Bool, Box, Float32, Uint8
 
 HW = tuple[int, int]
 
@@ -21,9 +23,16 @@ def resize_map(values: NDArray[np.floating], to_hw: HW) -> Float32:
     source = np.ascontiguousarray(values, dtype=np.float32)
     if source.shape == (height, width):
         return source.copy()
-    # cv2 keeps its widths in 16-bit integers in places and refuses one-pixel-wide exotic shapes only above this size.
     resized: Float32 = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width)
     return resized
+
+
+def resize_rgb(rgb: Uint8, to_hw: HW, kernel: Literal["bilinear", "bicubic"]) -> Uint8:
+    """Resize a picture (H, W, 3) with antialiasing, as the models were trained with: PIL's kernels."""
+    from PIL import Image
+
+    resampling = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}[kernel]
+    return np.asarray(Image.fromarray(rgb).resize((to_hw[1], to_hw[0]), resampling))
 
 
 def resize_mask(mask: Bool, to_hw: HW) -> Bool:

@@ -103,7 +103,10 @@ class Overview:
 
 @dataclass(frozen=True, eq=False)
 class Affinity:
-    """Which cells of the working grid belong together: `matrix` float16 (n, n), row = query cell, rows sum to 1."""
+    """Which cells of the working grid belong together: `matrix` float16 (n, n), row = query cell.
+
+    Rows sum to 1, except under the official code's `flattened` pooling, which does not renormalise what it scrambles.
+    """
 
     matrix: Float16
     grid_hw: tuple[int, int]

@@ -10,12 +10,11 @@ import logging
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
+from zeroov import frames
 from zeroov.focus.load import FocusModels
 from zeroov.types import Picture
 
@@ -24,8 +23,8 @@ LOG = logging.getLogger("zeroov")
 
 def encode_picture(models: FocusModels, picture: Picture, side: int) -> Tensor:
     """Return the mean latent (1, channels, s, s), scaled, of a picture resized to `side` x `side` model pixels."""
-    square = Image.fromarray(picture.rgb).resize((side, side), Image.Resampling.BICUBIC)
-    pixels = torch.from_numpy(np.array(square)).permute(2, 0, 1)[None].to(models.device).float() / 127.5 - 1
+    square = frames.resize_rgb(picture.rgb, (side, side), "bicubic")
+    pixels = torch.tensor(square).permute(2, 0, 1)[None].to(models.device).float() / 127.5 - 1
     with models.at_work(models.vae), torch.no_grad():
         mean: Tensor = models.vae.encode(pixels.to(models.dtype)).latent_dist.mean
     return mean.float() * float(models.vae.config.scaling_factor)

@@ -14,6 +14,7 @@ import torch
 
 from zeroov.errors import ModelError
 from zeroov.hardware import pick_dtype
+from zeroov.quiet import quietly
 from zeroov.recipe import FocusRecipe
 
 GET = "type `zeroov models get` to fetch it"
@@ -54,7 +55,7 @@ def load_focus(
 ) -> FocusModels:
     """Load the five parts from a complete folder; `name` and `revision` are only noted."""
     dtype = pick_dtype(recipe.dtype, device)
-    with _quietly():
+    with quietly():
         parts = {part: _load_part(folder, part, dtype) for part in CLASSES}
         tokenizer, scheduler = _load_tokenizer(folder), _load_scheduler(folder)
     _check_fit(folder, parts["unet"], parts["vae"], parts["text_encoder"])
@@ -184,23 +185,3 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
 
 def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__)[:200]
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Silence the progress bars and load reports of diffusers and transformers, and give them back as they were."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    before = []
-    for library in (diffusers_logging, transformers_logging):
-        before.append((library, library.get_verbosity(), library.is_progress_bar_enabled()))
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, verbosity, bar in before:
-            library.set_verbosity(verbosity)
-            if bar:
-                library.enable_progress_bar()

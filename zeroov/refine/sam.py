@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zeroov.errors import ModelError, RecipeError, did_you_mean
-from zeroov.frames import HW, mask_to_box, resize_map, scale_box
+from zeroov.frames import HW, mask_to_box, resize_map, resize_rgb, scale_box
 from zeroov.types import Box, Evolved, Float32, Picture, Refined
 
 if TYPE_CHECKING:
@@ -131,12 +131,9 @@ def resized_hw(image_hw: HW, side: int) -> HW:
 @torch.inference_mode()
 def encode(sam: Any, picture: Picture) -> EncodedPicture:
     """Run SAM's image encoder, in the dtype of its weights; everything after it is float32."""
-    from PIL import Image
-
     inside = resized_hw(picture.hw, sam.image_encoder.img_size)
-    # PIL's antialiased bilinear, as SAM was trained with.
-    small = Image.fromarray(picture.rgb).resize((inside[1], inside[0]), Image.Resampling.BILINEAR)
-    pixels = torch.tensor(np.asarray(small), device=sam.device).permute(2, 0, 1)[None]
+    small = resize_rgb(picture.rgb, inside, "bilinear")  # antialiased, as SAM was trained with
+    pixels = torch.tensor(small, device=sam.device).permute(2, 0, 1)[None]
     weight = sam.image_encoder.patch_embed.proj.weight
     features = sam.image_encoder(sam.preprocess(pixels).to(weight.dtype))
     return EncodedPicture(features.float(), inside, picture.hw)
