@@ -13,8 +13,10 @@ from PIL import Image
 
 import zeroov
 from zeroov import frames
-from zeroov.errors import HardwareError, ModelError, PictureError, UsageError
+from zeroov.errors import HardwareError, ModelError, OutputError, PictureError, UsageError
+from zeroov.job import score
 from zeroov.pipeline import Pipeline
+from zeroov.types import Box, Overview, clean_expression
 
 QUICK: dict[str, Any] = {
     "overview__max_new_tokens": 3,
@@ -198,3 +200,65 @@ def test_loading_leaves_torch_s_random_state_alone(photo: Path, tiny: Path) -> N
     torch.manual_seed(5)
     zeroov.load("tiny", device="cpu", **QUICK).ground(photo, PHRASE)
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_sam_sees_each_picture_for_itself(tiny: Path) -> None:
+    pictures = [np.random.default_rng(s).integers(0, 256, (60, 80, 3), dtype=np.uint8) for s in (3, 4)]
+    pipeline = zeroov.load("tiny", device="cpu", **QUICK)
+    together = pipeline.ground_all([(picture, PHRASE) for picture in pictures])
+    for result, picture in zip(together, pictures, strict=True):
+        np.testing.assert_array_equal(result.mask, pipeline.ground(picture, PHRASE).mask)
+
+
+@pytest.mark.parametrize(
+    ("answer_box", "box", "expected"),
+    [
+        (Box(0, 0, 10, 10), Box(0, 0, 10, 10), 0.8),
+        (Box(0, 0, 10, 10), Box(0, 0, 10, 5), 0.6),
+        (Box(0, 0, 10, 10), Box(20, 0, 30, 10), 0.4),
+        (None, Box(0, 0, 10, 10), 0.4),
+        (Box(0, 0, 10, 10), None, 0.0),
+    ],
+)
+def test_score(answer_box: Box | None, box: Box | None, expected: float) -> None:
+    value = Overview(
+        layers=np.zeros((1, 2, 2), np.float32),
+        layer_numbers=(0,),
+        answer="",
+        answer_box=answer_box,
+        confidence=0.8,
+        resized_hw=(56, 56),
+        steps=1,
+        model="m",
+        revision="r",
+    )
+    assert score(value, box) == pytest.approx(expected)
+
+
+def test_a_finished_dumps_folder_may_be_read_only(photo: Path, tiny: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    from zeroov.dumps import store
+
+    with zeroov.load("tiny", device="cpu", dumps=tmp_path, **QUICK) as pipeline:
+        first = pipeline.ground(photo, PHRASE)
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("written again")
+
+        monkeypatch.setattr(store, "write_atomically", refuse)
+        np.testing.assert_array_equal(pipeline.ground(photo, PHRASE).mask, first.mask)
+
+
+def test_a_dumps_folder_that_is_a_file_is_told_at_once(photo: Path, tiny: Path) -> None:
+    with pytest.raises(OutputError, match="is a file"):
+        zeroov.load("tiny", device="cpu", dumps=photo, **QUICK)
+
+
+def test_an_expression_that_is_no_text_is_refused(pipeline: Pipeline, photo: Path) -> None:
+    with pytest.raises(UsageError, match="NoneType"):
+        pipeline.ground(photo, None)  # type: ignore[arg-type]
+
+
+def test_joiners_stay_and_controls_go() -> None:
+    assert clean_expression(" a\r\n\tb \u202e") == "a b"
+    family = "\U0001f469\u200d\U0001f467"
+    assert clean_expression(family) == family

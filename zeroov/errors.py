@@ -46,6 +46,12 @@ class OutputError(ZeroovError):
     """Results cannot be written where they were asked for."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of another library's message, cut to a readable length; its type where it says nothing."""
+    text = str(error).replace("For details look at the above report!", "").strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean ...?` with the near misses of `name`, or the whole choice when nothing is near."""
     choices = sorted(known)

@@ -26,12 +26,13 @@ def pick_device(wanted: str = "auto") -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kinds = ("auto", "cpu", "cuda", "cuda:0", "mps")
+    if wanted.split(":")[0] not in kinds or not wanted.split(":")[-1].isalnum():
+        raise HardwareError(f"`{wanted}` is no device{did_you_mean(wanted, kinds)}")
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise HardwareError(
-            f"`{wanted}` is no device{did_you_mean(wanted, ['auto', 'cpu', 'cuda', 'cuda:0', 'mps'])}"
-        ) from error
+        raise HardwareError(f"`{wanted}` is no device{did_you_mean(wanted, kinds)}") from error
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise HardwareError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -57,7 +58,10 @@ class Job:
 
     def about(self) -> dict[str, Any]:
         """Return what a dump says of its sample."""
-        picture = {"digest": self.picture.digest, "source": self.picture.source, "hw": list(self.picture.hw)}
+        source = self.picture.source
+        file = Path(source).expanduser()
+        source = str(file.absolute()) if file.is_file() else source  # found again from any folder
+        picture = {"digest": self.picture.digest, "source": source, "hw": list(self.picture.hw)}
         return {"picture": picture, "expression": self.expression}
 
     def result(self, recipe: str) -> Grounding:

@@ -103,7 +103,9 @@ class LoadedModels:
             self._warn_when_slow(f"Focus ({recipe.focus.method})", diffusion.unet)
             return diffusion
         from zeroov.refine.load import load_sam
+        from zeroov.weights import official
 
+        official.check(found.path)
         return load_sam(found.path, recipe.refine, self.device)
 
     def _warn_when_slow(self, what: str, model: Any) -> None:

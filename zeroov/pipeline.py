@@ -16,6 +16,7 @@ from zeroov.job import Job
 from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
 from zeroov.overview.combine import combine, select
 from zeroov.raster.read import open_picture
+from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import STAGES, Recipe
 from zeroov.types import Affinity, Float32, Grounding, Overview, Picture, StageReport, clean_expression
 
@@ -112,7 +113,7 @@ class Pipeline:
             return look(self.models.overview(), pictures, expressions, self.recipe.overview)
 
         def kept(value: Overview) -> dumped.Parts:
-            return dumped.from_overview(value, self.cross(value))
+            return dumped.from_overview(value, self.cross(value), self.recipe.overview)
 
         self._cached("overview", jobs, settings, compute, kept, dumped.to_overview)
 
@@ -159,6 +160,8 @@ class Pipeline:
             else:
                 todo[key] = job
         pending, size = list(todo.values()), self.recipe.runtime.batch
+        if pending and self.store:
+            ensure_writable_folder(self.store.folder)  # told before the work, not after
         load_seconds = self.models.load(stage) if pending else 0.0  # before the meter, which sees the stage alone
         for start in range(0, len(pending), size):
             batch = pending[start : start + size]

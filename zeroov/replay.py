@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from zeroov.dumps import Dump, DumpStore, focus_settings
+from zeroov.dumps import Dump, DumpStore, focus_settings, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_evolved
 from zeroov.errors import DumpError
 from zeroov.evolve import evolve
@@ -12,18 +15,24 @@ from zeroov.overview.combine import combine, select
 from zeroov.recipe import Recipe
 from zeroov.types import Evolved
 
+log = logging.getLogger("zeroov")
+
 
 def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Dump, Evolved, str]]:
     """Evolve every Overview dump in `maps` with the Focus dump of its picture; yield it, the result and its file name.
 
     The results are written to `out` as they come.
     """
-    focuses = list(maps.all("focus")) if "focus" in recipe.stages else []
+    focuses: dict[str, list[Dump]] = defaultdict(list)
+    for focus in maps.all("focus", headers_only=True):
+        focuses[focus.about["picture"]["digest"]].append(focus)
     found = False
     for dump in maps.all("overview"):
         found = True
         overview = to_overview(dump)
-        partner = _partner(dump, focuses, recipe) if "focus" in recipe.stages else None
+        partner = None
+        if "focus" in recipe.stages:
+            partner = read_dump(_partner(dump, focuses[dump.about["picture"]["digest"]], recipe).path)
         try:
             layers = select(overview.layers, overview.layer_numbers, recipe.overview.layers)
         except ValueError as error:
@@ -50,20 +59,31 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
         )
 
 
+def _differing(dump: Dump, wanted: Mapping[str, Any]) -> list[str]:
+    """Return in which settings a Focus dump differs from what a recipe wants; the machine's own are left out."""
+    made = dump.about["settings"]
+    names = sorted((made.keys() | wanted.keys()) - {"revision", "dtype"})
+    return [f"focus.{name} = {made.get(name)!r}" for name in names if made.get(name) != wanted.get(name)]
+
+
 def _partner(overview: Dump, focuses: list[Dump], recipe: Recipe) -> Dump:
-    """Return the one Focus dump that belongs to an Overview dump, preferring the one made as the recipe says."""
+    """Return the one of a picture's Focus dumps that belongs to an Overview dump, if need be the recipe's own."""
     picture, expression = overview.about["picture"], overview.about["expression"]
     fitting = [
         dump
         for dump in focuses
-        if dump.about["picture"]["digest"] == picture["digest"]
-        and ("{expression}" not in dump.about["settings"]["prompt"] or dump.about["expression"] == expression)
+        if ("{expression}" not in dump.about["settings"]["prompt"] or dump.about["expression"] == expression)
     ]
-    if len(fitting) > 1:
-        wanted = focus_settings(recipe.focus, "", "")
-        same = [d for d in fitting if {**d.about["settings"], "revision": "", "dtype": ""} == wanted]
-        fitting = same or fitting
+    wanted = focus_settings(recipe.focus, "", "")
+    fitting = [dump for dump in fitting if not _differing(dump, wanted)] or fitting
     if len(fitting) == 1:
+        if differing := _differing(fitting[0], wanted):
+            log.warning(
+                "`%s` was not made as recipe `%s` says (%s); it is used as it is",
+                fitting[0].path.name,
+                recipe.name,
+                ", ".join(differing),
+            )
         return fitting[0]
     what = f'`{picture["source"]}`, "{expression}"'
     if not fitting:

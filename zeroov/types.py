@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -209,8 +210,15 @@ LONGEST_EXPRESSION = 20_000
 
 
 def clean_expression(text: str) -> str:
-    """Return `text` without outer white space and control characters; refuse what describes nothing."""
-    cleaned = "".join(c if c.isprintable() else " " for c in text).strip()
+    """Return `text` without control characters, its white space as single blanks; refuse what describes nothing.
+
+    Marks that only steer the direction of writing go too; joiners, which letters and emoji need, stay.
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"an expression is text, got a {type(text).__name__}")
+    steering = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    cleaned = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") or c in steering else c for c in text)
+    cleaned = " ".join(cleaned.split())
     if not cleaned:
         raise UsageError('the expression is empty; describe the object, e.g. "the white plane on the lower right"')
     if len(cleaned) > LONGEST_EXPRESSION:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +43,19 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def edit_header(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace("白色".encode(), "黑色".encode()))
+
+
 def foreign(path: Path) -> None:
     from safetensors.numpy import save_file
 
     save_file({"layers": np.zeros(3, np.float32)}, path)
 
 
-@pytest.mark.parametrize("damage", [cut, flip, foreign, lambda p: p.write_bytes(b""), lambda p: p.write_text("no")])
+@pytest.mark.parametrize(
+    "damage", [cut, flip, edit_header, foreign, lambda p: p.write_bytes(b""), lambda p: p.write_text("no")]
+)
 def test_a_damaged_file_is_told_and_never_used(
     tmp_path: Path, damage: object, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,7 +98,7 @@ def test_an_overview_survives_the_disk(tmp_path: Path) -> None:
         model="m",
         revision="r",
     )
-    arrays, about = from_overview(value, value.layers[0])
+    arrays, about = from_overview(value, value.layers[0], recipes.load("fast").overview)
     DumpStore(tmp_path).write("overview", "k" * 32, arrays, about)
     dump = DumpStore(tmp_path).read("overview", "k" * 32)
     assert dump
@@ -111,29 +117,14 @@ def keys(**changes: object) -> tuple[str, str, str]:
     return overview, focus, dumps.digest("evolve", "p", "e", settings)
 
 
-@pytest.mark.parametrize(
-    ("changes", "same"),
-    [
-        ({"evolve__alpha": 0.5}, (True, True, False)),
-        ({"evolve__k": 9}, (True, True, False)),
-        ({"overview__weights": [1, 0, 0, 0]}, (True, True, False)),
-        ({"overview__layers": [16, 17, 18, 20]}, (False, True, False)),
-        ({"overview__prompt": "{expression}?"}, (False, True, False)),
-        ({"overview__max_new_tokens": 9}, (False, True, False)),
-        ({"overview__relative_prompt": "Anything."}, (True, True, True)),  # not read unless relative
-        ({"overview__relative": True}, (False, True, False)),
-        ({"focus__t": 200}, (True, False, False)),
-        ({"focus__seed": 3}, (True, False, False)),
-        ({"focus__inner_steps": 3}, (True, True, True)),  # not read by method noise
-        ({"focus__prompt": "{expression}"}, (True, False, False)),
-        ({"refine__prompt": "box+point"}, (True, True, True)),
-        ({"runtime__batch": 8}, (True, True, True)),
-    ],
-)
-def test_a_key_depends_on_exactly_what_the_stage_depends_on(
-    changes: dict[str, object], same: tuple[bool, bool, bool]
-) -> None:
-    assert tuple(a == b for a, b in zip(keys(), keys(**changes), strict=True)) == same
+def test_later_stages_do_not_touch_the_keys_of_earlier_ones() -> None:
+    overview, focus, evolved = keys()
+    assert keys(evolve__alpha=0.5)[:2] == (overview, focus)
+    assert keys(overview__weights=[1, 0, 0, 0])[:2] == (overview, focus)
+    assert keys(overview__weights=[1, 0, 0, 0])[2] != evolved
+    assert keys(focus__t=200)[0] == overview
+    assert keys(overview__prompt="{expression}?")[1] == focus
+    assert keys(refine__prompt="box+point", runtime__batch=8) == (overview, focus, evolved)
 
 
 def test_the_revision_the_dtype_the_picture_and_the_expression_are_in_the_key() -> None:
@@ -147,6 +138,85 @@ def test_the_revision_the_dtype_the_picture_and_the_expression_are_in_the_key() 
         dumps.digest("focus", "p", "e", dumps.overview_settings(recipe, "r", "float32")),
     ]
     assert len({base, *others}) == 6
+
+
+# For every recipe key of a stage another value, and whether the stage's own key stays the same under it.
+OTHER: dict[str, dict[str, tuple[object, bool]]] = {
+    "overview": {
+        "model": ("/a/folder", True),  # the revision tells the weights
+        "revision": ("abc", True),  # what was really found stands in for it
+        "dtype": ("float16", True),  # what is really used stands in for it
+        "quantize": ("4bit", False),
+        "attention": ("flash_attention_2", False),
+        "prompt": ("{expression}!", False),
+        "layers": ([16, 17, 18, 20], False),
+        "weights": ([4, 3, 2, 1], True),  # applied to the kept layers
+        "max_new_tokens": (9, False),
+        "min_pixels": (9, False),
+        "max_pixels": (9, False),
+        "capture": ("all", False),
+        "heads": (1, False),
+        "relative": (True, False),
+        "relative_prompt": ("x", True),  # not read unless relative
+        "prefill_only": (True, False),
+    },
+    "focus": {
+        "model": ("/a/folder", True),
+        "revision": ("abc", True),
+        "dtype": ("float16", True),
+        "method": ("invert", False),
+        "prompt": ("{expression}", False),
+        "grids": ([32], False),
+        "working_grid": (16, False),
+        "pooling": ("flattened", False),
+        "resize_to": (256, False),
+        "t": (200, False),
+        "clean": (True, False),
+        "ensemble": (2, False),
+        "seed": (3, False),
+        "steps": (3, True),  # of other methods
+        "guidance": (3.0, True),
+        "inner_steps": (3, True),
+    },
+    "evolve": {"k": (9, False), "tau": (0.5, False), "alpha": (0.5, False), "official": (True, False)}
+    | {"canvas": (800, False)},
+}
+
+
+@pytest.mark.parametrize("section", ["overview", "focus", "evolve"])
+def test_every_key_of_a_recipe_is_known_to_change_a_dump_s_key_or_not(section: str) -> None:
+    number = ("overview", "focus", "evolve").index(section)
+    others = OTHER[section]
+    assert set(others) == {item.name for item in fields(getattr(recipes.load("fast"), section))}, "a new key: decide"
+    for name, (value, same) in others.items():
+        assert (keys(**{f"{section}__{name}": value})[number] == keys()[number]) == same, f"{section}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("method", "read"), [("invert", {"steps"}), ("nulltext", {"steps", "guidance", "inner_steps"})]
+)
+def test_each_method_s_own_keys_count(method: str, read: set[str]) -> None:
+    base = keys(focus__method=method)
+    values = {"steps": 3, "guidance": 3.0, "inner_steps": 3, "t": 200, "clean": True, "ensemble": 2, "seed": 3}
+    for name, value in values.items():
+        changed = keys(focus__method=method, **{f"focus__{name}": value})
+        assert (changed[1] != base[1]) == (name in read), name
+
+
+def test_permuted_layers_are_another_evolve_but_the_same_overview() -> None:
+    straight = keys(overview__layers=[16, 17, 18, 19])
+    permuted = keys(overview__layers=[19, 18, 17, 16])
+    assert straight[:2] == permuted[:2]
+    assert straight[2] != permuted[2]
+
+
+def test_the_dtype_is_in_the_focus_key_and_a_folder_s_name_in_none() -> None:
+    recipe = recipes.load("fast")
+    focus = [dumps.digest("focus", "p", "", dumps.focus_settings(recipe.focus, "r", d)) for d in ("float32", "float16")]
+    assert focus[0] != focus[1]
+    assert keys(overview__model="/here/qwen", focus__model="/here/sd") == keys(
+        overview__model="/there/qwen", focus__model="/there/sd"
+    )
 
 
 def test_two_phrases_share_one_focus_key_only_without_the_expression_in_the_prompt() -> None:

@@ -79,7 +79,7 @@ def test_the_way_back_leads_to_the_picture(
             current = latents.ddim_previous(models, current, noise, t, steps)
         errors.append(float((current - start).norm() / start.norm()))
     assert errors[1] < errors[0] / 2  # both ways take the noise at one end of a step: finer steps, smaller error
-    assert errors[1] < 0.5
+    assert errors[1] < 0.7
 
 
 def test_null_text_optimisation_comes_nearer_to_the_path(models: FocusModels, start: Tensor) -> None:

@@ -98,7 +98,7 @@ def test_a_missing_file_is_named(folder: Path, lost: str, named: str) -> None:
     shutil.rmtree(target) if target.is_dir() else target.unlink()
     with pytest.raises(ModelError) as caught:
         load(folder)
-    assert str(caught.value) == f"{folder} lacks {named}; type `zeroov models get` to fetch it"
+    assert str(caught.value) == f"{folder} lacks {named}; {GET}"
 
 
 def test_another_class_is_refused(folder: Path) -> None:
@@ -117,7 +117,7 @@ def test_sdxl_is_refused(folder: Path) -> None:
 def test_damaged_weights_are_named(folder: Path, part: str) -> None:
     (path,) = (folder / part).glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(ModelError, match=f"{path.name} cannot be read .*; delete it and type `zeroov models get`"):
+    with pytest.raises(ModelError, match=f"{path.name} cannot be read .*; copy it there again"):
         load(folder)
 
 
@@ -154,6 +154,8 @@ def same_answer(folder: Path, other: FocusModels) -> bool:
 
 @pytest.mark.parametrize("kind", ["bin", "fp16.safetensors", "fp16.bin"])
 def test_every_form_of_weights_loads(folder: Path, diffusion_folder: Path, kind: str) -> None:
+    if kind.endswith("bin") and tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+        pytest.skip("transformers reads .bin files with torch 2.6 or newer only")
     for part in ("unet", "vae", "text_encoder"):
         (path,) = (folder / part).glob("*.safetensors")
         weights = load_file(path)
@@ -173,7 +175,8 @@ def test_every_form_of_weights_loads(folder: Path, diffusion_folder: Path, kind:
 def test_published_text_encoders_load(folder: Path, diffusion_folder: Path) -> None:
     """Their weights carry the prefix `text_model.` and a table of positions, which newer transformers do without."""
     path = folder / "text_encoder/model.safetensors"
-    weights = {f"text_model.{name}": value for name, value in load_file(path).items()}
+    # transformers before 5 writes the prefix itself
+    weights = {f"text_model.{name.removeprefix('text_model.')}": value for name, value in load_file(path).items()}
     weights["text_model.embeddings.position_ids"] = torch.arange(77)[None]
     save_file(weights, path, {"format": "pt"})
     assert same_answer(diffusion_folder, load(folder))

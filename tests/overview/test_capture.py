@@ -164,3 +164,74 @@ def test_a_step_without_its_rows_is_an_error_not_a_silence() -> None:
     recorder.add(0, torch.zeros(1, 2, 1, 4), torch.zeros(1, 2, 2, 4), 1.0)
     with pytest.raises(ModelError, match=r"layers \[1\] were not seen"):
         recorder(torch.zeros(1, 2, dtype=torch.long), torch.zeros(1, 7))
+
+
+def test_an_ended_sequence_keeps_its_confidence(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(recipe, max_new_tokens=6)
+    first = models.processor.tokenizer.encode(look(models, pictures[:1], ["a"], recipe)[0].answer)
+    for end in range(256):  # any token that ends the first answer early and not the second
+        monkeypatch.setattr(models.model.generation_config, "eos_token_id", [end])
+        both = look(models, pictures[:2], PHRASES[:2], recipe)
+        if both[0].steps < both[1].steps:
+            break
+    else:
+        pytest.fail(f"no token ends only the first answer {first}")
+    for sample, alone in enumerate(
+        look(models, [p], [e], recipe)[0] for p, e in zip(pictures, PHRASES[:2], strict=False)
+    ):
+        assert both[sample].confidence == pytest.approx(alone.confidence, rel=1e-4)
+
+
+def test_the_kernel_finds_itself_under_its_own_name(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As flash attention does: it asks the module's config for its name."""
+    from transformers import AttentionInterface
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    seen = set()
+
+    def particular(module: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.add(module.config._attn_implementation)
+        return ALL_ATTENTION_FUNCTIONS["sdpa"](module, *args, **kwargs)
+
+    AttentionInterface.register("particular", particular)
+    AttentionMaskInterface.register("particular", ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
+    [plain] = look(models, pictures[:1], ["a"], recipe)
+    monkeypatch.setattr(models.model.config.text_config, "_attn_implementation", "particular")
+    [other] = look(models, pictures[:1], ["a"], recipe)
+    assert seen == {"particular"}
+    np.testing.assert_array_equal(plain.layers, other.layers)
+
+
+def test_settings_of_the_model_s_own_generation_change_nothing(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [plain] = look(models, pictures[:1], ["a"], recipe)
+    for name, value in {"cache_implementation": "static", "return_dict_in_generate": True, "use_cache": False}.items():
+        monkeypatch.setattr(models.model.generation_config, name, value)
+        [found] = look(models, pictures[:1], ["a"], recipe)
+        np.testing.assert_allclose(found.layers, plain.layers, atol=1e-7)
+
+
+def test_a_sliding_window_is_refused(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ["full_attention", "sliding_attention"] * 2
+    monkeypatch.setattr(models.model.config.text_config, "layer_types", kinds)
+    with pytest.raises(RecipeError, match=r"names \[1, 3\].*sliding"):
+        look(models, pictures[:1], ["a"], recipe)
+
+
+def test_max_pixels_bounds_the_picture(models: OverviewModels, recipe: OverviewRecipe) -> None:
+    picture = Picture(np.zeros((400, 400, 3), dtype=np.uint8))
+    sizes = [
+        build_prompt(models, [picture], ["a"], replace(recipe, max_pixels=pixels)).resized_hw[0][0]
+        for pixels in (1000, 40_000, 0)
+    ]
+    assert sizes == [28, 196, 392]
+    small = Picture(np.zeros((30, 30, 3), dtype=np.uint8))
+    assert build_prompt(models, [small], ["a"], replace(recipe, min_pixels=40_000)).resized_hw[0][0] >= 200

@@ -29,7 +29,7 @@ def test_folder_is_made_with_its_parents(tmp_path):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "taken").write_text("mine")
     for path in (tmp_path / "taken", tmp_path / "taken" / "below"):
-        with pytest.raises(OutputError, match=r"taken.*--out") as caught:
+        with pytest.raises(OutputError, match=r"taken.*name another") as caught:
             write.ensure_writable_folder(path)
         assert "\n" not in str(caught.value)
     assert (tmp_path / "taken").read_text() == "mine"

@@ -15,7 +15,8 @@ from zeroov.recipe import RefineRecipe
 from zeroov.refine.load import load_sam
 from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam, encode, refine
 from zeroov.types import Box, Picture
-from zeroov.weights import official
+from zeroov.weights import digests, official
+from zeroov.weights.digests import digest_of
 
 CPU = torch.device("cpu")
 RECIPE = RefineRecipe(type="vit_tiny")
@@ -147,26 +148,25 @@ def test_an_official_name_must_be_the_official_file(
     path = tmp_path / "sam_vit_h_4b8939.pth"
     path.write_bytes((tiny / "sam.pth").read_bytes())
     with pytest.raises(ModelError) as error:
-        load_sam(path, RECIPE, CPU)
+        official.check(path)
     assert_one_line(error, f"has {path.stat().st_size} bytes", "2564550879")
     known = official.OfficialFile(path.stat().st_size, "0" * 32)
     monkeypatch.setitem(official.SAM_FILES, path.name, known)
     with pytest.raises(ModelError) as error:
-        load_sam(path, RECIPE, CPU)
-    assert_one_line(error, f"md5 {official.md5_of(path)}", "0" * 32)
-    monkeypatch.setitem(official.SAM_FILES, path.name, replace(known, md5=official.md5_of(path)))
-    load_sam(path, RECIPE, CPU)
+        official.check(path)
+    assert_one_line(error, f"md5 {digest_of(path, 'md5')}", "0" * 32)
+    monkeypatch.setitem(official.SAM_FILES, path.name, replace(known, md5=digest_of(path, "md5")))
+    official.check(path)
 
 
 def test_the_md5_is_read_once_and_again_when_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZEROOV_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "sam_vit_b_01ec64.pth"
     path.write_bytes(b"weights")
-    known = official.OfficialFile(7, official.md5_of(path))
+    known = official.OfficialFile(7, digest_of(path, "md5"))
     monkeypatch.setitem(official.SAM_FILES, path.name, known)
     read: list[Path] = []
-    digest = official.md5_of
-    monkeypatch.setattr(official, "md5_of", lambda file: read.append(file) or digest(file))
+    monkeypatch.setattr(digests, "digest_of", lambda file, kind: read.append(file) or digest_of(file, kind))
     official.check(path)
     official.check(path)
     assert len(read) == 1

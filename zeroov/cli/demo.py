@@ -28,7 +28,7 @@ def demo(
     chosen = options.chosen(recipe, set_)
     from zeroov.raster.write import ensure_writable_folder
 
-    ensure_writable_folder(out)
+    out = ensure_writable_folder(out)
     from zeroov.cli.results import write_grounding
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,7 @@ def evolve(
     from zeroov.raster.write import ensure_writable_folder, write_mask_png
     from zeroov.replay import replay
 
-    ensure_writable_folder(out)
+    out = ensure_writable_folder(out)
     results = []
     for dump, value, name in replay(DumpStore(maps), DumpStore(out), chosen):
         mask_path = out / f"{Path(dump.about['picture']['source']).stem}-{name[:8]}.evolve.png"
@@ -45,6 +46,7 @@ def evolve(
             "mask_pixels": int(value.mask.sum()),
             "mask": str(mask_path),
             "dump": str(out / name),
+            "evolve": asdict(chosen.evolve),
         }
         results.append(result)
         if not json:

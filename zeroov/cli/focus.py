@@ -35,7 +35,7 @@ def focus(
     from zeroov.raster.read import open_picture
     from zeroov.raster.write import ensure_writable_folder
 
-    ensure_writable_folder(out)
+    out = ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:
         job = pipeline.job(image, expression) if expression.strip() else Job(open_picture(image), "")
         pipeline.run("focus", [job])

@@ -29,7 +29,7 @@ def ground(
     chosen = options.chosen(recipe, set_)
     from zeroov.raster.write import ensure_writable_folder
 
-    ensure_writable_folder(out)
+    out = ensure_writable_folder(out)
     from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
 
@@ -46,7 +46,7 @@ def ground(
         corners = ", ".join(f"{value:.1f}" for value in result.box.xyxy)
         options.say(f"found     box [{corners}], {report['mask_pixels']} pixels, score {result.score:.3f}")
     else:
-        options.say("empty     nothing in the picture fits the expression")
-    options.say(f"answer    {result.answer}")
+        options.say("empty     nothing found")
+    options.say(f"answer    {options.plain(result.answer)}")
     options.say_stages(report["stages"])
     options.say(f"wrote     {', '.join(report['files'].values())}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -64,11 +65,15 @@ app.add_typer(models.app, name="models")
 
 def main() -> None:
     """Run the command line."""
-    # A closed pipe (`zeroov ... | head`) is no error of ours.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter gets its number
     try:
         app()
-    except BrokenPipeError:
+    except OSError as error:  # stdout closed (`zeroov ... | head`) or full; files of ours raise errors of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            typer.echo(f"error: {error}", err=True)
         sys.exit(1)
 
 

@@ -45,9 +45,15 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def plain(text: str) -> str:
+    """Return text with control characters written out, so that an answer cannot play with the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def say_json(value: Any) -> None:
     """Print one JSON document."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    typer.echo(json.dumps(value, ensure_ascii=ascii_only, indent=2, allow_nan=False))
 
 
 def say_stages(stages: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ def overview(
     from zeroov.pipeline import Pipeline
     from zeroov.raster.write import ensure_writable_folder
 
-    ensure_writable_folder(out)
+    out = ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:
         job = pipeline.job(image, expression)
         pipeline.run("overview", [job])
@@ -47,7 +47,7 @@ def overview(
         names = {name: str(file) for name, file in files.items()}
         options.say_json({"files": names, **answer, "stages": options.stages_json(job.reports)})
         return
-    options.say(f"answer    {value.answer}")
+    options.say(f"answer    {options.plain(value.answer)}")
     options.say(f"box       {[round(corner, 1) for corner in box] if box else 'none in the answer'}")
     options.say_stages(options.stages_json(job.reports))
     options.say(f"wrote     {', '.join(map(str, files.values()))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,35 +41,37 @@ def refine(
     from zeroov.types import StageReport
 
     folder = ensure_writable_folder(out or evolved)
-    jobs, names = [], []
-    for dump in DumpStore(evolved).all("evolve"):
-        source = dump.about["picture"]["source"]
-        picture = open_picture(images / Path(source).name if images else source)
-        if picture.digest != dump.about["picture"]["digest"]:
-            raise PictureError(f"`{picture.source}` is not the picture that `{dump.path}` was made from")
-        jobs.append(Job(picture, dump.about["expression"], {"evolve": StageReport(to_evolved(dump), 0.0)}))
-        names.append(f"{Path(source).stem}-{dump.key[:8]}")
-    if not jobs:
-        raise DumpError(f"`{evolved}` holds no evolve dumps; make them with `zeroov evolve MAPS --out {evolved}`")
+    results: list[dict[str, Any]] = []
     with options.progress() as progress, Pipeline(chosen, device, progress=progress) as pipeline:
-        pipeline.run("refine", jobs)
-    results = []
-    for job, name in zip(jobs, names, strict=True):
-        mask, box = job.refined_or_coarse()
-        mask_path = folder / f"{name}.refine.png"
-        write_mask_png(mask_path, mask)
-        result = {
-            "source": job.picture.source,
-            "expression": job.expression,
-            "status": "found" if box else "empty",
-            "box_xyxy": list(box.xyxy) if box else None,
-            "predicted_iou": job.refined.predicted_iou if job.refined else None,
-            "mask": str(mask_path),
-        }
-        write_json(folder / f"{name}.refine.json", result)
-        results.append(result)
-        if not json:
-            where = [round(corner, 1) for corner in box.xyxy] if box else "nothing found"
-            options.say(f'{job.picture.source}, "{job.expression}": {where} -> {mask_path}')
+        for dump in DumpStore(evolved).all("evolve"):
+            source = dump.about["picture"]["source"]
+            try:
+                picture = open_picture(images / Path(source).name if images else source)
+            except PictureError as error:
+                raise PictureError(f"{error}; --images DIR says where the pictures are now") from error
+            if picture.digest != dump.about["picture"]["digest"]:
+                raise PictureError(f"`{picture.source}` is not the picture that `{dump.path}` was made from")
+            job = Job(picture, dump.about["expression"], {"evolve": StageReport(to_evolved(dump), 0.0)})
+            pipeline.run("refine", [job])
+            mask, box = job.refined_or_coarse()
+            name = f"{Path(source).stem}-{dump.key[:8]}"
+            mask_path = folder / f"{name}.refine.png"
+            write_mask_png(mask_path, mask)
+            result = {
+                "source": picture.source,
+                "expression": job.expression,
+                "status": "found" if box else "empty",
+                "box_xyxy": list(box.xyxy) if box else None,
+                "predicted_iou": job.refined.predicted_iou if job.refined else None,
+                "mask": str(mask_path),
+                "evolve": dump.about["settings"],
+            }
+            write_json(folder / f"{name}.refine.json", result)
+            results.append(result)
+            if not json:
+                where = [round(corner, 1) for corner in box.xyxy] if box else "nothing found"
+                options.say(f'{picture.source}, "{job.expression}": {where} -> {mask_path}')
+    if not results:
+        raise DumpError(f"`{evolved}` holds no evolve dumps; make them with `zeroov evolve MAPS --out {evolved}`")
     if json:
         options.say_json(results)

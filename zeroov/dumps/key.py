@@ -61,6 +61,10 @@ def evolve_settings(
 
 
 def digest(stage: str, picture_digest: str, expression: str, settings: dict[str, Any]) -> str:
-    """Return the key: 32 hexadecimal digits."""
-    text = json.dumps([FORMAT, stage, picture_digest, expression, settings], sort_keys=True, ensure_ascii=False)
+    """Return the key: 32 hexadecimal digits.
+
+    The model's name is left out: its revision tells the weights, and a moved folder holds the same ones.
+    """
+    told = {name: value for name, value in settings.items() if name != "model"}
+    text = json.dumps([FORMAT, stage, picture_digest, expression, told], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

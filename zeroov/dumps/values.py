@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zeroov.dumps.key import digest, evolve_settings
 from zeroov.dumps.store import Dump, DumpStore
 from zeroov.errors import DumpError
-from zeroov.recipe import Recipe
+from zeroov.recipe import OverviewRecipe, Recipe
 from zeroov.types import Affinity, Box, Evolved, Float32, Overview
 
 Parts = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
@@ -26,9 +26,11 @@ def _corners(box: Box | None) -> list[float] | None:
     return list(box.xyxy) if box else None
 
 
-def from_overview(value: Overview, cross: Float32) -> Parts:
-    """Return the arrays and header of an Overview; `cross` is A_C as combined when it was written."""
+def from_overview(value: Overview, cross: Float32, recipe: OverviewRecipe) -> Parts:
+    """Return the arrays and header of an Overview; `cross` is A_C as `recipe` combines it, which the header says."""
     about = {
+        "cross_layers": list(recipe.layers),
+        "cross_weights": list(recipe.weights),
         "layer_numbers": list(value.layer_numbers),
         "answer": value.answer,
         "answer_box_xyxy": _corners(value.answer_box),
@@ -92,10 +94,12 @@ def from_evolved(value: Evolved) -> Parts:
 def write_evolved(
     store: DumpStore, sample: Mapping[str, Any], recipe: Recipe, overview_key: str, focus_key: str, value: Evolved
 ) -> Path:
-    """Write an Evolved beside what it was made of; `sample` is the header part that says which sample it is."""
+    """Write an Evolved unless it is there; `sample` is the header part that says which sample it is. Return where."""
     settings = evolve_settings(recipe.evolve, recipe.overview, overview_key, focus_key)
-    settings["growing"] = "evolve" in recipe.stages
+    settings |= {"growing": "evolve" in recipe.stages, "grid_hw": list(value.fused.shape)}
     key = digest("evolve", sample["picture"]["digest"], sample["expression"], settings)
+    if store.read("evolve", key):  # a finished folder of dumps may be read-only
+        return store.path("evolve", key)
     arrays, about = from_evolved(value)
     return store.write("evolve", key, arrays, {**sample, "settings": settings, **about})
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
-from zeroov.errors import ModelError
+from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.quiet import quietly
 from zeroov.recipe import FocusRecipe
 
-GET = "type `zeroov models get` to fetch it"
+GET = "copy it there, or fetch a hub model with `zeroov models get`"
+AGAIN = "copy it there again, or fetch a hub model again with `zeroov models get`"
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "text_encoder": "CLIPTextModel"}
 PREDICTIONS = ("epsilon", "v_prediction")
 BROKEN = (OSError, ValueError, RuntimeError, KeyError, EOFError, TypeError, pickle.UnpicklingError)
@@ -100,10 +101,10 @@ def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
                 str(folder / part), torch_dtype=dtype, **options
             )
     except (*BROKEN, SafetensorError) as error:
-        raise ModelError(f"{weights} cannot be read ({_first_line(error)}); delete it and {GET} again") from error
+        raise ModelError(f"{weights} cannot be read ({first_line(error)}); {AGAIN}") from error
     missing = sorted(info["missing_keys"])
     if missing:
-        raise ModelError(f"{weights} lacks {len(missing)} weights, e.g. {missing[0]}; delete it and {GET} again")
+        raise ModelError(f"{weights} lacks {len(missing)} weights, e.g. {missing[0]}; {AGAIN}")
     return model
 
 
@@ -127,9 +128,12 @@ def _load_tokenizer(folder: Path) -> Any:
             if not (place / name).is_file():
                 raise ModelError(f"{folder} lacks tokenizer/{name}; {GET}")
     try:
-        return CLIPTokenizer.from_pretrained(str(place), local_files_only=True)
-    except BROKEN as error:
-        raise ModelError(f"{place} cannot be read ({_first_line(error)}); delete it and {GET} again") from error
+        tokenizer = CLIPTokenizer.from_pretrained(str(place), local_files_only=True)
+        if len(tokenizer("a plane")["input_ids"]) < 3:  # an empty vocabulary reads every text as nothing
+            raise ValueError("it reads no letters")
+        return tokenizer
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ModelError(f"{place} cannot be read ({first_line(error)}); {AGAIN}") from error
 
 
 def _load_scheduler(folder: Path) -> Any:
@@ -165,9 +169,7 @@ def _check_fit(folder: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
         )
     width, expected = text_encoder.config.hidden_size, unet.config.cross_attention_dim
     if width != expected:
-        raise ModelError(
-            f"{folder}: the unet expects text of width {expected}, text_encoder makes {width}; {GET} again"
-        )
+        raise ModelError(f"{folder}: the unet expects text of width {expected}, text_encoder makes {width}; {AGAIN}")
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -177,11 +179,7 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"{path} is no JSON ({_first_line(error)}); delete it and {GET} again") from error
+        raise ModelError(f"{path} is no JSON ({first_line(error)}); {AGAIN}") from error
     if not isinstance(values, dict):
-        raise ModelError(f"{path} holds no settings; delete it and {GET} again")
+        raise ModelError(f"{path} holds no settings; {AGAIN}")
     return values
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

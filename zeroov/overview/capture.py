@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from zeroov.errors import ModelError, RecipeError
 from zeroov.types import Float32
 
 _recorder: contextvars.ContextVar[RowRecorder | None] = contextvars.ContextVar("zeroov_row_recorder", default=None)
+
+
+_capturing = threading.Lock()  # the kernel is swapped on the model itself: one capture at a time
 
 
 class RowRecorder(LogitsProcessor):
@@ -105,8 +109,12 @@ def _register(kernel: str) -> str:
     def attend(module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **kwargs: Any) -> Any:
         recorder = _recorder.get()
         if recorder is not None and module.layer_idx in recorder.layers:
-            recorder.add(module.layer_idx, query, key, float(kwargs.get("scaling") or query.shape[-1] ** -0.5))
-        return ALL_ATTENTION_FUNCTIONS[kernel](module, query, key, value, attention_mask, **kwargs)
+            recorder.add(module.layer_idx, query, key, float(kwargs["scaling"]))
+        module.config._attn_implementation = kernel  # flash attention looks itself up by this name
+        try:
+            return ALL_ATTENTION_FUNCTIONS[kernel](module, query, key, value, attention_mask, **kwargs)
+        finally:
+            module.config._attn_implementation = name
 
     AttentionInterface.register(name, attend)
     AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
@@ -124,11 +132,16 @@ def capture_rows(model: PreTrainedModel, recorder: RowRecorder) -> Iterator[RowR
             f"overview.layers names {beyond}, but the model has layers 0 to {depth - 1}; "
             "set overview.layers and overview.weights for this model"
         )
-    kernel = text._attn_implementation
-    token = _recorder.set(recorder)
-    try:
-        text._attn_implementation = _register(kernel)
-        yield recorder
-    finally:
-        text._attn_implementation = kernel
-        _recorder.reset(token)
+    kinds = getattr(text, "layer_types", None) or ["full_attention"] * depth
+    sliding = [layer for layer in recorder.layers if kinds[layer] != "full_attention"]
+    if sliding:
+        raise RecipeError(f"overview.layers names {sliding}, which see only a sliding window; choose other layers")
+    with _capturing:
+        kernel = text._attn_implementation
+        token = _recorder.set(recorder)
+        try:
+            text._attn_implementation = _register(kernel)
+            yield recorder
+        finally:
+            text._attn_implementation = kernel
+            _recorder.reset(token)

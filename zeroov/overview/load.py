@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
-from transformers.utils.import_utils import is_bitsandbytes_available, is_flash_attn_2_available
+from transformers.utils.import_utils import is_bitsandbytes_available
 
-from zeroov.errors import ModelError
+from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.overview.families import Family, family_of
 from zeroov.quiet import quietly
@@ -34,33 +34,47 @@ def load_overview(
 ) -> OverviewModels:
     """Load the model in `folder` onto `device`, or with `offload` spread over the GPU, CPU memory and disk."""
     dtype = pick_dtype(recipe.dtype, device)
-    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": _kernel(device, dtype)}
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": recipe.attention}
     if recipe.quantize == "4bit":
         options["quantization_config"] = _four_bit(dtype, device)
-    if offload or recipe.quantize != "none":
-        options["device_map"] = "auto"
+        options["device_map"] = {"": device}
+    elif offload and device.type == "cuda":
+        options |= {"device_map": "auto", "max_memory": _room(device)}
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         family = family_of(config, name)
         with quietly():
-            processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-            model: Any = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True)
+            processor.apply_chat_template([{"role": "user", "content": "a"}], tokenize=False)
+            auto_class: Any = AutoModelForImageTextToText
+            model, report = auto_class.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True, **options
+            )
+    except ModelError:
+        raise
+    except Exception as error:  # damaged files raise nearly anything; tokenizers raises plain Exception
         raise ModelError(
-            f"the vision-language model in `{folder}` cannot be loaded ({first_line}); "
-            "check the folder, or fetch it again with `zeroov models get`"
+            f"the vision-language model in `{folder}` cannot be loaded ({first_line(error)}); "
+            "copy its files there again, or fetch a hub model again with `zeroov models get`"
         ) from error
+    if report["missing_keys"]:  # they would be filled with random numbers
+        missing = sorted(report["missing_keys"])
+        raise ModelError(
+            f"the weights in `{folder}` lack {len(missing)} tensors, e.g. {missing[0]}; "
+            "copy the files there again, or fetch a hub model again with `zeroov models get`"
+        )
     if "device_map" not in options:
         model = model.to(device)
     model.eval().requires_grad_(False)
     return OverviewModels(model, processor, family, device, name, revision)
 
 
-def _kernel(device: torch.device, dtype: torch.dtype) -> str:
-    """Return flash attention where it is installed and can run, else SDPA."""
-    half = dtype in (torch.float16, torch.bfloat16)
-    return "flash_attention_2" if device.type == "cuda" and half and is_flash_attn_2_available() else "sdpa"
+def _room(device: torch.device) -> dict[int | str, int]:
+    """Return the free memory of the wanted GPU and of the CPU, for accelerate to spread a model over."""
+    from accelerate.utils import get_max_memory
+
+    memory: dict[int | str, int] = get_max_memory()
+    return {place: free for place, free in memory.items() if place in (device.index or 0, "cpu")}
 
 
 def _four_bit(dtype: torch.dtype, device: torch.device) -> Any:

@@ -44,8 +44,11 @@ def neutralise(text: str, special_tokens: Iterable[str]) -> str:
 def build_prompt(
     models: OverviewModels, pictures: Sequence[Picture], texts: Sequence[str], recipe: OverviewRecipe
 ) -> Prompt:
-    """Build one user turn per (picture, text): the image, then the text, which is already complete."""
+    """Build one user turn per (picture, text): the image, then the text, in which special tokens are only letters."""
     processor = models.processor
+    tokenizer = processor.tokenizer
+    added = (token for token in tokenizer.get_added_vocab() if token.startswith("<"))
+    special = {*tokenizer.all_special_tokens, *added}  # a tokenizer's settings may forget to call them special
     patch, merge = int(processor.image_processor.patch_size), int(processor.image_processor.merge_size)
     bounds = _pixel_bounds(processor.image_processor, recipe, factor=patch * merge)
     turns = [
@@ -54,7 +57,7 @@ def build_prompt(
                 "role": "user",
                 "content": [
                     {"type": "image", "image": Image.fromarray(picture.rgb), **bounds},
-                    {"type": "text", "text": text},
+                    {"type": "text", "text": neutralise(text, special)},
                 ],
             }
         ]
@@ -82,9 +85,13 @@ def build_prompt(
 
 def _pixel_bounds(image_processor: Any, recipe: OverviewRecipe, factor: int) -> dict[str, int]:
     size = image_processor.size
-    low, high = recipe.min_pixels or size["shortest_edge"], recipe.max_pixels or size["longest_edge"]
+    low, high = int(size["shortest_edge"]), int(size["longest_edge"])
+    if recipe.max_pixels:
+        low, high = min(low, recipe.max_pixels), recipe.max_pixels
+    if recipe.min_pixels:
+        low, high = recipe.min_pixels, max(high, recipe.min_pixels)
     least = factor * factor
-    return {"min_pixels": max(int(low), least), "max_pixels": max(int(high), int(low), least)}
+    return {"min_pixels": max(low, least), "max_pixels": max(high, least)}
 
 
 def _image_positions(input_ids: Tensor, image_token_id: int, grids_hw: Sequence[HW]) -> Tensor:

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessorList
 
+from zeroov.errors import RecipeError
 from zeroov.overview.answer import answer_to_image
 from zeroov.overview.capture import RowRecorder, capture_rows
 from zeroov.overview.combine import relative, sharpest_heads
 from zeroov.overview.load import OverviewModels
-from zeroov.overview.prompt import Prompt, build_prompt, neutralise
+from zeroov.overview.prompt import Prompt, build_prompt
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Float32, Overview, Picture
 
@@ -21,8 +22,10 @@ def look(
     models: OverviewModels, pictures: Sequence[Picture], expressions: Sequence[str], recipe: OverviewRecipe
 ) -> list[Overview]:
     """Answer several (picture, expression) pairs, of any sizes, in one generate call."""
-    special = models.processor.tokenizer.all_special_tokens
-    asked = [recipe.prompt.replace("{expression}", neutralise(expression, special)) for expression in expressions]
+    heads = models.model.config.get_text_config().num_attention_heads
+    if recipe.heads > heads:
+        raise RecipeError(f"overview.heads = {recipe.heads}, but the model has {heads} attention heads")
+    asked = [recipe.prompt.replace("{expression}", expression) for expression in expressions]
     prompt = build_prompt(models, pictures, asked, recipe)
     recorder, answers = _answer(models, prompt, recipe, 1 if recipe.prefill_only else recipe.max_new_tokens)
     maps = [_maps(recorder, sample, grid, recipe) for sample, grid in enumerate(prompt.grids_hw)]
@@ -80,6 +83,10 @@ def _answer(
             top_p=None,
             top_k=None,
             max_new_tokens=new_tokens,
+            use_cache=True,
+            cache_implementation=None,
+            prefill_chunk_size=None,
+            return_dict_in_generate=False,
             logits_processor=LogitsProcessorList([recorder]),
         )
     answered = tokens[:, inputs["input_ids"].shape[1] :]

@@ -23,16 +23,16 @@ TINT_OPACITY = 0.4
 
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
     """Create a folder with its parents and prove that a file can be made in it; return it."""
-    folder = Path(path)
+    folder = Path(path).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = _temporary(folder)
         probe.touch(exist_ok=False)
         probe.unlink()
     except FileExistsError as error:
-        raise OutputError(f"`{folder}` is a file, expected a folder to write to; name another with --out") from error
+        raise OutputError(f"`{folder}` is a file, expected a folder to write to; name another") from error
     except OSError as error:
-        raise OutputError(f"`{folder}` cannot be written to ({error.strerror}); name another with --out") from error
+        raise OutputError(f"`{folder}` cannot be written to ({error.strerror}); name another folder") from error
     return folder
 
 

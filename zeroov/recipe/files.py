@@ -41,7 +41,7 @@ def load(name_or_path: str | Path = DEFAULT, changes: Mapping[str, Any] | None =
     """Read a recipe by name or path, with dotted keys changed."""
     path = find(name_or_path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe file `{path}` is not TOML: {error}") from error
     values.setdefault("name", path.stem)

@@ -7,6 +7,7 @@ the key, what it got, and what it takes. Results depend on nothing that is not w
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,11 @@ def _holds_expression(value: str) -> str | None:
     return None if "{expression}" in value else "must hold {expression}"
 
 
+def _no_other_braces(value: str) -> str | None:
+    rest = value.replace("{expression}", "")
+    return "may hold {expression} and no other braces" if "{" in rest or "}" in rest else None
+
+
 def _numbers(low: int, high: int) -> Check:
     def check(values: tuple[int, ...]) -> str | None:
         if not values:
@@ -60,7 +66,8 @@ def _numbers(low: int, high: int) -> Check:
 
 
 def _weights(values: tuple[float, ...]) -> str | None:
-    return None if values and min(values) >= 0 and sum(values) > 0 else "must hold weights >= 0, one of them above 0"
+    fine = values and min(values) >= 0 and 0 < sum(values) < math.inf
+    return None if fine else "must hold finite weights >= 0, one of them above 0"
 
 
 DTYPE = _one_of("auto", "float32", "float16", "bfloat16")
@@ -74,6 +81,7 @@ class OverviewRecipe:
     revision: str = _key("", None)
     dtype: str = _key("auto", DTYPE)
     quantize: str = _key("none", _one_of("none", "4bit"))
+    attention: str = _key("sdpa", _one_of("sdpa", "flash_attention_2"))
     prompt: str = _key(PROMPT, _holds_expression)
     layers: tuple[int, ...] = _key((16, 17, 18, 19), _numbers(0, 999))
     weights: tuple[float, ...] = _key((0.1, 0.1, 0.3, 0.5), _weights)
@@ -104,7 +112,7 @@ class FocusRecipe:
     revision: str = _key("", None)
     dtype: str = _key("auto", DTYPE)
     method: str = _key("noise", _one_of("nulltext", "invert", "noise"))
-    prompt: str = _key("{expression}", None)  # "" makes the affinity independent of the expression
+    prompt: str = _key("{expression}", _no_other_braces)  # "" makes the affinity independent of the expression
     grids: tuple[int, ...] = _key((64, 32), _numbers(1, 256))
     working_grid: int = _key(32, _between(1, 128))
     pooling: str = _key("spatial", _one_of("spatial", "flattened"))  # flattened: the official code's scramble
@@ -136,7 +144,7 @@ class EvolveRecipe:
     tau: float = _key(0.3, _between(0, 1))
     alpha: float = _key(0.4, _between(0, 1))
     official: bool = _key(False)  # the official normalisation of A_C, (x - min) / (max + 1e-6)
-    canvas: int = _key(0, _at_least(0))  # side of the square on which the map is cut; 0: the image's own size
+    canvas: int = _key(0, _between(0, 8192))  # side of the square on which the map is cut; 0: the image's own size
 
 
 @dataclass(frozen=True)
@@ -212,7 +220,7 @@ class Recipe:
                     f"`{key}` is a section of the recipe; set one of its keys, e.g. `{key}.{_first(key)}`"
                 )
             (merged[section] if section else merged)[key] = value
-            if key == "model" and f"{section}.revision" not in changes:
+            if section and key == "model" and f"{section}.revision" not in changes:
                 merged[section]["revision"] = ""  # the pinned revision was the other model's
         return from_dict(merged)
 

@@ -11,7 +11,6 @@ import torch
 from zeroov.errors import ModelError
 from zeroov.hardware import pick_dtype
 from zeroov.refine.sam import PIXEL_MEAN, PIXEL_STD, TYPE_OF_WIDTH, build_sam
-from zeroov.weights import official
 
 if TYPE_CHECKING:
     from zeroov.recipe import RefineRecipe
@@ -28,7 +27,6 @@ def load_sam(path: Path, recipe: RefineRecipe, device: torch.device) -> Any:
     """
     if not path.is_file():
         raise ModelError(f"SAM checkpoint {path} does not exist; {NEXT}")
-    official.check(path)
     weights = _read_weights(path)
     patch = weights.get(PATCH_WEIGHT)
     if patch is None or patch.ndim != 4:

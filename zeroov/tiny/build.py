@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from zeroov.errors import OutputError
 from zeroov.quiet import quietly
 from zeroov.tiny.tokenizers import QWEN_SPECIAL, write_clip_tokenizer, write_qwen_tokenizer
+from zeroov.weights.complete import faults
 
 IMAGE_PROCESSOR = {
     "min_pixels": 3136,
@@ -157,20 +160,29 @@ WRITERS: dict[str, Callable[[Path], None]] = {"vlm": write_vlm, "diffusion": wri
 def ensure(part: str, cache: Path) -> Path:
     """Return the tiny `vlm`, `diffusion` or `sam.pth` in `cache`, building it there first when it is not complete."""
     target = cache / part
-    if target.exists():
-        return target
-    cache.mkdir(parents=True, exist_ok=True)
-    import tempfile
-
-    staging = Path(tempfile.mkdtemp(dir=cache, prefix=f".{part}-"))
     try:
-        made = staging / part
-        if not part.endswith(".pth"):
-            made.mkdir()
-        with quietly():
-            WRITERS[part](made)
-        if not target.exists():  # another process may have been faster
-            made.rename(target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        if _is_complete(target):
+            return target
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{part}-", ignore_cleanup_errors=True) as staging:
+            made = Path(staging) / part
+            if not part.endswith(".pth"):
+                made.mkdir()
+            with quietly():
+                WRITERS[part](made)
+            if target.exists() and not _is_complete(target):
+                target.rename(Path(staging) / "damaged")
+            if not target.exists():  # another process may have been faster
+                made.rename(target)
+    except OSError as error:
+        raise OutputError(
+            f"the tiny models cannot be made in `{cache}` ({error.strerror}); set ZEROOV_CACHE to a folder of yours"
+        ) from error
     return target
+
+
+def _is_complete(target: Path) -> bool:
+    """Say if a tiny model is there and whole."""
+    if target.suffix == ".pth":
+        return zipfile.is_zipfile(target)
+    return target.is_dir() and not faults(target, target.name)

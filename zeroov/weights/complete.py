@@ -50,9 +50,11 @@ def faults(folder: Path, part: str) -> list[str]:
             lacking = [[file for file in choice.split("+") if not (inner / file).is_file()] for choice in choices]
             if all(lacking):
                 found.append(f"{prefix}{' or '.join(' and '.join(files) for files in lacking)} is missing")
-        for config in sorted(inner.glob("*config.json")):
-            if _json(config) is None:
-                found.append(f"{prefix}{config.name} is not JSON")
+        for file in sorted(inner.glob("*")):
+            if file.suffix in SETTINGS and file.is_file() and not file.stat().st_size:
+                found.append(f"{prefix}{file.name} is empty")
+            elif file.suffix == ".json" and not isinstance(_json(file), dict):
+                found.append(f"{prefix}{file.name} is not a JSON object")
         if stems:
             found += [f"{prefix}{fault}" for fault in _weight_faults(inner, stems)]
     return found

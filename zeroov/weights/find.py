@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ from zeroov import __version__
 from zeroov.errors import ModelError, did_you_mean
 from zeroov.recipe import FocusRecipe, OverviewRecipe
 from zeroov.weights.complete import faults
+from zeroov.weights.digests import remembered_digest
 from zeroov.weights.places import PACKAGE, cache_folder, checkpoint_folders
 
 __all__ = ["BUILTIN", "Located", "cache_folder", "fingerprint", "is_builtin", "locate_checkpoint", "locate_model"]
@@ -22,8 +24,6 @@ Part = Literal["vlm", "diffusion"]
 STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
 USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model}
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-BLOCK = 64 * 1024
-BLOCKS = 16
 TRY_TINY = "`--recipe tiny` tries everything without weights"
 
 
@@ -123,26 +123,14 @@ def snapshot(reference: str, revision: str, stage: str) -> Path:
 
 
 def fingerprint(path: Path) -> str:
-    """Return a digest of a file, or of every file under a folder: names, sizes and 16 blocks of 64 KiB of each.
+    """Return a digest of a file's bytes, or of the names and bytes of every file under a folder but hidden ones.
 
-    Enough to tell apart weights that share their header, without reading gigabytes; hidden files do not count.
+    Gigabytes take seconds once; after that each file's digest is remembered for as long as it stays untouched.
     """
     digest = hashlib.sha256()
     for name, file in _files(path):
-        size = file.stat().st_size
-        digest.update(f"{name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            for start in _block_starts(size):
-                stream.seek(start)
-                digest.update(stream.read(BLOCK))
+        digest.update(f"{name}\0{remembered_digest(file, 'sha256')}\0".encode())
     return digest.hexdigest()[:40]
-
-
-def _block_starts(size: int) -> list[int]:
-    """Return where the blocks of a file begin: all of them, or 16 from its first to its last byte."""
-    if size <= BLOCK * BLOCKS:
-        return list(range(0, size, BLOCK))
-    return [(size - BLOCK) * i // (BLOCKS - 1) for i in range(BLOCKS)]
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
@@ -169,8 +157,9 @@ def _tiny(part: str) -> Path:
 
 @functools.cache
 def _tiny_sources() -> str:
-    """Return a digest of the code that makes the tiny models, so that a change of it makes them anew."""
-    digest = hashlib.sha256()
+    """Return a digest of what makes the tiny models, so that a change of it makes them anew."""
+    made_with = [version(library) for library in ("transformers", "diffusers")]  # each writes files of its own time
+    digest = hashlib.sha256(repr(made_with).encode())
     for source in [*sorted((PACKAGE / "tiny").glob("*.py")), PACKAGE / "refine" / "sam.py"]:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:8]

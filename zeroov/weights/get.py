@@ -5,14 +5,15 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 from zeroov.errors import ModelError, did_you_mean
 from zeroov.weights import official
 from zeroov.weights.complete import broken_files, wanted_files
+from zeroov.weights.digests import digest_of
 from zeroov.weights.find import STAGE_OF_PART, Located, Part, locate_checkpoint, locate_model, looks_like_path, snapshot
 from zeroov.weights.needs import Requirement
 from zeroov.weights.places import PACKAGE, cache_folder
@@ -48,7 +49,7 @@ def download_model(reference: str, revision: str, part: Part) -> None:
     from huggingface_hub import HfApi, constants, errors, snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    if not _stderr().is_terminal:
+    if not sys.stderr.isatty():
         disable_progress_bars()
     _drop_broken(reference, revision, part)
     pinned = revision or None
@@ -93,7 +94,7 @@ def download_checkpoint(reference: str, target: Path, base_url: str = official.S
         raise _interrupted(f"{base_url}/{target.name}", error, part) from error
     if size < known.bytes:
         raise _interrupted(f"{base_url}/{target.name}", f"the connection ended after {size:,} bytes", part)
-    found = official.md5_of(part)
+    found = digest_of(part, "md5")
     if found != known.md5:
         part.unlink()
         raise ModelError(
@@ -133,11 +134,12 @@ def copying(need: Requirement) -> str:
 def _stream(url: str, part: Path, start: int, total: int) -> None:
     """Write the bytes of `url` from `start` on to `part`; all of them where the server knows no ranges."""
     from rich import progress
+    from rich.console import Console
 
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-        console = _stderr()
+        console = Console(stderr=True, quiet=not sys.stderr.isatty())  # rich before 15 ends a line even when disabled
         columns = (
             *progress.Progress.get_default_columns(),
             progress.DownloadColumn(),
@@ -145,7 +147,7 @@ def _stream(url: str, part: Path, start: int, total: int) -> None:
         )
         with (
             part.open("ab" if resumed else "wb") as file,
-            progress.Progress(*columns, console=console, disable=not console.is_terminal) as bar,
+            progress.Progress(*columns, console=console) as bar,
         ):
             task = bar.add_task(part.stem, total=total, completed=start if resumed else 0)
             while chunk := answer.read(CHUNK):
@@ -153,12 +155,6 @@ def _stream(url: str, part: Path, start: int, total: int) -> None:
                 bar.advance(task, len(chunk))
             file.flush()
             os.fsync(file.fileno())
-
-
-def _stderr() -> Any:
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 def _refuse_offline(reference: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from zeroov.errors import ModelError
-from zeroov.weights.places import cache_folder
+from zeroov.weights.digests import remembered_digest
 
 SAM_URL = "https://dl.fbaipublicfiles.com/segment_anything"
 
@@ -40,27 +38,6 @@ def check(path: Path) -> None:
     cure = "delete it and type `zeroov models get`, or give an own checkpoint a name of its own"
     if size != official.bytes:
         raise ModelError(f"{path} has {size} bytes and the official file of that name {official.bytes}; {cure}")
-    found = _remembered_md5(path)
+    found = remembered_digest(path, "md5")
     if found != official.md5:
         raise ModelError(f"{path} has md5 {found} and the official file of that name {official.md5}; {cure}")
-
-
-def md5_of(path: Path) -> str:
-    """Return the md5 of a file of any length."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _remembered_md5(path: Path) -> str:
-    state = path.stat()
-    key = hashlib.sha256(f"{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}".encode()).hexdigest()[:32]
-    note = cache_folder() / "md5" / key
-    with contextlib.suppress(OSError):
-        remembered = note.read_text(encoding="ascii")
-        if len(remembered) == 32:  # not cut short by a full disk
-            return remembered
-    digest = md5_of(path)
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs only time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(digest, encoding="ascii")
-    return digest
