@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from zeroov.errors import ModelError
 from zeroov.focus import FocusModels, compute_affinities, load_focus
+from zeroov.focus.load import GET
 from zeroov.recipe import FocusRecipe
 from zeroov.types import Picture
 

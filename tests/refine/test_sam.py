@@ -11,7 +11,7 @@ from segment_anything import SamPredictor
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.sam import TINY, TYPES, build_sam, encode, mask_prompt, refine, resized_hw
+from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, encode, mask_prompt, refine, resized_hw
 from zeroov.types import Box, Evolved, Picture
 
 BOX = RefineRecipe(type="vit_tiny", prompt="box")
@@ -51,7 +51,13 @@ def test_the_tiny_sam_is_small_and_of_the_official_class() -> None:
 def test_the_official_types_come_from_the_registry() -> None:
     with torch.device("meta"):  # sizes without weights: vit_h takes seconds to draw
         widths = {type: build_sam(type).image_encoder.patch_embed.proj.weight.shape[0] for type in TYPES}
-    assert widths == {"vit_b": 768, "vit_l": 1024, "vit_h": 1280, "vit_tiny": TINY.embed_dim}
+    assert widths == {
+        "vit_b": 768,
+        "vit_l": 1024,
+        "vit_h": 1280,
+        "vit_tiny": TINY.embed_dim,
+        "vit_mini": MINI.embed_dim,
+    }
 
 
 def test_an_unknown_type_is_refused_with_a_suggestion() -> None:

@@ -93,7 +93,7 @@ def test_a_hub_id_that_is_not_cached(hub: Path) -> None:
         str(hub),
         "zeroov models get --recipe NAME",
         "--set overview.model=FOLDER",
-        "--recipe tiny",
+        "--recipe mini",
         "--set overview.revision=",
     ):
         assert words in message

@@ -151,7 +151,7 @@ class EvolveRecipe:
 class RefineRecipe:
     """Stage 4: Segment Anything."""
 
-    type: str = _key("vit_h", _one_of("vit_b", "vit_l", "vit_h", "vit_tiny"))
+    type: str = _key("vit_h", _one_of("vit_b", "vit_l", "vit_h", "vit_tiny", "vit_mini"))
     checkpoint: str = _key("sam_vit_h_4b8939.pth", _named)
     dtype: str = _key("float32", DTYPE)
     prompt: str = _key("box", _one_of("box", "box+point", "box+mask"))

@@ -46,9 +46,11 @@ class SamLayout:
 
 
 TINY = SamLayout()
-TYPES = ("vit_b", "vit_l", "vit_h", "vit_tiny")
+MINI = SamLayout(patch_size=8, embed_dim=96, heads=3, mlp_ratio=3.0, mask_channels=8)  # the trained miniature
+LAYOUTS = {"vit_tiny": TINY, "vit_mini": MINI}
+TYPES = ("vit_b", "vit_l", "vit_h", "vit_tiny", "vit_mini")
 # The encoder's width tells the types apart.
-TYPE_OF_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h", TINY.embed_dim: "vit_tiny"}
+TYPE_OF_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h", TINY.embed_dim: "vit_tiny", MINI.embed_dim: "vit_mini"}
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 # How sure a mask prompt may be: log-odds of about -7 to 7, the range of SAM's own low-res logits.
@@ -74,7 +76,7 @@ def build_sam(type: str) -> Any:
 
     if type not in TYPES:
         raise ModelError(f"SAM type `{type}` is unknown{did_you_mean(type, TYPES)}")
-    return build_layout(TINY) if type == "vit_tiny" else sam_model_registry[type](checkpoint=None)
+    return build_layout(LAYOUTS[type]) if type in LAYOUTS else sam_model_registry[type](checkpoint=None)
 
 
 def build_layout(layout: SamLayout) -> Any:

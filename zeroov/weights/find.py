@@ -24,7 +24,7 @@ Part = Literal["vlm", "diffusion"]
 STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
 USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model}
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
-TRY_TINY = "`--recipe tiny` tries everything without weights"
+TRY_TINY = "`--recipe mini` tries everything without a download, on scenes drawn by `zeroov demo`"
 
 
 @dataclass(frozen=True)
@@ -166,4 +166,8 @@ def _tiny_sources() -> str:
 
 
 # Models that come with zeroov: a name, and where the folder or file of a part lies (made on the spot if need be).
-BUILTIN: dict[str, Callable[[str], Path]] = {"tiny": _tiny}
+def _mini(part: str) -> Path:
+    return PACKAGE / "mini" / "weights" / part
+
+
+BUILTIN: dict[str, Callable[[str], Path]] = {"tiny": _tiny, "mini": _mini}

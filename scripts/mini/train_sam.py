@@ -1,0 +1,210 @@
+"""Train the miniature SAM on boxes and points: `python scripts/mini/train_sam.py --state DIR`. Resumable."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+from zeroov.mini.sam import IMAGE_SIZE, build_mini_sam
+from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+
+LOW = IMAGE_SIZE // 2
+"""Side of the decoder's own masks, four cells to a token."""
+
+
+def scene_for(split: str, index: int) -> Scene:
+    """Make a scene; those to train on come at several scales."""
+    if split != "train":
+        return make_scene(seed_for("val", index))
+    rng = np.random.default_rng([seed_for("train", index), 11])
+    return make_scene(
+        seed_for("train", index), SceneStyle(objects=(2, 7), scale=float(np.exp(rng.uniform(-0.25, 0.6))))
+    )
+
+
+def picture(scene: Scene) -> Tensor:
+    """Give the picture at SAM's size: (3, 256, 256) float, 0 to 255."""
+    resized = cv2.resize(scene.image, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(resized).permute(2, 0, 1).float()
+
+
+def rough_box(box_xyxy: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
+    """Move every side of a box by a Gaussian of `spread` times its length, and keep it a box."""
+    width, height = box_xyxy[2] - box_xyxy[0], box_xyxy[3] - box_xyxy[1]
+    moved = box_xyxy + rng.standard_normal(4) * spread * np.array([width, height, width, height])
+    moved = np.clip(moved, 0, IMAGE_SIZE)
+    return np.where(moved[[2, 3, 2, 3]] - moved[[0, 1, 0, 1]] > 6, moved, box_xyxy)
+
+
+def prompts_for(
+    scene: Scene, rng: np.random.Generator, count: int, points: bool, spread: float
+) -> tuple[Tensor, Tensor]:
+    """Draw `count` objects: boxes (N, 4) or points (N, 2) in SAM pixels, and their masks (N, 128, 128) as cover."""
+    factor = IMAGE_SIZE / scene.image.shape[0]
+    chosen = [scene.objects[int(i)] for i in rng.integers(len(scene.objects), size=count)]
+    masks = [cv2.resize(o.mask.astype(np.float32), (LOW, LOW), interpolation=cv2.INTER_AREA) for o in chosen]
+    if points:
+        places = [np.argwhere(o.mask) for o in chosen]
+        given = [(place[rng.integers(len(place))][::-1] + 0.5) * factor for place in places]
+    else:
+        given = [rough_box(np.array(o.box_xyxy) * factor, rng, spread) for o in chosen]
+    return torch.tensor(np.stack(given), dtype=torch.float32), torch.from_numpy(np.stack(masks))
+
+
+def predict(sam: Sam, embedding: Tensor, given: Tensor, points: bool) -> tuple[Tensor, Tensor]:
+    """Run prompts on one image's embedding (1, d, 32, 32): mask logits (N, 3, 128, 128), predicted IoU (N, 3)."""
+    label = torch.ones(len(given), 1, device=given.device)
+    sparse, dense = sam.prompt_encoder(
+        points=(given[:, None], label) if points else None, boxes=None if points else given, masks=None
+    )
+    masks, quality = sam.mask_decoder(
+        image_embeddings=embedding,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=True,
+    )
+    return masks, quality
+
+
+def mask_losses(logits: Tensor, quality: Tensor, truth: Tensor) -> Tensor:
+    """Return focal + dice of the best of three masks (and a tenth of the others'), plus the error of the quality."""
+    wanted = truth[:, None].expand_as(logits)
+    chance = logits.sigmoid()
+    bce = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    focal = (bce * (wanted - chance).abs() ** 2).mean((2, 3))
+    both = (chance * wanted).sum((2, 3))
+    dice = 1 - (2 * both + 1) / (chance.sum((2, 3)) + wanted.sum((2, 3)) + 1)
+    each = 20 * focal + dice
+    hard, true = logits > 0, wanted > 0.5
+    real = (hard & true).sum((2, 3)) / (hard | true).sum((2, 3)).clamp(min=1)
+    return each.min(1).values.mean() + 0.1 * each.mean() + (quality - real).square().mean()
+
+
+@torch.no_grad()
+def measure(sam: Sam, images: int, device: torch.device) -> dict[str, float]:
+    """Return the mean IoU on validation scenes of the mask of highest predicted quality, at the scene's own pixels."""
+    sam.eval()
+    found: dict[str, list[float]] = {"box": [], "rough_box": [], "point": []}
+    for index in range(images):
+        scene = scene_for("val", index)
+        rng = np.random.default_rng(index)
+        embedding = sam.image_encoder(sam.preprocess(picture(scene)[None].to(device)))
+        factor = IMAGE_SIZE / scene.image.shape[0]
+        for thing in scene.objects:
+            box = np.array(thing.box_xyxy) * factor
+            place = np.argwhere(thing.mask)
+            point = (place[rng.integers(len(place))][::-1] + 0.5) * factor
+            for name, value in (("box", box), ("rough_box", rough_box(box, rng, 0.15)), ("point", point)):
+                given = torch.tensor(value[None], dtype=torch.float32, device=device)
+                masks, quality = predict(sam, embedding, given, name == "point")
+                best = masks[:, quality[0].argmax()][None]
+                mask = F.interpolate(best, scene.image.shape[:2], mode="bilinear")[0, 0].cpu().numpy() > 0
+                found[name].append(float((mask & thing.mask).sum() / max(1, (mask | thing.mask).sum())))
+    sam.train()
+    return {name: round(float(np.mean(values)), 4) for name, values in found.items()}
+
+
+def save_checkpoint(sam: Sam, path: Path) -> None:
+    """Write the state dict to ship: float32, with relative positions of zero."""
+    whole = build_mini_sam()
+    missing = whole.load_state_dict({name: value.cpu() for name, value in sam.state_dict().items()}, strict=False)
+    assert all(".rel_pos_" in name for name in missing.missing_keys)
+    assert not missing.unexpected_keys
+    part = path.with_suffix(".part")
+    torch.save(whole.state_dict(), part)
+    part.replace(path)
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train until the minutes are over."""
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    sam = build_mini_sam(relative=False).to(device)
+    torch.nn.init.normal_(sam.image_encoder.pos_embed, std=0.02)
+    optimiser = torch.optim.AdamW(sam.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
+    folder = Path(args.state)
+    folder.mkdir(parents=True, exist_ok=True)
+    step, seconds = 0, 0.0
+    if (folder / "sam_state.pt").exists():
+        state = torch.load(folder / "sam_state.pt", map_location=device, weights_only=True)
+        sam.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, seconds = state["step"], state["seconds"]
+    sam.train()
+    began = last = saved = time.monotonic()
+    losses: list[float] = []
+    while True:
+        through = (time.monotonic() - began) / (args.minutes * 60)
+        rate = args.lr * min(1, (step + 1) / 100) * min(1.0, max(0.02, (1 - through) / 0.4))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        scenes = [scene_for("train", step * args.batch + i) for i in range(args.batch)]
+        scenes = [scene for scene in scenes if scene.objects]
+        embeddings = sam.image_encoder(sam.preprocess(torch.stack([picture(s) for s in scenes]).to(device)))
+        total = torch.zeros((), device=device)
+        for number, scene in enumerate(scenes):
+            rng = np.random.default_rng([scene.seed, step])
+            points = number % 4 == 3
+            given, truth = prompts_for(scene, rng, args.prompts, points, 0.05 if number % 2 else 0.2)
+            masks, quality = predict(sam, embeddings[number : number + 1], given.to(device), points)
+            total = total + mask_losses(masks, quality, truth.to(device)) / len(scenes)
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        losses.append(float(total.detach()))
+        now = time.monotonic()
+        seconds, last = seconds + now - last, now
+        over = through >= 1
+        if step % 100 == 0 or over:
+            line: dict[str, object] = {
+                "step": step,
+                "seconds": round(seconds, 1),
+                "loss": round(float(np.mean(losses)), 4),
+            }
+            if step % 500 == 0 or over:
+                line["val"] = measure(sam, args.val_images, device)
+            with (folder / "sam_curve.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(json.dumps(line), flush=True)
+            losses.clear()
+        if now - saved > 120 or over:
+            state = {"model": sam.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "seconds": seconds}
+            torch.save(state, folder / "sam_state.part")
+            (folder / "sam_state.part").replace(folder / "sam_state.pt")
+            save_checkpoint(sam, folder / "sam_mini.pth")
+            saved = now
+        if over:
+            return
+        last = time.monotonic()
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", required=True, help="folder outside the project; sam_mini.pth appears there")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--prompts", type=int, default=4)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--val-images", type=int, default=60)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
