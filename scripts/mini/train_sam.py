@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,10 +15,10 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from zeroov.mini.sam import IMAGE_SIZE, build_mini_sam
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+from zeroov.refine.sam import MINI, build_layout
 
-LOW = IMAGE_SIZE // 2
+LOW = MINI.image_size // 2
 """Side of the decoder's own masks, four cells to a token."""
 
 
@@ -33,7 +34,7 @@ def scene_for(split: str, index: int) -> Scene:
 
 def picture(scene: Scene) -> Tensor:
     """Give the picture at SAM's size: (3, 256, 256) float, 0 to 255."""
-    resized = cv2.resize(scene.image, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_LINEAR)
+    resized = cv2.resize(scene.image, (MINI.image_size, MINI.image_size), interpolation=cv2.INTER_LINEAR)
     return torch.from_numpy(resized).permute(2, 0, 1).float()
 
 
@@ -41,7 +42,7 @@ def rough_box(box_xyxy: np.ndarray, rng: np.random.Generator, spread: float) -> 
     """Move every side of a box by a Gaussian of `spread` times its length, and keep it a box."""
     width, height = box_xyxy[2] - box_xyxy[0], box_xyxy[3] - box_xyxy[1]
     moved = box_xyxy + rng.standard_normal(4) * spread * np.array([width, height, width, height])
-    moved = np.clip(moved, 0, IMAGE_SIZE)
+    moved = np.clip(moved, 0, MINI.image_size)
     return np.where(moved[[2, 3, 2, 3]] - moved[[0, 1, 0, 1]] > 6, moved, box_xyxy)
 
 
@@ -49,7 +50,7 @@ def prompts_for(
     scene: Scene, rng: np.random.Generator, count: int, points: bool, spread: float
 ) -> tuple[Tensor, Tensor]:
     """Draw `count` objects: boxes (N, 4) or points (N, 2) in SAM pixels, and their masks (N, 128, 128) as cover."""
-    factor = IMAGE_SIZE / scene.image.shape[0]
+    factor = MINI.image_size / scene.image.shape[0]
     chosen = [scene.objects[int(i)] for i in rng.integers(len(scene.objects), size=count)]
     masks = [cv2.resize(o.mask.astype(np.float32), (LOW, LOW), interpolation=cv2.INTER_AREA) for o in chosen]
     if points:
@@ -99,7 +100,7 @@ def measure(sam: Sam, images: int, device: torch.device) -> dict[str, float]:
         scene = scene_for("val", index)
         rng = np.random.default_rng(index)
         embedding = sam.image_encoder(sam.preprocess(picture(scene)[None].to(device)))
-        factor = IMAGE_SIZE / scene.image.shape[0]
+        factor = MINI.image_size / scene.image.shape[0]
         for thing in scene.objects:
             box = np.array(thing.box_xyxy) * factor
             place = np.argwhere(thing.mask)
@@ -116,7 +117,7 @@ def measure(sam: Sam, images: int, device: torch.device) -> dict[str, float]:
 
 def save_checkpoint(sam: Sam, path: Path) -> None:
     """Write the state dict to ship: float32, with relative positions of zero."""
-    whole = build_mini_sam()
+    whole = build_layout(MINI)
     missing = whole.load_state_dict({name: value.cpu() for name, value in sam.state_dict().items()}, strict=False)
     assert all(".rel_pos_" in name for name in missing.missing_keys)
     assert not missing.unexpected_keys
@@ -131,7 +132,7 @@ def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    sam = build_mini_sam(relative=False).to(device)
+    sam = build_layout(replace(MINI, relative=False)).to(device)
     torch.nn.init.normal_(sam.image_encoder.pos_embed, std=0.02)
     optimiser = torch.optim.AdamW(sam.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
     folder = Path(args.state)

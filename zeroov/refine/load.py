@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zeroov.errors import ModelError
+from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.refine.sam import PIXEL_MEAN, PIXEL_STD, TYPE_OF_WIDTH, build_sam
 
@@ -59,10 +59,9 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
         # weights_only: a checkpoint is data and must not run code.
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, KeyError, ValueError, AttributeError) as error:
-        first_line = str(error).strip().split("\n")[0] or type(error).__name__
         raise ModelError(
             f"{path} ({path.stat().st_size:,} bytes) cannot be read as a checkpoint: it is cut short or something else "
-            f"({first_line[:160]}); download it again with `zeroov models get`, or {NEXT}"
+            f"({first_line(error)[:160]}); download it again with `zeroov models get`, or {NEXT}"
         ) from error
     if not isinstance(loaded, dict) or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
         raise ModelError(f"{path} is not a SAM checkpoint: it holds no plain state dict; {NEXT}")

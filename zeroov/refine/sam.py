@@ -43,6 +43,7 @@ class SamLayout:
     decoder_mlp: int = 256
     iou_depth: int = 3
     iou_dim: int = 64
+    relative: bool = True  # positions relative to one another in attention, as every published checkpoint has
 
 
 TINY = SamLayout()
@@ -94,7 +95,7 @@ def build_layout(layout: SamLayout) -> Any:
             mlp_ratio=layout.mlp_ratio,
             norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
             qkv_bias=True,
-            use_rel_pos=True,
+            use_rel_pos=layout.relative,
             window_size=layout.window,
             global_attn_indexes=layout.global_blocks,
             out_chans=layout.prompt_dim,

@@ -8,14 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-
-def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Bring the singular values of each matrix (N, rows, columns), rows <= columns, near one by Newton-Schulz."""
-    x: Tensor = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
-        square = x @ x.transpose(1, 2)
-        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return x
+from scripts.mini.vlm.muon import orthogonalise
 
 
 class Muon(torch.optim.Optimizer):
