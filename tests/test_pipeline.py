@@ -211,20 +211,22 @@ def test_sam_sees_each_picture_for_itself(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer_box", "box", "expected"),
+    ("answer", "answer_box", "box", "expected"),
     [
-        (Box(0, 0, 10, 10), Box(0, 0, 10, 10), 0.8),
-        (Box(0, 0, 10, 10), Box(0, 0, 10, 5), 0.6),
-        (Box(0, 0, 10, 10), Box(20, 0, 30, 10), 0.4),
-        (None, Box(0, 0, 10, 10), 0.4),
-        (Box(0, 0, 10, 10), None, 0.0),
+        ("[0, 0, 10, 10]", Box(0, 0, 10, 10), Box(0, 0, 10, 10), 0.8),
+        ("[0, 0, 10, 10]", Box(0, 0, 10, 10), Box(0, 0, 10, 5), 0.6),
+        ("[0, 0, 10, 10]", Box(0, 0, 10, 10), Box(20, 0, 30, 10), 0.4),
+        ("[", None, Box(0, 0, 10, 10), 0.4),
+        ("[]", None, Box(0, 0, 10, 10), 0.1),
+        ("There is no plane in the image.", None, Box(0, 0, 10, 10), 0.1),
+        ("[0, 0, 10, 10]", Box(0, 0, 10, 10), None, 0.0),
     ],
 )
-def test_score(answer_box: Box | None, box: Box | None, expected: float) -> None:
+def test_score(answer: str, answer_box: Box | None, box: Box | None, expected: float) -> None:
     value = Overview(
         layers=np.zeros((1, 2, 2), np.float32),
         layer_numbers=(0,),
-        answer="",
+        answer=answer,
         answer_box=answer_box,
         confidence=0.8,
         resized_hw=(56, 56),
@@ -233,6 +235,14 @@ def test_score(answer_box: Box | None, box: Box | None, expected: float) -> None
         revision="r",
     )
     assert score(value, box) == pytest.approx(expected)
+
+
+def test_an_answer_below_the_least_score_is_empty(photo: Path, tiny: Path) -> None:
+    believed = zeroov.load("tiny", device="cpu", **QUICK).ground(photo, PHRASE)
+    doubted = zeroov.load("tiny", device="cpu", min_score=1.0, **QUICK).ground(photo, PHRASE)
+    assert believed.box is not None
+    assert (doubted.status, doubted.box, doubted.mask.any()) == ("empty", None, False)
+    assert doubted.score == believed.score
 
 
 def test_a_finished_dumps_folder_may_be_read_only(photo: Path, tiny: Path, tmp_path: Path, monkeypatch: Any) -> None:

@@ -9,6 +9,8 @@ from typing import Any, cast
 import numpy as np
 
 from zeroov import frames
+from zeroov.overview.answer import says_absent
+from zeroov.recipe import Recipe
 from zeroov.types import Affinity, Bool, Box, Evolved, Grounding, Overview, Picture, Refined, StageReport
 
 
@@ -64,18 +66,21 @@ class Job:
         picture = {"digest": self.picture.digest, "source": source, "hw": list(self.picture.hw)}
         return {"picture": picture, "expression": self.expression}
 
-    def result(self, recipe: str) -> Grounding:
-        """Return the answer."""
+    def result(self, recipe: Recipe) -> Grounding:
+        """Return the answer; one that scores below the recipe's `min_score` is empty, and keeps its score."""
         mask, box = self.refined_or_coarse()
+        believed = score(self.overview, box)
+        if believed < recipe.min_score:
+            mask, box = np.zeros_like(mask), None
         return Grounding(
             mask=mask,
             box=box,
-            score=score(self.overview, box),
+            score=believed,
             status="found" if box else "empty",
             answer=self.overview.answer,
             expression=self.expression,
             source=self.picture.source,
-            recipe=recipe,
+            recipe=recipe.name,
             stages=dict(self.reports),
         )
 
@@ -84,9 +89,12 @@ def score(overview: Overview, box: Box | None) -> float:
     """Return how far the answer can be believed, in [0, 1]; 0 for an empty one.
 
     The model's confidence in the words of its answer, halved where its own box and the result do not overlap at all:
-    two readings of one model, its words and its attention, that agree are better evidence than either.
+    two readings of one model, its words and its attention, that agree are better evidence than either. Words that say
+    the object is absent count against it by the confidence with which they are said.
     """
     if box is None:
         return 0.0
+    if says_absent(overview.answer):
+        return float(1 - overview.confidence) / 2
     agreement = frames.box_iou(overview.answer_box, box) if overview.answer_box else 0.0
     return float(overview.confidence * (1 + agreement) / 2)

@@ -14,6 +14,7 @@ from zeroov.errors import DumpError
 from zeroov.evolve import evolve
 from zeroov.job import Job
 from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
+from zeroov.mini.recognise import looks_drawn
 from zeroov.overview.combine import combine, select
 from zeroov.raster.read import open_picture
 from zeroov.raster.write import ensure_writable_folder
@@ -70,12 +71,18 @@ class Pipeline:
                 self.models.locate(cast("ModelStage", stage))  # a missing model is told before the first one works
         for stage in STAGES:
             self.run(stage, jobs)
-        return [job.result(self.recipe.name) for job in jobs]
+        return [job.result(self.recipe) for job in jobs]
 
     def job(self, image: Source, expression: str) -> Job:
         """Open a picture and check an expression."""
-        expression = clean_expression(expression)
-        return Job(open_picture(image), expression)
+        job = Job(open_picture(image), clean_expression(expression))
+        if self.recipe.overview.model == "builtin:mini" and not looks_drawn(job.picture.rgb):
+            log.warning(
+                "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
+                "nothing; `zeroov models get` fetches the real ones",
+                job.picture.source,
+            )
+        return job
 
     def run(self, stage: str, jobs: Sequence[Job]) -> None:
         """Run one stage over `jobs`, if the recipe has it; the results land in each job's reports."""

@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pytest
 
 import zeroov
-from zeroov import frames
+from zeroov.bench.journal import read_items
+from zeroov.bench.mini import VARIANTS, column, measure, questions
+from zeroov.bench.mini_report import CHAIN, markdown, report
+from zeroov.errors import OutputError
 from zeroov.mini.expressions import expressions_for
 from zeroov.mini.scenes import make_scene, seed_for
-from zeroov.types import Box
+
+SCENES = 60
+SHIPPED = VARIANTS[0]
 
 
-def test_the_miniature_pipeline_finds_what_is_asked_for() -> None:
-    samples, truths = [], []
-    for index in range(20):
-        scene = make_scene(seed_for("test", 1000 + index))
-        target = index % len(scene.objects)
-        expressions = expressions_for(scene, target)
-        if expressions:
-            samples.append((scene.image, expressions[index % len(expressions)].text))
-            truths.append(scene.objects[target])
+def quiet(*_: object) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return measure(tmp_path_factory.mktemp("mini"), SHIPPED, SCENES, "cpu", quiet)
+
+
+def test_quality_on_unseen_scenes(rows: list[dict[str, Any]]) -> None:
+    told = report({"mini": rows})
+    stages = {stage["reading"]: stage for stage in told["stages"]}
+    print(markdown(told))
+    assert told["scenes"] == SCENES
+    assert stages["answer"]["box_pr50"] >= 0.70
+    assert stages["overview"]["pointing"] >= 0.70
+    assert stages["+sam"]["mask_miou"] >= 0.60
+    assert told["absent"]["score_auroc"] >= 0.75
+
+
+def test_every_stage_raises_the_masks(rows: list[dict[str, Any]]) -> None:
+    figures = [float(column(rows, reading, "mask_iou").mean()) for reading in CHAIN]
+    assert figures == sorted(figures), dict(zip(CHAIN, figures, strict=True))
+
+
+def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    whole = measure(tmp_path, SHIPPED, 3, "cpu", quiet)
+    path = tmp_path / "mini.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3]) + lines[3][:40])  # killed in the middle of a line
+    again = measure(tmp_path, SHIPPED, 3, "cpu", quiet)
+    for before, after in zip(whole, again, strict=True):
+        assert before["id"] == after["id"]
+        assert before.get("readings") == after.get("readings")
+    assert path.read_bytes().splitlines(keepends=True)[:3] == lines[:3]
+    assert [item["id"] for item in read_items(path)[1]] == [row["id"] for row in whole]
+
+
+def test_rows_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
+    path = tmp_path / "mini.jsonl"
+    measure(tmp_path, SHIPPED, 1, "cpu", quiet)
+    header = json.loads(path.read_text().splitlines()[0])
+    header["made_with"]["evolve.tau"] = 0.25
+    path.write_text(json.dumps(header) + "\n")
+    with pytest.raises(OutputError, match=r"evolve.tau = 0.25 where now it is 0.3"):
+        measure(tmp_path, SHIPPED, 1, "cpu", quiet)
+
+
+def test_questions_are_the_same_every_time_and_take_every_form() -> None:
+    first, second = list(questions(12)), list(questions(12))
+    assert [(q.id, q.expression) for q in first] == [(q.id, q.expression) for q in second]
+    assert len({q.expression.form for q in first}) >= 6
+    assert sum(q.truth is None for q in first) == 12
+
+
+def test_two_expressions_on_one_scene_find_two_objects() -> None:
+    for index in range(50):
+        scene = make_scene(seed_for("test", index))
+        asked = [next((e for e in expressions_for(scene, i) if e.form == "colour"), None) for i in (0, 1)]
+        if all(asked):
+            break
     with zeroov.load("mini", device="cpu") as pipeline:
-        results = pipeline.ground_all(samples)
-    masks, pointed, boxes = [], [], []
-    for result, truth in zip(results, truths, strict=True):
-        union = (result.mask | truth.mask).sum()
-        masks.append((result.mask & truth.mask).sum() / union)
-        overview, evolved = result.stages["overview"].value, result.stages["evolve"].value
-        boxes.append(frames.box_iou(overview.answer_box, Box(*truth.box_xyxy)) if overview.answer_box else 0)
-        y, x = (np.array(np.unravel_index(evolved.cross_on_grid.argmax(), (32, 32))) + 0.5) * 7
-        x0, y0, x1, y1 = truth.box_xyxy
-        pointed.append(x0 <= x < x1 and y0 <= y < y1)
-    accuracy = np.mean(np.array(boxes) > 0.5)
-    print(f"mask mIoU {np.mean(masks):.3f}, pointing {np.mean(pointed):.3f}, box Pr@0.5 {accuracy:.3f}")
-    assert len(samples) >= 15
-    assert np.mean(masks) >= 0.60
-    assert np.mean(pointed) >= 0.70
-    assert accuracy >= 0.70
+        found = pipeline.ground_all([(scene.image, expression.text) for expression in asked if expression])
+    for position, result in enumerate(found):
+        ious = [(result.mask & thing.mask).sum() / (result.mask | thing.mask).sum() for thing in scene.objects]
+        assert int(np.argmax(ious)) == position
+        assert max(ious) > 0.5

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroov.overview import answer_to_image, parse_box
+from zeroov.overview import answer_to_image, parse_box, says_absent
 from zeroov.overview.families import FAMILIES
 from zeroov.types import Box
 
@@ -61,3 +61,27 @@ def test_a_box_outside_or_without_area_is_none(answer: str) -> None:
 
 def test_a_box_past_the_edge_is_clipped() -> None:
     assert answer_to_image("[-10, 50, 30, 476]", (448, 448), (448, 448)) == Box(0, 50, 30, 448)
+
+
+@pytest.mark.parametrize(
+    ("answer", "absent"),
+    [
+        ("[]", True),
+        ("```json\n[]\n```", True),
+        ("{}", True),
+        ("None", True),
+        ("[0, 0, 0, 0]", True),
+        ("no such object", True),
+        ("There is no white plane in the image.", True),
+        ("I can't find it.", True),
+        ("The image does not show a bridge.", True),
+        ("[", False),
+        ("", False),
+        ("[10, 10, 20, 20]", False),
+        ("No. 3 from the left: [10, 10, 20, 20]", False),
+        ("northern runway", False),
+        ("The plane is on the left.", False),
+    ],
+)
+def test_an_answer_that_states_an_absence_is_told_from_one_without_a_box(answer: str, absent: bool) -> None:
+    assert says_absent(answer) is absent

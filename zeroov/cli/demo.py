@@ -9,6 +9,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, Json, Out, Set
+from zeroov.recipe import STAGES
 
 SCENE = 7  # of the test split, which the miniature models never saw
 
@@ -29,12 +30,14 @@ def demo(
     from zeroov.raster.write import ensure_writable_folder
 
     out = ensure_writable_folder(out)
+    from zeroov.bench.mini import answer_boxes, measured, readings
+    from zeroov.bench.mini_report import READINGS
     from zeroov.cli.results import write_grounding
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for
     from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
-    from zeroov.raster.write import write_rgb_png
+    from zeroov.raster.write import write_json, write_rgb_png
 
     drawn = make_scene(seed_for("test", scene))
     target = max(range(len(drawn.objects)), key=lambda index: drawn.objects[index].area)
@@ -42,10 +45,17 @@ def demo(
     write_rgb_png(out / "scene.png", drawn.image)
     picture = open_picture(out / "scene.png")
     with options.progress() as progress, Pipeline(chosen, device, progress=progress) as pipeline:
-        result = pipeline.ground(picture, expression)
+        job = pipeline.job(picture, expression)
+        for stage in STAGES:
+            pipeline.run(stage, [job])
+        boxed = answer_boxes(pipeline, [job])[0]
+    truth = drawn.objects[target]
+    figures = {name: measured(mask, box, xy, truth) for name, mask, box, xy in readings(job, boxed, chosen)}
+    result = job.result(chosen)
     report = write_grounding(out, picture, result)
-    report["truth_box_xyxy"] = list(drawn.objects[target].box_xyxy)
+    report |= {"truth_box_xyxy": list(truth.box_xyxy), "readings": figures}
     report["files"]["scene"] = str(out / "scene.png")
+    write_json(out / "result.json", report)
     if json:
         options.say_json(report)
         return
@@ -53,4 +63,8 @@ def demo(
     options.say(f"truth     {report['truth_box_xyxy']}")
     options.say(f"{result.status:9} {report['box_xyxy']}, score {result.score:.3f}")
     options.say_stages(report["stages"])
-    options.say(f"look at   {report['files']['panel']}")
+    options.say(f"\n{'against the truth':38}  box IoU  mask IoU  points at it")
+    for name, told in figures.items():
+        mask_iou, points = told["shared"] / told["union"], "yes" if told["points"] else "no"
+        options.say(f"{READINGS[name]:38}  {told['box_iou']:7.3f}  {mask_iou:8.3f}  {points}")
+    options.say(f"\nlook at   {report['files']['panel']}")

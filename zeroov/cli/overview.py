@@ -39,7 +39,7 @@ def overview(
         from zeroov.show.panel import write_panel
 
         files["panel"] = path.with_suffix(".png")
-        write_panel(files["panel"], job.picture, job.result(chosen.name))
+        write_panel(files["panel"], job.picture, job.result(chosen))
     value = job.overview
     box = value.answer_box.xyxy if value.answer_box else None
     if json:

@@ -3,7 +3,7 @@
 `combine` and its kin are pure and need no model; loading and running one lives in `load` and `stage`.
 """
 
-from zeroov.overview.answer import answer_to_image, parse_box
+from zeroov.overview.answer import answer_to_image, parse_box, says_absent
 from zeroov.overview.combine import combine, relative, select, sharpest_heads
 
-__all__ = ["answer_to_image", "combine", "parse_box", "relative", "select", "sharpest_heads"]
+__all__ = ["answer_to_image", "combine", "parse_box", "relative", "says_absent", "select", "sharpest_heads"]

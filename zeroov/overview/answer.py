@@ -43,6 +43,26 @@ def parse_box(answer: str) -> tuple[float, float, float, float] | None:
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
+# "none", "no such plane", "there is no ...", "I cannot see ...": how words say that an object is not in the picture
+ABSENT = re.compile(
+    r"\W*(?:none|null|no|not|there (?:is|are) (?:no|not|none)|there (?:is|are)n't"
+    r"|(?:the|this) image (?:does not|doesn't)|i (?:can ?not|can't|do not|don't) (?:see|find|locate))\b",
+    re.IGNORECASE,
+)
+
+
+def says_absent(answer: str) -> bool:
+    """Tell whether an answer states that the object is not there: `[]`, `none`, words, or a box that is a point."""
+    found = parse_box(answer)
+    if found:
+        x1, y1, x2, y2 = found
+        return x1 == x2 and y1 == y2
+    text = answer.strip().strip("`").removeprefix("json")
+    if not re.search(r"\w", text):
+        return "]" in text or "}" in text  # an empty list; a lone bracket is an answer cut short
+    return ABSENT.match(text) is not None
+
+
 def answer_to_image(answer: str, answer_frame_hw: HW, image_hw: HW) -> Box | None:
     """Return the answer's box in image pixels; `None` when there is none or it has no area inside the image."""
     found = parse_box(answer)

@@ -7,6 +7,8 @@ the key, what it got, and what it takes. Results depend on nothing that is not w
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import math
 import typing
 from collections.abc import Callable, Mapping
@@ -181,6 +183,7 @@ class Recipe:
     name: str = "custom"
     description: str = ""
     stages: tuple[str, ...] = STAGES
+    min_score: float = _key(0.0, _between(0, 1))  # answers below it are empty
     overview: OverviewRecipe = field(default_factory=OverviewRecipe)
     focus: FocusRecipe = field(default_factory=FocusRecipe)
     evolve: EvolveRecipe = field(default_factory=EvolveRecipe)
@@ -201,6 +204,22 @@ class Recipe:
         """Return the recipe as nested plain values, lists for tuples."""
         plain: dict[str, Any] = _plain(dataclasses.asdict(self))
         return plain
+
+    def deciding(self) -> dict[str, Any]:
+        """Return every key that decides an answer, dotted, with its plain value: all but names and [runtime]."""
+        flat: dict[str, Any] = {}
+        for name, value in self.to_dict().items():
+            if isinstance(value, dict):
+                flat |= {f"{name}.{key}": item for key, item in value.items() if name != "runtime"}
+            elif name not in ("name", "description"):
+                flat[name] = value
+        return flat
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that two recipes share when they decide alike."""
+        text = json.dumps(self.deciding(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, every key with its value."""
@@ -232,7 +251,7 @@ def _plain(value: Any) -> Any:
 
 
 def _sections() -> list[str]:
-    return [f.name for f in dataclasses.fields(Recipe) if f.name not in ("name", "description", "stages")]
+    return [name for name, hint in get_type_hints(Recipe).items() if dataclasses.is_dataclass(hint)]
 
 
 def _first(section: str) -> str:

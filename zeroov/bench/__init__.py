@@ -1,0 +1,1 @@
+"""Benchmarks: data sets read, runs kept, metrics told."""
