@@ -104,6 +104,13 @@ def cell_centres_xy(grid_hw: HW, image_hw: HW) -> Float32:
     return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).astype(np.float32)
 
 
+def peak_xy(values: NDArray[np.floating], region: Bool, image_hw: HW) -> tuple[float, float]:
+    """Return the centre (x, y), in image pixels, of the highest cell inside `region` of a (rows, cols) map."""
+    kept = np.where(region, values, -np.inf) if region.any() else values
+    x, y = cell_centres_xy((values.shape[0], values.shape[1]), image_hw).reshape(-1, 2)[int(np.argmax(kept))]
+    return float(x), float(y)
+
+
 def box_iou(first: Box, second: Box) -> float:
     """Return the intersection over union of two half-open boxes of one frame."""
     width = min(first.x1, second.x1) - max(first.x0, second.x0)

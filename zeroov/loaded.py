@@ -61,6 +61,10 @@ class LoadedModels:
         wanted = getattr(self.recipe, stage).dtype
         return str(hardware.pick_dtype(wanted, self.device)).removeprefix("torch.")
 
+    def holds(self, stage: ModelStage) -> bool:
+        """Tell whether a stage's model is in memory."""
+        return stage in self._models
+
     def drop(self, stage: ModelStage) -> None:
         """Free a stage's model."""
         if self._models.pop(stage, None) is not None:

@@ -42,11 +42,15 @@ class Pipeline:
         device: str = "auto",
         dumps_folder: str | Path | None = None,
         progress: Progress | None = None,
+        *,
+        keep_evolved: bool = True,
     ):
+        """`keep_evolved` = false leaves out Evolve's dumps, which are large and quickly made again."""
         self.recipe = recipe
         self.device = hardware.pick_device(device)
         self.models = LoadedModels(recipe, self.device)
         self.store = DumpStore(dumps_folder) if dumps_folder is not None else None
+        self._keep_evolved = keep_evolved
         self._progress = progress or (lambda stage, done, total: None)
 
     def __enter__(self) -> Pipeline:
@@ -180,7 +184,8 @@ class Pipeline:
                 load_seconds = 0.0
                 if self.store:
                     arrays, about = to_parts(value)
-                    self.store.write(stage, key, arrays, {**job.about(), "settings": settings, **about})
+                    costs = {"seconds": made[key].seconds, "peak_bytes": meter.peak_bytes}
+                    self.store.write(stage, key, arrays, {**job.about(), "settings": settings, **costs, **about})
             self._progress(stage, len(jobs) - len(pending) + start + len(batch), len(jobs))
         for job in jobs:
             job.reports[stage] = made[job.keys[stage]]
@@ -191,7 +196,8 @@ class Pipeline:
         if dump is None:
             return None
         try:
-            return StageReport(from_dump(dump), 0.0, None, from_dump=True)
+            seconds, peak = dump.about.get("seconds", 0.0), dump.about.get("peak_bytes")
+            return StageReport(from_dump(dump), seconds, peak, from_dump=True)
         except DumpError as error:
             log.warning("%s; it is made anew", error)
             return None
@@ -211,7 +217,7 @@ class Pipeline:
                     growing="evolve" in recipe.stages,
                 )
             job.reports["evolve"] = StageReport(value, meter.seconds, meter.peak_bytes)
-            if self.store:
+            if self.store and self._keep_evolved:
                 keys = job.keys["overview"], job.keys.get("focus", "")
                 dumped.write_evolved(self.store, job.about(), recipe, *keys, value)
             self._progress("evolve", done, len(jobs))

@@ -149,7 +149,8 @@ class Refined:
 class StageReport:
     """How a stage went: its value, wall seconds, peak memory in bytes (`None` unknown), and if it came from a dump.
 
-    `seconds` is one sample's share of its batch; `load_seconds` is above 0 where the model was loaded for it.
+    `seconds` is one sample's share of its batch, for a dump of the batch that made it; `load_seconds` is above 0 where
+    the model was loaded for it.
     """
 
     value: Overview | Affinity | Evolved | Refined

@@ -11,14 +11,14 @@ import numpy as np
 
 from zeroov import __version__, frames
 from zeroov import recipe as recipes
-from zeroov.bench.journal import Journal
+from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.sample import mask_overlap
 from zeroov.evolve import evolve
 from zeroov.job import Job
 from zeroov.mini.expressions import FORMS, Expression, absent_expression, ask
 from zeroov.mini.scenes import Scene, SceneObject, make_scene, seed_for
 from zeroov.pipeline import Pipeline
-from zeroov.types import Bool, Box, Evolved, Float32
+from zeroov.types import Bool, Box, Evolved
 
 SCENES = 500
 COSTLY = 100  # scenes for null-text optimisation, a hundred times dearer than one call of the UNet
@@ -115,7 +115,8 @@ def measure(
             for position, (question, job) in enumerate(zip(chunk, jobs, strict=True)):
                 journal.add(_row(question, job, boxed[position] if boxed else None, recipe))
             tell(variant.name, len(wanted) - len(todo) + start + len(chunk), len(wanted))
-    return [journal.done[question.id] for question in wanted]
+    rows = {row["id"]: row for row in read_items(journal.path)}
+    return [rows[question.id] for question in wanted]
 
 
 def answer_boxes(pipeline: Pipeline, jobs: Sequence[Job]) -> list[Job]:
@@ -177,10 +178,7 @@ def _centre(box: Box | None) -> tuple[float, float] | None:
 
 
 def _peak(evolved: Evolved, hw: tuple[int, int]) -> tuple[float, float]:
-    """Return the centre, in image pixels, of the cell where the map that was cut has its maximum."""
-    kept: Float32 = np.where(evolved.region, evolved.fused, np.float32(-1))
-    x, y = frames.cell_centres_xy((kept.shape[0], kept.shape[1]), hw).reshape(-1, 2)[int(kept.argmax())]
-    return float(x), float(y)
+    return frames.peak_xy(evolved.fused, evolved.region, hw)
 
 
 def measured(

@@ -1,0 +1,5 @@
+"""`python -m zeroov`."""
+
+from zeroov.cli.main import main
+
+main()
