@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from zeroov import __version__
-from zeroov.cli import bench, demo, evolve, focus, ground, models, options, overview, recipes, refine
+from zeroov.cli import analyse, bench, demo, dumps, evolve, focus, ground, models, options, overview, recipes, refine
 from zeroov.errors import ZeroovError
 
 
@@ -60,6 +60,8 @@ app.command("evolve")(evolve.evolve)
 app.command("refine")(refine.refine)
 app.command("demo")(demo.demo)
 app.add_typer(bench.app, name="bench")
+app.add_typer(analyse.app, name="analyse")
+app.add_typer(dumps.app, name="dumps")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(models.app, name="models")
 

@@ -1,15 +1,29 @@
 """Cached attention maps: keys, files, and the values they hold."""
 
-from zeroov.dumps.key import digest, evolve_settings, focus_expression, focus_settings, overview_settings
+from zeroov.dumps.key import (
+    differing,
+    digest,
+    evolve_settings,
+    focus_expression,
+    focus_settings,
+    overview_settings,
+    settings_digest,
+)
+from zeroov.dumps.partners import fitting, focus_index, partner
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 
 __all__ = [
     "Dump",
     "DumpStore",
+    "differing",
     "digest",
     "evolve_settings",
+    "fitting",
     "focus_expression",
+    "focus_index",
     "focus_settings",
     "overview_settings",
+    "partner",
     "read_dump",
+    "settings_digest",
 ]

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from zeroov.recipe import EvolveRecipe, FocusRecipe, OverviewRecipe
 
-FORMAT = 1
+FORMAT = 2  # 2: arrays are compressed
 _FOCUS_KEYS = ("model", "method", "prompt", "grids", "working_grid", "pooling", "resize_to")
 _METHOD_KEYS = {
     "noise": ("t", "clean", "ensemble", "seed"),
@@ -58,6 +59,22 @@ def evolve_settings(
     """Return what Evolve's result depends on: the two maps, how the layers are combined, and its own thresholds."""
     combination = {"layers": list(overview.layers), "weights": list(overview.weights)}
     return asdict(recipe) | combination | {"overview": overview_key, "focus": focus_key}
+
+
+def differing(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Return in which settings a dump differs from what a recipe wants; the machine's own are left out."""
+    names = sorted((made.keys() | wanted.keys()) - {"revision", "dtype"})
+    return [f"{name} = {made.get(name)!r}" for name in names if made.get(name) != wanted.get(name)]
+
+
+def settings_digest(stage: str, settings: Mapping[str, Any]) -> str:
+    """Return eight hexadecimal digits that a stage's dumps share when they were made alike, whatever the sample.
+
+    Left out are the keys of a sample's own maps in Evolve's settings, and the model's name, as in the key.
+    """
+    told = {name: value for name, value in settings.items() if name not in ("overview", "focus", "model")}
+    text = json.dumps([stage, told], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def digest(stage: str, picture_digest: str, expression: str, settings: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Cached attention maps on disk: the only array file I/O. One safetensors file per stage and key.
 
-The header's metadata holds one JSON text with everything else. A file is written to a temporary name, synced and
-renamed; its arrays carry a checksum, so that a truncated, damaged or foreign file is never taken for a map.
+The header's metadata holds one JSON text with everything else. Large arrays are compressed where that saves room. A
+file is written to a temporary name, synced and renamed; what is stored and the header carry a checksum, so that a
+truncated, damaged or foreign file is never taken for a map.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from zeroov.dumps.compress import pack, unpack
 from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, OutputError, did_you_mean
 from zeroov.raster.write import ensure_writable_folder, write_atomically
@@ -55,8 +57,10 @@ class DumpStore:
         """Write a dump, whole or not at all."""
         ensure_writable_folder(self.folder)
         solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        header = json.dumps({"format": FORMAT, "stage": stage, "key": key, **about}, ensure_ascii=False)
-        data = save(solid, metadata={"zeroov": header, "crc32": str(_checksum(solid, header))})
+        stored, packed = pack(solid)
+        ours = {"format": FORMAT, "stage": stage, "key": key, "packed": packed}
+        header = json.dumps({**ours, **about}, ensure_ascii=False)
+        data = save(stored, metadata={"zeroov": header, "crc32": str(_checksum(stored, header))})
         path = self.path(stage, key)
         write_atomically(path, data)
         return path
@@ -94,7 +98,7 @@ def read_dump(path: Path, *, headers_only: bool = False) -> Dump:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in ([] if headers_only else file.keys())}
+            stored = {name: file.get_tensor(name) for name in ([] if headers_only else file.keys())}
     except (SafetensorError, OSError, ValueError) as error:
         raise DumpError(f"`{path}` is truncated or no attention dump ({error})") from error
     try:
@@ -104,10 +108,19 @@ def read_dump(path: Path, *, headers_only: bool = False) -> Dump:
     except (KeyError, ValueError, AttributeError) as error:
         raise DumpError(f"`{path}` was not written by zeroov") from error
     if format_ != FORMAT:
-        raise DumpError(f"`{path}` has dump format {format_}, this zeroov reads {FORMAT}")
-    if not headers_only and checksum != str(_checksum(arrays, header)):
+        raise DumpError(
+            f"`{path}` has dump format {format_}, this zeroov reads {FORMAT}; make it anew, and remove the old ones "
+            "with `zeroov dumps prune DIR --damaged`"
+        )
+    packed = about.pop("packed", {})
+    if headers_only:
+        return Dump(stage, key, {}, about, path)
+    if checksum != str(_checksum(stored, header)):
         raise DumpError(f"`{path}` is damaged: its checksum does not fit")
-    return Dump(stage, key, arrays, about, path)
+    try:
+        return Dump(stage, key, unpack(stored, packed), about, path)
+    except (ValueError, AttributeError) as error:
+        raise DumpError(f"`{path}` is damaged: {error}") from error
 
 
 def _checksum(arrays: Mapping[str, NDArray[Any]], header: str) -> int:

@@ -1,0 +1,64 @@
+"""Arrays as a dump's file keeps them: losslessly compressed where that saves room.
+
+zlib at its fastest level, over the bytes sorted by their place in the number: all low bytes, then all high bytes. The
+high bytes (sign, exponent) of neighbouring numbers are alike and shrink; the low ones hardly do, at any level.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST = 4096  # bytes; below it nothing is worth the time
+WORTH = 0.9  # of the size, at most
+
+Arrays = Mapping[str, NDArray[Any]]
+Packed = dict[str, dict[str, Any]]
+
+
+def pack(arrays: Arrays) -> tuple[dict[str, NDArray[Any]], Packed]:
+    """Return the arrays to store, and of each compressed one what `unpack` needs: its dtype and shape."""
+    stored: dict[str, NDArray[Any]] = {}
+    packed: Packed = {}
+    for name, array in arrays.items():
+        stored[name] = array
+        if array.nbytes >= SMALLEST and len(data := compress(array)) <= WORTH * array.nbytes:
+            stored[name] = np.frombuffer(data, dtype=np.uint8)
+            packed[name] = {"dtype": array.dtype.name, "shape": list(array.shape)}
+    return stored, packed
+
+
+def unpack(stored: Arrays, packed: Packed) -> dict[str, NDArray[Any]]:
+    """Return the arrays that `pack` was given; `ValueError` when they are not what it made."""
+    arrays = dict(stored)
+    for name, how in packed.items():
+        try:
+            arrays[name] = decompress(stored[name].tobytes(), np.dtype(how["dtype"]), tuple(how["shape"]))
+        except (KeyError, TypeError, zlib.error) as error:
+            raise ValueError(f"array `{name}` cannot be unpacked ({error})") from error
+    return arrays
+
+
+def compress(array: NDArray[Any]) -> bytes:
+    """Return the compressed bytes of an array, sorted by their place in the number."""
+    places = np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(-1, array.itemsize)
+    return zlib.compress(np.ascontiguousarray(places.T).data, level=1)
+
+
+def decompress(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return the array of a dtype and shape that `compress` made bytes of; `ValueError` when it is another."""
+    if dtype.hasobject:
+        raise ValueError("a dump holds numbers, no objects")
+    wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    plain = zlib.decompressobj().decompress(data, max(wanted, 1) + 1)  # never more, whatever the bytes pretend
+    if len(plain) != wanted:
+        raise ValueError(f"{wanted} bytes are expected, got {len(plain)}")
+    sorted_places = np.frombuffer(plain, dtype=np.uint8).reshape(dtype.itemsize, -1)
+    places = np.empty(sorted_places.shape[::-1], dtype=np.uint8)
+    for place, values in enumerate(sorted_places):  # a strided copy each: six times as fast as one transposed copy
+        places[:, place] = values
+    return places.reshape(-1).view(dtype).reshape(shape)
