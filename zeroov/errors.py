@@ -42,6 +42,10 @@ class DumpError(ZeroovError):
     """A cached attention map is truncated, foreign, or absent."""
 
 
+class DatasetError(ZeroovError):
+    """A benchmark's files are missing, damaged, unsafe, or do not belong together."""
+
+
 class OutputError(ZeroovError):
     """Results cannot be written where they were asked for."""
 

@@ -30,9 +30,8 @@ class Journal:
             if about.exists():
                 was = json.loads(about.read_bytes())
                 if was != wanted:
-                    raise OutputError(
-                        f"`{path}` was made with {_difference(was, wanted)}; give the same command, or name another folder"
-                    )
+                    differs = _difference(was, wanted)
+                    raise OutputError(f"`{path}` was made with {differs}; give the same command, or another folder")
             elif path.exists():
                 raise OutputError(f"`{path}` was not made by this command; name another folder")
             else:

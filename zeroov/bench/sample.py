@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,10 @@ class Split:
     root: Path
     samples: tuple[Sample, ...]
     remarks: tuple[Remark, ...] = field(default=())
+
+    def first(self, count: int) -> Split:
+        """Return the split with its first samples alone."""
+        return replace(self, samples=self.samples[:count])
 
 
 Overlap = tuple[float, float]

@@ -46,22 +46,7 @@ def paired(first: NDArray[Any], second: NDArray[Any], *, seed: int = 0, draws: i
     columns = _columns(first, second)
     changes = columns[:, 1] - columns[:, 0]
     means = resampled_sums(changes[:, None], seed=seed, draws=draws)[:, 0] / len(changes)
-    return _paired(float(changes.mean()), means)
-
-
-def paired_ratio(
-    first: tuple[NDArray[Any], NDArray[Any]],
-    second: tuple[NDArray[Any], NDArray[Any]],
-    *,
-    seed: int = 0,
-    draws: int = DRAWS,
-) -> Paired:
-    """Test whether sum(numerators) / sum(denominators) of two runs over the same samples differ."""
-    columns = _columns(*first, *second)
-    sums = resampled_sums(columns, seed=seed, draws=draws)
-    whole = columns.sum(axis=0)
-    difference = float(ratio(whole[2], whole[3]) - ratio(whole[0], whole[1]))
-    return _paired(difference, ratio(sums[:, 2], sums[:, 3]) - ratio(sums[:, 0], sums[:, 1]))
+    return judged(float(changes.mean()), means)
 
 
 def auroc(positives: NDArray[Any], negatives: NDArray[Any]) -> float:
@@ -103,7 +88,7 @@ def ratio(numerators: Any, denominators: Any) -> Floats:
     return quotients
 
 
-def _paired(difference: float, resampled: Floats) -> Paired:
+def judged(difference: float, resampled: Floats) -> Paired:
     """Compare the difference with what resampling alone would make of it, were there none."""
     noise = np.abs(resampled - difference)
     as_far = int(np.count_nonzero(noise >= abs(difference) - 1e-12))  # rounding of sums must not break a tie

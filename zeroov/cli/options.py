@@ -45,6 +45,11 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def note(text: str) -> None:
+    """Print something beside the result."""
+    typer.echo(text, err=True)
+
+
 def plain(text: str) -> str:
     """Return text with control characters written out, so that an answer cannot play with the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

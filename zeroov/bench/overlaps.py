@@ -1,0 +1,142 @@
+"""Intersections and unions of records, in the frame that a protocol scores in; masks stay run lengths where they can.
+
+Where a data set has masks alone, the true box is the tight box of the mask; likewise for a system that answers masks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zeroov.bench.masks import decode_rle
+from zeroov.bench.metrics import Floats, box_overlaps, fitted_hw, per_sample
+from zeroov.bench.protocols import BoxRule, MaskRule, Protocol, Rule, Target
+from zeroov.bench.records import Corners, Reading, Record, Rle
+from zeroov.bench.sample import mask_overlap
+from zeroov.frames import resize_mask
+
+
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """What a protocol counts of a run's boxes or masks.
+
+    `positions` says which records count, `columns` holds their rows of `metrics.per_sample` under `rule`.
+    """
+
+    target: Target
+    rule: Rule
+    positions: NDArray[np.intp]
+    columns: Floats
+
+    @property
+    def ious(self) -> Floats:
+        """The IoU of every record that counts."""
+        ious: Floats = self.columns[:, len(self.rule.thresholds)]
+        return ious
+
+
+def overlaps(
+    records: Sequence[Record], protocol: Protocol, target: Target, reading: Reading = "final"
+) -> Overlaps | None:
+    """Return how the answers overlap with the truth, or `None` where there is nothing to count.
+
+    That is so where the protocol scores no such target, no record has its truth, or nothing answered is of its kind.
+    """
+    rule = protocol.rule(target)
+    if rule is None or (target == "mask" and not _answers_masks(records, reading)):
+        return None
+    if target == "point" and not any(record.point for record in records):
+        return None
+    truths = [record.truth_mask for record in records] if target == "mask" else _true_boxes(records)
+    counted = [
+        position
+        for position, (record, truth) in enumerate(zip(records, truths, strict=True))
+        if truth is not None and not (protocol.skips_failed and record.status == "failed")
+    ]
+    if not counted:
+        return None
+    chosen = [records[position] for position in counted]
+    true: list[Any] = [truths[position] for position in counted]
+    if isinstance(rule, BoxRule):
+        predicted = _rows(_predicted_boxes(chosen, reading))
+        hw = np.array([record.hw for record in chosen], dtype=np.float64)
+        shared, union = box_overlaps(predicted, _rows(true), hw, rule)
+    elif target == "point":
+        hits = [_inside(record.point, box) for record, box in zip(chosen, true, strict=True)]
+        shared, union = np.array(hits, dtype=np.float64), np.ones(len(hits))
+    elif isinstance(rule, MaskRule):
+        answers = [record.read(reading)[1] for record in chosen]
+        pairs = [mask_pair(answer, truth, rule) for answer, truth in zip(answers, true, strict=True)]
+        shared, union = np.array(pairs, dtype=np.float64).T
+    return Overlaps(target, rule, np.array(counted, dtype=np.intp), per_sample(shared, union, rule))
+
+
+def mask_pair(predicted: Rle | None, truth: Rle, rule: MaskRule) -> tuple[float, float]:
+    """Return the intersection and the union of a predicted and a true mask of one image."""
+    from pycocotools import mask as coco
+
+    height, width = truth["size"]
+    to_hw = fitted_hw((height, width), rule.frame, rule.side)
+    if to_hw != (height, width):
+        true = resize_mask(decode_rle(truth), to_hw)
+        ours = resize_mask(decode_rle(predicted), to_hw) if predicted else np.zeros_like(true)
+        return mask_overlap(ours, true)
+    if predicted is None:
+        return 0.0, float(coco.area(truth))
+    shared = float(coco.area(coco.merge([predicted, truth], intersect=True)))
+    return shared, float(coco.area(predicted)) + float(coco.area(truth)) - shared
+
+
+def tight_box(mask: Rle) -> Corners | None:
+    """Return the half-open tight box of a mask, or `None` when nothing is set."""
+    from pycocotools import mask as coco
+
+    x, y, width, height = (float(side) for side in coco.toBbox(mask))
+    return (x, y, x + width, y + height) if width > 0 else None
+
+
+def truth_share(record: Record) -> float | None:
+    """Return the share of the image that the true object covers: its mask, or where there is none its box."""
+    from pycocotools import mask as coco
+
+    pixels = math.prod(record.hw)
+    if record.truth_mask is not None:
+        return float(coco.area(record.truth_mask)) / pixels
+    if record.truth_box is None:
+        return None
+    x0, y0, x1, y1 = record.truth_box
+    return max(x1 - x0, 0.0) * max(y1 - y0, 0.0) / pixels
+
+
+def _inside(point: tuple[float, float] | None, box: Corners) -> bool:
+    return point is not None and box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]
+
+
+def _answers_masks(records: Sequence[Record], reading: Reading) -> bool:
+    """Return whether masks are among the answers, or could be, since nothing at all was answered."""
+    answers = [record.read(reading) for record in records]
+    if reading == "answer":
+        return False
+    return any(mask is not None for _, mask in answers) or all(box is None for box, _ in answers)
+
+
+def _true_boxes(records: Sequence[Record]) -> list[Corners | None]:
+    return [
+        tight_box(record.truth_mask) if record.truth_box is None and record.truth_mask is not None else record.truth_box
+        for record in records
+    ]
+
+
+def _predicted_boxes(records: Sequence[Record], reading: Reading) -> list[Corners | None]:
+    answers = [record.read(reading) for record in records]
+    return [tight_box(mask) if box is None and mask is not None else box for box, mask in answers]
+
+
+def _rows(boxes: Sequence[Corners | None]) -> Floats:
+    """Return boxes as an array (n, 4), NaN where there is none."""
+    return np.array([(math.nan,) * 4 if box is None else box for box in boxes], dtype=np.float64).reshape(-1, 4)

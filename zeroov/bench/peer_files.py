@@ -1,0 +1,139 @@
+"""The containers in which other systems' answers come, opened into one entry per sample; nothing is judged here.
+
+JSON: a list of objects, an object by sample, or either as `predictions` beside `boxes` (the order of the numbers) and
+`scale`. JSON lines: an object per line, where a first line without an id may hold `boxes` and `scale`. CSV: a header
+and a line per sample. A folder: a PNG mask per sample, named by its id.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zeroov.errors import UsageError, ZeroovError, did_you_mean
+from zeroov.raster.write import read_mask_png
+
+ORDERS = ("xyxy", "xywh", "cxcywh")
+SCALES = {"pixels": 0, "unit": 1, "hundred": 100, "thousand": 1000}
+IDS = ("id", "sample_id", "question_id")
+
+
+@dataclass(frozen=True)
+class Format:
+    """How boxes are written: the order of their numbers, and what these count: pixels, or parts of the image."""
+
+    order: str = "xyxy"
+    scale: str = "pixels"
+
+    def __post_init__(self) -> None:
+        for value, known, option in ((self.order, ORDERS, "boxes"), (self.scale, SCALES, "scale")):
+            if value not in known:
+                raise UsageError(f"`{option}` cannot be `{value}`{did_you_mean(str(value), known)}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An answer as its file has it: where it stands, the sample it is for, the answer, and how boxes are written."""
+
+    where: str
+    sample: str
+    value: Any
+    form: Format
+
+
+def entries(path: Path, form: Format, samples: Collection[str]) -> Iterator[Entry]:
+    """Yield what a file or a folder of masks answers; `samples` are the ids that names of files are matched with."""
+    if path.is_dir():
+        yield from _masks(path, form, samples)
+        return
+    readers = {".json": _json, ".jsonl": _lines, ".csv": _csv}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(f"`{path}` is none of a folder of PNG masks, .json, .jsonl and .csv; name it so")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ZeroovError(f"`{path}` cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ZeroovError(f"`{path}` is not UTF-8 text (byte {error.start})") from error
+    yield from reader(path, text, form)
+
+
+def _json(path: Path, text: str, form: Format) -> Iterator[Entry]:
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
+            yield from _lines(path, text, form)  # VRSBench's scripts write JSON lines into files named .json
+            return
+        raise ZeroovError(f"{path}:{getattr(error, 'lineno', 1)}: no JSON: {error}") from error
+    if isinstance(value, dict) and "predictions" in value:
+        form, value = _stated(value, form, str(path)), value["predictions"]
+    if isinstance(value, dict):
+        for sample, answer in value.items():
+            yield Entry(f"{path}, sample `{sample}`", sample, answer, form)
+    elif isinstance(value, list):
+        for number, item in enumerate(value, start=1):
+            yield _object(item, f"{path}, entry {number}", form)
+    else:
+        raise ZeroovError(f"`{path}` holds no answers: a list, or an object by sample, is expected")
+
+
+def _lines(path: Path, text: str, form: Format) -> Iterator[Entry]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        where = f"{path}:{number}"
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ZeroovError(f"{where}: no JSON: {error}") from error
+        if number == 1 and isinstance(value, dict) and {"boxes", "scale"} & set(value) and not set(IDS) & set(value):
+            form = _stated(value, form, where)
+        else:
+            yield _object(value, where, form)
+
+
+def _csv(path: Path, text: str, form: Format) -> Iterator[Entry]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+    try:
+        if not set(IDS) & set(reader.fieldnames or ()):
+            raise ZeroovError(f"{path}:1: a header with `id` and a box's columns is expected, got {reader.fieldnames}")
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if None in row or None in row.values():
+                raise ZeroovError(f"{where}: {len(reader.fieldnames or ())} columns are expected, as in the header")
+            yield _object(row, where, form)
+    except csv.Error as error:
+        raise ZeroovError(f"{path}:{reader.reader.line_num}: no CSV: {error}") from error
+
+
+def _masks(folder: Path, form: Format, samples: Collection[str]) -> Iterator[Entry]:
+    files = sorted(folder.rglob("*.png"))
+    if not files:
+        raise ZeroovError(f"`{folder}` holds no PNG masks, and no records of a run")
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        sample = name if name in samples else name.removesuffix(".png")
+        yield Entry(str(file), sample, {"mask": read_mask_png(file)} if sample in samples else None, form)
+
+
+def _object(value: Any, where: str, form: Format) -> Entry:
+    if not isinstance(value, dict):
+        raise ZeroovError(f"{where}: an object is expected, got {str(value)[:60]!r}")
+    name = next((name for name in IDS if value.get(name) not in (None, "")), None)
+    if name is None or not isinstance(value[name], (str, int)):
+        raise ZeroovError(f"{where}: the sample's `id` is expected, got {', '.join(value) or 'no keys'}")
+    return Entry(where, str(value[name]), value, form)
+
+
+def _stated(value: dict[str, Any], form: Format, where: str) -> Format:
+    try:
+        return Format(value.get("boxes", form.order), value.get("scale", form.scale))
+    except (UsageError, TypeError) as error:
+        raise ZeroovError(f"{where}: {error}") from error

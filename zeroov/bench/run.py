@@ -1,0 +1,170 @@
+"""Run a recipe over a split, stage by stage, one model in memory at a time; killed anywhere, it goes on where it was.
+
+What a stage made is kept as dumps in the run's folder; the last stage writes one record per sample. Nothing is held in
+memory for the whole split but the questions themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+from zeroov.bench import manifest
+from zeroov.bench.journal import Journal
+from zeroov.bench.merging import merge_when_all_are_done
+from zeroov.bench.recording import failed_record, record
+from zeroov.bench.sample import Sample, Split
+from zeroov.bench.shards import Shard
+from zeroov.errors import HardwareError, ModelError, OutputError, RecipeError, ZeroovError, first_line
+from zeroov.job import Job
+from zeroov.loaded import ModelStage
+from zeroov.pipeline import Pipeline
+from zeroov.recipe import STAGES, Recipe
+
+log = logging.getLogger("zeroov")
+
+FATAL = (ModelError, RecipeError, OutputError)  # no sample's fault, and the next one would meet them too
+SAME_IN_A_ROW = 25  # unforeseen failures one after another: something is wrong with the machine, not with the samples
+
+Tell = Callable[[str, int, int], None]
+Compute = Callable[[Sequence[Sample]], None]
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run did: how many samples it has, how many were done now, how many failed in all."""
+
+    samples: int
+    done_now: int
+    failed: int
+
+
+def run(
+    split: Split,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    device: str = "auto",
+    shard: Shard | None = None,
+    retry_failed: bool = False,
+    tell: Tell = lambda stage, done, total: None,
+) -> Outcome:
+    """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice."""
+    started, shard = time.time(), shard or Shard()
+    one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
+    with Pipeline(one_model, device, folder / "dumps", lambda *_: None, keep_evolved=False) as pipeline:
+        about = manifest.made_with(split, recipe, pipeline, shard)
+        journal = Journal(folder / f"records{shard.suffix}.jsonl", about)
+        if retry_failed:
+            manifest.forget_failed(journal)
+        samples = shard.take(split.samples)
+        todo = [sample for sample in samples if sample.id not in journal.done]
+        runner = _Runner(split, pipeline, journal, tell)
+        for stage in ("overview", "focus"):
+            if stage in recipe.stages:
+                runner.prepare(cast("ModelStage", stage), todo)
+        runner.finish(todo)
+    failed = manifest.write(folder, shard, about, split, recipe, len(samples), runner.peak_bytes, started)
+    merge_when_all_are_done(folder, shard)
+    return Outcome(len(samples), len(todo), failed)
+
+
+class _Runner:
+    """The passes over the samples, and what is done when one of them fails."""
+
+    def __init__(self, split: Split, pipeline: Pipeline, journal: Journal, tell: Tell):
+        self.split, self.pipeline, self.journal, self.tell = split, pipeline, journal, tell
+        self.peak_bytes: dict[str, int] = {}
+        self._batch = pipeline.recipe.runtime.batch
+        self._in_a_row = 0
+
+    def prepare(self, stage: ModelStage, todo: Sequence[Sample]) -> None:
+        """Make a stage's dumps for every sample that has none."""
+        self.pipeline.models.drop_all()
+        self._batch = self.pipeline.recipe.runtime.batch
+
+        def compute(samples: Sequence[Sample]) -> None:
+            jobs = [self._job(sample) for sample in samples]
+            self.pipeline.run(stage, jobs)
+            self._meter(jobs)
+
+        waiting, done = self._waiting(todo), 0
+        self.tell(stage, 0, len(waiting))
+        while done < len(waiting):
+            batch = waiting[done : done + self._batch]
+            self._attempt(stage, batch, compute)
+            done += len(batch)
+            self.tell(stage, done, len(waiting))
+
+    def finish(self, todo: Sequence[Sample]) -> None:
+        """Evolve and refine image by image, and record every sample."""
+        self.pipeline.models.drop_all()
+        stages = self.pipeline.recipe.stages
+
+        def compute(samples: Sequence[Sample]) -> None:
+            samples = self._waiting(samples)  # without those recorded before another of the image failed
+            jobs = [self._job(sample) for sample in samples]
+            for stage in STAGES:
+                self.pipeline.run(stage, jobs)
+            self._meter(jobs)
+            for sample, job in zip(samples, jobs, strict=True):
+                self.journal.add(record(sample, job, self.pipeline.recipe, self.split.root).to_json())
+
+        waiting, done = self._waiting(todo), 0
+        self.tell(stages[-1], 0, len(waiting))
+        for _, group in itertools.groupby(waiting, key=lambda sample: sample.image):
+            samples = list(group)
+            self._attempt("refine", samples, compute)
+            done += len(samples)
+            self.tell(stages[-1], done, len(waiting))
+
+    def _waiting(self, samples: Sequence[Sample]) -> list[Sample]:
+        return [sample for sample in samples if sample.id not in self.journal.done]
+
+    def _attempt(self, stage: ModelStage, samples: Sequence[Sample], compute: Compute) -> None:
+        """Compute some samples; after a failure their halves or one by one; what fails alone is recorded as failed."""
+        try:
+            compute(samples)
+            self._in_a_row = 0
+        except FATAL:
+            raise
+        except Exception as error:  # the one place: a sample's failure is a record, not the end of the run
+            short_of_memory = isinstance(error, HardwareError)
+            if short_of_memory and not self.pipeline.models.holds(stage):  # the model itself does not fit
+                raise
+            if len(samples) == 1:
+                self._fail(samples[0], stage, error)
+                return
+            step = 1
+            if short_of_memory:
+                step = self._batch = max(1, len(samples) // 2)
+                log.warning(
+                    "%s ran out of memory with %d samples at once; it goes on with %d", stage, len(samples), step
+                )
+            for start in range(0, len(samples), step):
+                self._attempt(stage, samples[start : start + step], compute)
+
+    def _job(self, sample: Sample) -> Job:
+        return self.pipeline.job(self.split.root / sample.image, sample.expression)
+
+    def _fail(self, sample: Sample, stage: str, error: Exception) -> None:
+        foreseen = isinstance(error, ZeroovError)
+        reason = f"{stage}: {error}" if foreseen else f"{stage}: {type(error).__name__}: {first_line(error)}"
+        log.warning("sample %s failed: %s", sample.id, reason)
+        self._in_a_row = 0 if foreseen else self._in_a_row + 1
+        self.journal.add(failed_record(sample, self.split.root, reason).to_json())
+        if self._in_a_row >= SAME_IN_A_ROW:
+            raise ZeroovError(
+                f"{SAME_IN_A_ROW} samples in a row failed, the last with {reason}; mend the cause, then give the same "
+                "command again with --retry-failed"
+            ) from error
+
+    def _meter(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            for stage, report in job.reports.items():
+                self.peak_bytes[stage] = max(self.peak_bytes.get(stage, 0), report.peak_bytes or 0)

@@ -1,0 +1,100 @@
+"""`zeroov bench run` and `merge`: a recipe over a whole split, resumable, in shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zeroov.cli import options
+from zeroov.cli.options import Device, Json, RecipeName, Set
+from zeroov.errors import UsageError
+
+Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the data set is.")]
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="The benchmark; `zeroov bench data` lists them.")],
+    root: Root,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The run's folder.")],
+    split: Annotated[str, typer.Option("--split", help="The split to run.")] = "test",
+    recipe: RecipeName = None,
+    set_: Set = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first samples of the split.")] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Only the I-th of N parts; `accelerate launch` and `torchrun` set it."),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the samples again that failed.")] = False,
+    allow_failures: Annotated[
+        bool, typer.Option("--allow-failures", help="Exit with 0 although samples failed; they count as missed anyway.")
+    ] = False,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Run a recipe over a split: stage by stage, one model in memory at a time.
+
+    Interrupted, however rudely, the same command goes on where it was. Every sample ends as one line of records.jsonl;
+    one that fails is a line with its reason, counts as missed, and makes the exit code 1.
+
+    Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
+    """
+    chosen = options.chosen(recipe, set_)
+    from zeroov.bench import shards
+    from zeroov.bench.data import registry
+    from zeroov.bench.run import run as go
+    from zeroov.raster.write import ensure_writable_folder
+
+    part = shards.parse(shard) if shard else shards.of_this_process()
+    read = registry.find(name).read(root, split)
+    for remark in read.remarks[:5]:
+        options.note(f"{remark}")
+    if len(read.remarks) > 5:
+        options.note(
+            f"... and {len(read.remarks) - 5} more remarks; `zeroov bench data {name} --root {root}` shows all"
+        )
+    if limit:
+        read = read.first(limit)
+    if not read.samples:
+        raise UsageError(f"split `{read.name}` of {read.benchmark} holds no samples; see `zeroov bench data {name}`")
+    folder = ensure_writable_folder(out)
+    with options.progress() as progress:
+        outcome = go(
+            read,
+            chosen,
+            folder,
+            device=shards.device_of_this_process(device),
+            shard=part,
+            retry_failed=retry_failed,
+            tell=progress or (lambda *_: None),
+        )
+    told = {
+        "folder": str(folder),
+        "shard": f"{part.index}/{part.count}",
+        "samples": outcome.samples,
+        "done_now": outcome.done_now,
+        "failed": outcome.failed,
+    }
+    if json:
+        options.say_json(told)
+    else:
+        options.say(f"{outcome.samples} samples, {outcome.done_now} of them done now, {outcome.failed} failed")
+        options.say(f"score     zeroov bench score {folder}")
+    if outcome.failed and not allow_failures:
+        raise typer.Exit(1)
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="The folders that hold the shards' records.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the whole run.")],
+) -> None:
+    """Join the shards of a run that lie in several folders. Those in one folder join by themselves when all are done.
+
+    Shards that do not belong together, overlap, or are not all there are refused, with what is missing.
+    """
+    from zeroov.bench.merging import merge as join
+    from zeroov.raster.write import ensure_writable_folder
+
+    count = join(folders, ensure_writable_folder(out))
+    options.say(f"{count} records in {out / 'records.jsonl'}")
