@@ -1,12 +1,14 @@
-"""The one place that changes frames: grid cell <-> model pixel <-> image pixel, and box <-> mask.
+"""The one place that changes frames: grid cell <-> model pixel <-> image pixel <-> map coordinate, and box <-> mask.
 
 Conventions: arrays are indexed (row, column); sizes are (height, width); boxes are half-open (x0, y0, x1, y1).
+A transform is the affine (a, b, c, d, e, f) of pixel edges: the pixel point (x, y) lies on the map at
+(a x + b y + c, d x + e y + f), so the upper left corner of pixel (0, 0) at (c, f) and its centre at pixel (0.5, 0.5).
 Every resize of a map or mask happens here, bilinear with half-pixel centres ("align_corners off").
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -15,6 +17,9 @@ from numpy.typing import NDArray
 from zeroov.types import Bool, Box, Float32, Uint8
 
 HW = tuple[int, int]
+XYXY = tuple[float, float, float, float]
+Transform = tuple[float, float, float, float, float, float]
+Float64 = NDArray[np.float64]
 
 
 def resize_map(values: NDArray[np.floating], to_hw: HW) -> Float32:
@@ -27,12 +32,14 @@ def resize_map(values: NDArray[np.floating], to_hw: HW) -> Float32:
     return resized
 
 
-def resize_rgb(rgb: Uint8, to_hw: HW, kernel: Literal["bilinear", "bicubic"]) -> Uint8:
-    """Resize a picture (H, W, 3) with antialiasing, as the models were trained with: PIL's kernels."""
+def resize_rgb(
+    rgb: Uint8, to_hw: HW, kernel: Literal["box", "bilinear", "bicubic"], part_xyxy: XYXY | None = None
+) -> Uint8:
+    """Resize a picture (H, W, 3), or a part of it, with antialiasing, as the models were trained with: PIL's kernels."""
     from PIL import Image
 
-    resampling = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}[kernel]
-    return np.asarray(Image.fromarray(rgb).resize((to_hw[1], to_hw[0]), resampling))
+    resampling = Image.Resampling[kernel.upper()]
+    return np.asarray(Image.fromarray(rgb).resize((to_hw[1], to_hw[0]), resampling, box=part_xyxy))
 
 
 def resize_mask(mask: Bool, to_hw: HW) -> Bool:
@@ -94,6 +101,36 @@ def crop_to_image(box: Box, crop_origin_xy: tuple[float, float]) -> Box:
     """Map a box from a crop's pixels to the image's, given the crop's upper left corner in the image."""
     x, y = crop_origin_xy
     return Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)
+
+
+def pixel_to_map(points_xy: NDArray[Any], transform: Transform) -> Float64:
+    """Map points (..., 2) in pixels, of boxes' corners or polygons' rings as well, to map coordinates (..., 2)."""
+    a, b, c, d, e, f = transform
+    x, y = np.moveaxis(np.asarray(points_xy, dtype=np.float64), -1, 0)
+    return np.stack((a * x + b * y + c, d * x + e * y + f), axis=-1)
+
+
+def map_to_pixel(points_xy: NDArray[Any], transform: Transform) -> Float64:
+    """Map points (..., 2) in map coordinates back to pixels (..., 2)."""
+    a, b, c, d, e, f = transform
+    # The origin goes first: map coordinates are millions of metres, and pixels parts of one.
+    x, y = np.moveaxis(np.asarray(points_xy, dtype=np.float64) - (c, f), -1, 0)
+    area = a * e - b * d
+    return np.stack(((e * x - b * y) / area, (a * y - d * x) / area), axis=-1)
+
+
+def box_corners_xy(box: Box) -> Float64:
+    """Return the (4, 2) corners of a box: upper left, upper right, lower right, lower left; map them one by one."""
+    return np.array([(box.x0, box.y0), (box.x1, box.y0), (box.x1, box.y1), (box.x0, box.y1)], dtype=np.float64)
+
+
+def window_transform(
+    transform: Transform, origin_xy: tuple[float, float], scale_xy: tuple[float, float] = (1.0, 1.0)
+) -> Transform:
+    """Return the transform of a window of a scene whose pixels are `scale_xy` scene pixels wide and high."""
+    a, b, _, d, e, _ = transform
+    c, f = pixel_to_map(np.array(origin_xy), transform).tolist()
+    return a * scale_xy[0], b * scale_xy[1], c, d * scale_xy[0], e * scale_xy[1], f
 
 
 def cell_centres_xy(grid_hw: HW, image_hw: HW) -> Float32:

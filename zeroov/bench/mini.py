@@ -35,12 +35,13 @@ OFFICIAL = SCRAMBLED | {"evolve.official": True, "evolve.canvas": 800, "refine.i
 
 @dataclass(frozen=True)
 class Variant:
-    """The recipe `mini` with some keys changed, and on how many scenes at most it is measured."""
+    """The recipe `mini` with some keys changed, on how many scenes at most it is measured, and beside which variant."""
 
     name: str
     about: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     scenes: int = SCENES
+    beside: str = "mini"
 
 
 VARIANTS = (
@@ -54,13 +55,23 @@ VARIANTS = (
     Variant("prompted", "clean latent, the expression as prompt", {"focus.prompt": "{expression}"}),
     Variant("invert", "DDIM inversion, 20 steps", {"focus.method": "invert", "focus.prompt": "{expression}"}),
     Variant("two-grids", "grids 32 and 16, pooled in space", TWO),
-    Variant("two-grids-scrambled", "grids 32 and 16, the official scramble", TWO | SCRAMBLED),
-    Variant("two-grids-official", "grids 32 and 16, all habits of the official code", TWO | OFFICIAL),
+    Variant("two-grids-scrambled", "grids 32 and 16, the official scramble", TWO | SCRAMBLED, beside="two-grids"),
+    Variant(
+        "two-grids-official", "grids 32 and 16, all habits of the official code", TWO | OFFICIAL, beside="two-grids"
+    ),
     Variant("512", "512 pixels, grids 64 and 32, pooled in space", BIG),
-    Variant("512-scrambled", "512 pixels, grids 64 and 32, the official scramble", BIG | SCRAMBLED),
-    Variant("512-official", "512 pixels, grids 64 and 32, all habits of the official code", BIG | OFFICIAL),
+    Variant("512-scrambled", "512 pixels, grids 64 and 32, the official scramble", BIG | SCRAMBLED, beside="512"),
+    Variant(
+        "512-official", "512 pixels, grids 64 and 32, all habits of the official code", BIG | OFFICIAL, beside="512"
+    ),
     Variant("nulltext", "null-text inversion, grid 32 (recipe `paper`'s method)", NULLTEXT, COSTLY),
-    Variant("nulltext-official", "null-text, grids 32 and 16, all official habits", NULLTEXT | TWO | OFFICIAL, COSTLY),
+    Variant(
+        "nulltext-official",
+        "null-text, grids 32 and 16, all official habits",
+        NULLTEXT | TWO | OFFICIAL,
+        COSTLY,
+        "nulltext",
+    ),
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.bench.mini import COSTLY, VARIANTS, column
+from zeroov.bench.mini import COSTLY, VARIANTS, Variant, column
 from zeroov.bench.statistics import auroc, interval, paired
 from zeroov.overview import says_absent
 
@@ -33,7 +33,7 @@ def report(rows: Mapping[str, Rows]) -> dict[str, Any]:
         "scenes": len(column(shipped, "answer", "points")),
         "stages": [_stage(shipped, reading) for reading in READINGS],
         "variants": [
-            _variant(variant.name, variant.about, rows[variant.name], shipped)
+            _variant(variant, rows[variant.name], rows.get(variant.beside, shipped))
             for variant in VARIANTS
             if variant.name in rows
         ],
@@ -72,13 +72,13 @@ def _difference(before: Any, after: Any) -> dict[str, float]:
     return {"difference": told.difference, "low": told.low, "high": told.high, "p": told.p}
 
 
-def _variant(name: str, about: str, rows: Rows, shipped: Rows) -> dict[str, Any]:
-    """Return a variant's figures beside those of the shipped recipe on the same scenes."""
-    same = {row["id"] for row in rows}
-    beside = [row for row in shipped if row["id"] in same]
+def _variant(variant: Variant, rows: Rows, others: Rows) -> dict[str, Any]:
+    """Return a variant's figures, and its difference from the one beside it on the scenes that both have."""
+    same = {row["id"] for row in rows} & {row["id"] for row in others if "readings" in row}
+    mine, beside = ([row for row in part if row["id"] in same] for part in (rows, others))
     return {
-        "variant": name,
-        "about": about,
+        "variant": variant.name,
+        "about": variant.about,
         "scenes": len(column(rows, "+sam", "points")),
         "focus_miou": float(np.mean(column(rows, "+focus", "mask_iou"))),
         "evolve_miou": float(np.mean(column(rows, "+evolve", "mask_iou"))),
@@ -86,7 +86,8 @@ def _variant(name: str, about: str, rows: Rows, shipped: Rows) -> dict[str, Any]
         "sam_oiou": _overall(rows, "+sam"),
         "sam_box_pr50": float(np.mean(column(rows, "+sam", "box_iou") >= 0.5)),
         "focus_seconds": float(np.mean([row["seconds"]["focus"] for row in rows])),
-        "evolve_against_mini": _difference(column(beside, "+evolve", "mask_iou"), column(rows, "+evolve", "mask_iou")),
+        "beside": variant.beside,
+        "evolve_against": _difference(column(beside, "+evolve", "mask_iou"), column(mine, "+evolve", "mask_iou")),
     }
 
 
@@ -139,7 +140,7 @@ def markdown(told: Mapping[str, Any]) -> str:
             ),
             [_stage_cells(row) for row in told["stages"]],
         ),
-        "What Focus' settings change (mask mIoU; the difference after Evolve is to `mini` on the same scenes):",
+        "What Focus' settings change (mask mIoU; differences are after Evolve, on the same scenes):",
         _table(
             ("variant", "what", "scenes", "Focus", "+ Evolve", "difference", "+ SAM", "box Pr@0.5", "Focus, s"),
             [_variant_cells(row) for row in told["variants"]],
@@ -177,15 +178,15 @@ def _stage_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _variant_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    against = row["evolve_against_mini"]
-    difference = "" if row["variant"] == "mini" else f"{against['difference']:+.3f}, {_p(against['p'])}"
+    against = row["evolve_against"]
+    difference = f"{against['difference']:+.3f}, {_p(against['p'])}, to {row['beside']}"
     return (
         row["variant"],
         row["about"],
         str(row["scenes"]),
         f"{row['focus_miou']:.3f}",
         f"{row['evolve_miou']:.3f}",
-        difference,
+        "" if row["variant"] == row["beside"] else difference,
         f"{row['sam_miou']:.3f}",
         f"{row['sam_box_pr50']:.3f}",
         f"{row['focus_seconds']:.2f}",

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from zeroov.errors import PictureError
+from zeroov.errors import PictureError, UsageError
+from zeroov.frames import Transform
+from zeroov.raster.georeference import IDENTITY, affine, crs_text
 from zeroov.types import Bool
 
 MAGIC = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -20,7 +22,6 @@ BITS_PER_SAMPLE, PHOTOMETRIC, ORIENTATION, GEO_KEYS, GDAL_NODATA = 258, 262, 274
 # White-is-zero, palette, ink and CIELab samples: GDAL hands them out raw, PIL knows what they look like.
 NEEDS_COLOUR_CONVERSION = (0, 3, 5, 8)
 INSTALL = "`pip install 'zeroov[geo]'`"
-Transform = tuple[float, float, float, float, float, float]
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +34,13 @@ class Georeference(NamedTuple):
 
 
 class Bands(NamedTuple):
-    """What rasterio read: samples (H, W, 1 or 3), and the bool (H, W) of pixels that are not nodata or masked."""
+    """What rasterio read: samples (H, W, 1 or 3), and which of them are not nodata or masked.
+
+    `valid` is bool (H, W), or (H, W, C) for a nodata value, which single samples of a pixel may have, or `None`: all.
+    """
 
     values: NDArray[Any]
-    valid: Bool
+    valid: Bool | None
 
 
 def rasterio_or_none() -> Any:
@@ -57,11 +61,17 @@ def first_tag(image: Image.Image, tag: int, default: int) -> int:
 @contextlib.contextmanager
 def opened(rasterio: Any, path: Path) -> Iterator[Any]:
     """Open a dataset; whatever GDAL says against it, then or while it is read, is an `OSError`."""
+    with gdal_errors(rasterio), rasterio.open(path) as dataset:
+        yield dataset
+
+
+@contextlib.contextmanager
+def gdal_errors(rasterio: Any) -> Iterator[None]:
+    """Turn whatever GDAL says against a file into an `OSError`."""
     from rasterio._err import CPLE_BaseError  # GDAL's own errors, some of which rasterio lets through unwrapped
 
     try:
-        with rasterio.open(path) as dataset:
-            yield dataset
+        yield
     except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
         raise OSError(str(error.__cause__ or error)) from error
 
@@ -95,22 +105,48 @@ def refuse_without_rasterio(path: Path, image: Image.Image) -> None:
 
 def read_georeference(dataset: Any) -> Georeference:
     """Return where an open rasterio dataset lies; an identity transform says nothing and becomes `None`."""
-    crs = None
-    if dataset.crs:
-        epsg = dataset.crs.to_epsg()
-        crs = f"EPSG:{epsg}" if epsg else str(dataset.crs.to_wkt())
-    a, b, c, d, e, f = (float(number) for number in tuple(dataset.transform)[:6])
-    return Georeference(crs, None if (a, b, c, d, e, f) == (1, 0, 0, 0, 1, 0) else (a, b, c, d, e, f))
+    transform = affine(dataset.transform)
+    return Georeference(crs_text(dataset.crs), None if transform == IDENTITY else transform)
 
 
-def read_bands(dataset: Any, name: str) -> Bands:
-    """Read the bands declared red, green and blue, else bands 1 to 3, else band 1 of an open rasterio dataset."""
-    kinds = [interpretation.name for interpretation in dataset.colorinterp]
-    if {"red", "green", "blue"} <= set(kinds):
-        indexes = [kinds.index(colour) + 1 for colour in ("red", "green", "blue")]
+def choose_bands(dataset: Any, name: str, wanted: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """Return the numbers, from 1, of the bands to show: those wanted, else red, green and blue, else 1 to 3, else 1."""
+    if wanted is not None:
+        if len(wanted) not in (1, 3) or not all(1 <= index <= dataset.count for index in wanted):
+            raise UsageError(
+                f"bands {', '.join(map(str, wanted)) or '(none)'} of `{name}` cannot be shown; "
+                f"give one band or three, each from 1 to {dataset.count}"
+            )
+        chosen = tuple(wanted)
     else:
-        indexes = [1, 2, 3] if dataset.count >= 3 else [1]
-    values = np.moveaxis(dataset.read(indexes), 0, -1)
-    if values.dtype.kind not in "uif":
-        raise PictureError(f"`{name}` holds {values.dtype} samples, not whole or real numbers; export its amplitude")
-    return Bands(values, dataset.dataset_mask() != 0)
+        kinds = [interpretation.name for interpretation in dataset.colorinterp]
+        colours = ("red", "green", "blue")
+        if set(colours) <= set(kinds):
+            chosen = tuple(kinds.index(colour) + 1 for colour in colours)
+        else:
+            chosen = (1, 2, 3) if dataset.count >= 3 else (1,)
+    for index in chosen:
+        kind = dataset.dtypes[index - 1]
+        if "complex" in kind:
+            raise PictureError(f"`{name}` holds {kind} samples, not whole or real numbers; export its amplitude")
+    return chosen
+
+
+def read_bands(dataset: Any, indexes: tuple[int, ...], window: Any = None) -> Bands:
+    """Read bands of an open rasterio dataset, or a window of them, with what is nodata or masked in them."""
+    values = np.moveaxis(dataset.read(indexes, window=window), 0, -1)
+    return Bands(values, read_valid(dataset, indexes, window))
+
+
+def read_valid(dataset: Any, indexes: tuple[int, ...], window: Any = None) -> Bool | None:
+    """Read which samples of bands, or of a window of them, are not nodata, masked or wholly transparent."""
+    flags = {flag.name for index in indexes for flag in dataset.mask_flag_enums[index - 1]}
+    if flags == {"all_valid"}:
+        return None
+    if "per_dataset" in flags:  # a mask band or an alpha band, the same for every band
+        return np.asarray(dataset.read_masks(indexes[0], window=window) != 0)
+    valid = np.moveaxis(dataset.read_masks(indexes, window=window), 0, -1) != 0
+    kinds = [interpretation.name for interpretation in dataset.colorinterp]
+    if "alpha" in kinds:  # to GDAL a nodata value hides the alpha band
+        valid = valid & (dataset.read(kinds.index("alpha") + 1, window=window) > 0)[..., None]
+    return np.asarray(valid)

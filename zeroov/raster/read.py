@@ -19,14 +19,14 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from zeroov.errors import PictureError, did_you_mean
+from zeroov.errors import PictureError, ZeroovError, did_you_mean
 from zeroov.raster import geotiff
 from zeroov.raster.geotiff import Georeference
 from zeroov.raster.stretch import to_rgb
@@ -50,6 +50,8 @@ BROKEN = (
     struct.error,
 )
 
+Pixels = TypeVar("Pixels", Uint8, Bool)
+
 logger = logging.getLogger(__name__)
 
 
@@ -61,17 +63,19 @@ def open_picture(source: Picture | str | os.PathLike[str] | Image.Image | NDArra
         return Picture(_read_array(source), "array")
     if isinstance(source, Image.Image):
         _refuse_too_large("PIL image", source.size)
-        with _decoding("PIL image"):
+        with decoding("PIL image"):
             values, valid = _samples(source)
         return Picture(to_rgb(values, valid, "PIL image"), "PIL image")
     if isinstance(source, str | os.PathLike):
         given = os.fsdecode(source)
-        rgb, georeference = _read_file(_existing_file(given))
-        return Picture(rgb, given, georeference.crs, georeference.transform)
+        whole = decode_file(existing_file(given))
+        with decoding(given):
+            rgb = upright(to_rgb(whole.values, whole.valid, given), whole.orientation)
+        return Picture(rgb, given, whole.georeference.crs, whole.georeference.transform)
     raise PictureError(f"a {type(source).__name__} is no picture; {ACCEPTED}")
 
 
-def _existing_file(given: str) -> Path:
+def existing_file(given: str) -> Path:
     """Return the path of a file that is there and not empty."""
     path = Path(given)
     with contextlib.suppress(RuntimeError):  # `~name` of nobody's home is an ordinary file name
@@ -100,13 +104,23 @@ def _near_names(path: Path) -> str:
     return did_you_mean(path.name, near) if near else f"; check the name, the folder is `{path.parent.absolute()}`"
 
 
-def _read_file(path: Path) -> tuple[Uint8, Georeference]:
+class Decoded(NamedTuple):
+    """A file's raw samples (H, W, 1 or 3) as they are stored; `valid` as `stretch` has it; the EXIF orientation."""
+
+    values: NDArray[Any]
+    valid: Bool | None
+    georeference: Georeference = Georeference()
+    orientation: int = 1
+
+
+def decode_file(path: Path, bands: tuple[int, ...] | None = None) -> Decoded:
+    """Decode a whole image file; of a TIFF that rasterio reads, `bands` names other bands than are shown by itself."""
     name = str(path)
-    with _decoding(name):
+    with decoding(name):
         with path.open("rb") as file:
             head = file.read(26)
         if head.startswith(geotiff.MAGIC):
-            return _read_tiff(path)
+            return _decode_tiff(path, bands)
         with Image.open(path) as image:
             _refuse_too_large(name, image.size)
             _mention_frames(name, getattr(image, "n_frames", 1))
@@ -114,11 +128,11 @@ def _read_file(path: Path) -> tuple[Uint8, Georeference]:
             orientation = _orientation(image)
         if head.startswith(PNG) and head[24] == 16 and head[25] in (2, 4, 6):  # PIL keeps 8 of the 16 bits
             values, valid = _sixteen_bit_png(path)
-        return _upright(to_rgb(values, valid, name), orientation), Georeference()
+        return Decoded(values, valid, orientation=orientation)
 
 
-def _read_tiff(path: Path) -> tuple[Uint8, Georeference]:
-    """Read a TIFF: georeference and bands through rasterio, colour conversions through PIL."""
+def _decode_tiff(path: Path, bands: tuple[int, ...] | None) -> Decoded:
+    """Decode a TIFF: georeference and bands through rasterio, colour conversions through PIL."""
     name = str(path)
     rasterio = geotiff.rasterio_or_none()
     if rasterio is None:
@@ -126,7 +140,7 @@ def _read_tiff(path: Path) -> tuple[Uint8, Georeference]:
             with Image.open(path) as image:
                 _refuse_too_large(name, image.size)
                 geotiff.refuse_without_rasterio(path, image)
-                return to_rgb(*_samples(image), name), Georeference()
+                return Decoded(*_samples(image))
         except BROKEN as error:
             raise PictureError(
                 f"`{name}` is a TIFF that PIL cannot decode ({_one_line(error)}); {geotiff.INSTALL} reads more kinds"
@@ -138,11 +152,10 @@ def _read_tiff(path: Path) -> tuple[Uint8, Georeference]:
         georeference = geotiff.read_georeference(dataset)
         if view.needs_pil:
             with Image.open(path) as image:
-                return to_rgb(*_samples(image), name), georeference
-        bands = geotiff.read_bands(dataset, name)
-    rgb = to_rgb(bands.values, bands.valid, name)
+                return Decoded(*_samples(image), georeference)
+        read = geotiff.read_bands(dataset, geotiff.choose_bands(dataset, name, bands))
     # A georeference counts rows and columns as they are stored, so such a raster is never turned.
-    return rgb if georeference.transform else _upright(rgb, view.orientation), georeference
+    return Decoded(read.values, read.valid, georeference, 1 if georeference.transform else view.orientation)
 
 
 def _read_array(array: NDArray[Any]) -> Uint8:
@@ -188,8 +201,8 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _upright(rgb: Uint8, orientation: int) -> Uint8:
-    """Turn (H, W, 3) by its EXIF orientation, 1 to 8; any other number is taken for 1."""
+def upright(rgb: Pixels, orientation: int) -> Pixels:
+    """Turn (H, W, 3) or (H, W) by its EXIF orientation, 1 to 8; any other number is taken for 1."""
     flipped = {2: rgb[:, ::-1], 3: rgb[::-1, ::-1], 4: rgb[::-1]}
     turned = {5: rgb, 6: rgb[::-1], 7: rgb[::-1, ::-1], 8: rgb[:, ::-1]}
     if orientation in turned:
@@ -215,12 +228,14 @@ def _one_line(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _decoding(name: str) -> Iterator[None]:
+def decoding(name: str) -> Iterator[None]:
     """Turn whatever a decoder raises or warns about into a `PictureError` of one line."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except ZeroovError:
+        raise
     except Image.DecompressionBombError as error:
         digits = re.search(r"\d+", str(error))
         pixels = int(digits[0]) if digits else math.inf

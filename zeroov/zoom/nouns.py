@@ -1,0 +1,195 @@
+"""Read one noun phrase, and one place of the image, from a list of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from zeroov.zoom import words as w
+from zeroov.zoom.words import Position, after
+
+_PLURAL_DETERMINERS = frozenset("these those some several few many all both".split())
+_OBJECT_STARTS = w.ARTICLES | {"its", "their"}
+_SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS
+
+
+@dataclass
+class Noun:
+    """A noun phrase: its name, what describes it, and the index of the word after it."""
+
+    start: int
+    end: int
+    nouns: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    places: list[Position] = field(default_factory=list)
+    superlative: str | None = None
+    ordinal: str | None = None
+    count: int | None = None
+    plural: bool = False
+    single: bool = False
+    """One out of several: "the larger of the two planes"."""
+
+    @property
+    def category(self) -> str:
+        """Give the name in the singular."""
+        return " ".join((*self.nouns[:-1], *map(w.singular, self.nouns[-1:])))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A side, corner or middle: of the image, or of `other`; `position` is `None` where neither is known."""
+
+    position: Position | None
+    end: int
+    words_end: int
+    other: Noun | None = None
+
+
+def _at(words: Sequence[str], index: int) -> str:
+    return words[index] if index < len(words) else ""
+
+
+def names_at(words: Sequence[str], index: int) -> bool:
+    """Tell whether the word at an index may belong to a noun phrase."""
+    return index < len(words) and w.names(words[index])
+
+
+def _take(noun: Noun, words: Sequence[str]) -> bool:
+    """Add the next word to a noun phrase; False where the phrase is over."""
+    word, following = words[noun.end], _at(words, noun.end + 1)
+    fresh = not noun.nouns
+    if fresh and word in w.DETERMINERS:
+        noun.plural |= word in _PLURAL_DETERMINERS
+    elif fresh and (word in w.NUMBERS or word.isdecimal()):
+        noun.count = w.NUMBERS.get(word) or int(word[:9])
+    elif fresh and word in w.ORDINALS:
+        noun.ordinal = word
+    elif word in w.DIRECTIONS:
+        # "shopping center" is a name; "the plane center left" is a plane.
+        if not fresh:
+            if word not in ("center", "centre") or following in w.DIRECTIONS or following == "of":
+                return False
+            noun.nouns.append(word)
+        noun.places.append(w.DIRECTIONS[word])
+    elif w.is_superlative(word):
+        if not fresh:
+            return False
+        noun.superlative = word
+    elif word in w.JOINERS or word == ",":
+        # "green and brown", "small, rectangular": the name is still to come
+        return fresh and bool(noun.attributes) and following not in w.DETERMINERS and following not in w.BREAKS
+    elif word in w.BREAKS or w.is_adverb(word):
+        return fresh and w.is_adverb(word)
+    elif word in w.VERBS:
+        if not (fresh and noun.end > noun.start and words[noun.end - 1] in w.DETERMINERS):
+            return False
+        noun.nouns.append(word)
+    elif fresh and word in w.PLACES and noun.end > noun.start and words[noun.end - 1] in w.DIRECTIONS:
+        pass  # "the bottom right corner plane"
+    else:
+        return _describe_or_name(noun, words, word)
+    return True
+
+
+def _describe_or_name(noun: Noun, words: Sequence[str], word: str) -> bool:
+    """Take an adjective or a noun, the most a noun phrase is made of; False where the phrase is over."""
+    fresh, followed = not noun.nouns, names_at(words, noun.end + 1)
+    if not fresh and (w.is_participle(word) or word in w.OPENERS or word in w.DETERMINERS):
+        return False  # "ship docked at", "plane next to"
+    if not fresh and word == "parking" and not followed:
+        return False  # "vehicle parking on"; "car parking lot" goes on
+    if not fresh and word.endswith("s") and _at(words, noun.end + 1) in _OBJECT_STARTS:
+        return False  # "area encompasses a"
+    ends = not followed and _at(words, noun.end + 1) not in w.JOINERS
+    if w.is_adjective(word) and not (word in w.NOUNS_TOO and ends):
+        noun.attributes.append(word)
+    else:
+        if not fresh and words[noun.end - 1] != noun.nouns[-1]:
+            # "airport main building": what came before the adjective describes
+            noun.attributes.append(" ".join(noun.nouns))
+            noun.nouns.clear()
+        noun.nouns.append(word)
+    return True
+
+
+def read_noun(words: Sequence[str], start: int) -> Noun:
+    """Read the noun phrase at `start`; one without nouns names nothing."""
+    noun = Noun(start, start)
+    while noun.end < len(words):
+        if _take(noun, words):
+            noun.end += 1
+        elif words[noun.end] == "of" and _is_share(noun) and noun.end + 1 < len(words):
+            noun.nouns.clear()  # "one of the planes", "a row of cars": the thing itself follows
+            noun.end += 1
+        else:
+            break
+    if noun.single:
+        noun.count, noun.plural = 1, False
+    elif noun.nouns:
+        noun.plural = noun.count > 1 if noun.count else noun.plural or noun.category != " ".join(noun.nouns)
+    return noun
+
+
+def _is_share(noun: Noun) -> bool:
+    """Tell whether a phrase before "of" only says how many or which, and not what."""
+    if len(noun.nouns) == 1 and w.singular(noun.nouns[0]) in w.PARTITIVES:
+        noun.count = w.NUMBERS.get(noun.nouns[0], noun.count)
+        return True
+    noun.single |= noun.count == 1 or bool(noun.superlative or noun.ordinal or noun.attributes)
+    return not noun.nouns and not noun.places and noun.end > noun.start
+
+
+def image_end(words: Sequence[str], start: int) -> int | None:
+    """Return the index after "the image", "this aerial photo" and the like; `None` where it is something else."""
+    index = after(words, after(words, start, w.DETERMINERS), w.IMAGE_KIND | w.ADJECTIVES)
+    if _at(words, index) not in w.IMAGE:
+        return None
+    return after(words, index + 1, w.PLACES)
+
+
+def _run(words: Sequence[str], start: int, found: list[Position]) -> int:
+    """Read directions one after the other, with "side" and the like; return where they end."""
+    index = start
+    while True:
+        following = after(words, index, w.EMPHASIS)
+        extreme = w.EXTREMES.get(_at(words, following))
+        if _at(words, following) in w.DIRECTIONS:
+            found.append(w.DIRECTIONS[words[following]])
+            index = following + 1
+        elif extreme and _at(words, following + 1) in w.PLACES:
+            found.append(extreme)  # "the topmost position"; "the topmost plane" is no place
+            index = following + 1
+        elif found and _at(words, index) in w.PLACES:
+            index += 1
+        else:
+            return index
+
+
+def read_place(words: Sequence[str], start: int) -> Place | None:
+    """Read "the far left", "top-right corner of the image", "the center of the top", "left of the road" at `start`."""
+    found: list[Position] = []
+    first = after(words, start, _SKIPPED_BEFORE_PLACE)
+    end = _run(words, first, found)
+    if not found:
+        return None
+    while _at(words, end) in ("of", "and"):
+        more: list[Position] = []
+        further = _run(words, after(words, end + 1, _SKIPPED_BEFORE_PLACE), more)
+        if not more or names_at(words, further):
+            break  # "left of the middle building" names another object
+        found, end = found + more, further
+    if names_at(words, end):
+        return None  # "the left building"
+    if not {"its", "their"}.isdisjoint(words[start:first]):
+        return Place(None, end, end)  # "a shadow to its left"
+    position, link = w.merged(found), _at(words, end)
+    if link in ("of", "in", "within", "inside", "from", "on"):
+        of_image = image_end(words, end + 1)
+        if of_image is not None:
+            return Place(position, of_image, end)
+    if link in ("of", "within", "inside"):
+        other = read_noun(words, end + 1)
+        if other.nouns:
+            return Place(position, other.end, end + 1, other)
+        return Place(None, end + 1, end + 1)  # "of it": of what, is not known
+    return Place(position, end, end)
