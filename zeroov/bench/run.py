@@ -24,6 +24,7 @@ from zeroov.errors import HardwareError, ModelError, OutputError, RecipeError, Z
 from zeroov.job import Job
 from zeroov.loaded import ModelStage
 from zeroov.pipeline import Pipeline
+from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import STAGES, Recipe
 
 log = logging.getLogger("zeroov")
@@ -55,7 +56,7 @@ def run(
     tell: Tell = lambda stage, done, total: None,
 ) -> Outcome:
     """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice."""
-    started, shard = time.time(), shard or Shard()
+    started, shard, folder = time.time(), shard or Shard(), ensure_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with Pipeline(one_model, device, folder / "dumps", lambda *_: None, keep_evolved=False) as pipeline:
         about = manifest.made_with(split, recipe, pipeline, shard)

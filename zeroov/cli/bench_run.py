@@ -44,7 +44,6 @@ def run(
     from zeroov.bench import shards
     from zeroov.bench.data import registry
     from zeroov.bench.run import run as go
-    from zeroov.raster.write import ensure_writable_folder
 
     part = shards.parse(shard) if shard else shards.of_this_process()
     read = registry.find(name).read(root, split)
@@ -58,19 +57,18 @@ def run(
         read = read.first(limit)
     if not read.samples:
         raise UsageError(f"split `{read.name}` of {read.benchmark} holds no samples; see `zeroov bench data {name}`")
-    folder = ensure_writable_folder(out)
     with options.progress() as progress:
         outcome = go(
             read,
             chosen,
-            folder,
+            out,
             device=shards.device_of_this_process(device),
             shard=part,
             retry_failed=retry_failed,
             tell=progress or (lambda *_: None),
         )
     told = {
-        "folder": str(folder),
+        "folder": str(out),
         "shard": f"{part.index}/{part.count}",
         "samples": outcome.samples,
         "done_now": outcome.done_now,
@@ -80,7 +78,7 @@ def run(
         options.say_json(told)
     else:
         options.say(f"{outcome.samples} samples, {outcome.done_now} of them done now, {outcome.failed} failed")
-        options.say(f"score     zeroov bench score {folder}")
+        options.say(f"score     zeroov bench score {out}")
     if outcome.failed and not allow_failures:
         raise typer.Exit(1)
 
