@@ -1,15 +1,15 @@
-"""Train the miniature Stable Diffusion: `python -m scripts.mini.train_diffusion --state DIR --out FOLDER`. Resumable.
+"""Train the miniature Stable Diffusion: `python -m scripts.mini.train_diffusion --state runs/diffusion`. Resumable.
 
-The VAE comes first, on crops; then the UNet and the text encoder on the noised latents of whole scenes. Besides the
-noise, throw-away cosine heads name kind, colour and place of each cell from what the self-attention layers read;
-attention itself is not supervised. Half of the captions are empty, since recipes read with an empty prompt.
+The scenes are drawn first; then the VAE learns, on crops; then the UNet and the text encoder, on the noised latents of
+whole scenes. Besides the noise, throw-away cosine heads name kind, colour and place of each cell from what the
+self-attention layers read; attention itself is not supervised. Half of the captions are empty, since recipes read with
+an empty prompt. The same command goes on where the last one was cut off, on a CPU or CUDA; the state folder holds
+everything, the model's folder (or `--out`) included, which is written at every save.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
 import time
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from scripts.mini.diffusion.build import Parts, build_parts, save_parts
-from scripts.mini.diffusion.data import ScenePool, fill_pool
+from scripts.mini.diffusion.data import ScenePool
 from scripts.mini.diffusion.heads import CellHeads
 from scripts.mini.diffusion.measure import RECIPE, measure, val_scenes
 from scripts.mini.diffusion.muon import Muon, split_parameters
-from scripts.mini.diffusion.vae import LatentPool, encode_pool, load_vae, save_whole, train_vae
+from scripts.mini.diffusion.vae import LatentPool, VaeTraining
+from scripts.mini.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
 from zeroov.focus.load import load_focus
+
+WEIGHTS = {"noise": 1.0, "kind": 1.0, "colour": 0.5, "place": 1.0}
 
 
 class Trainer:
     """Hold the parts, the optimisers, and where training stands."""
 
-    def __init__(self, args: argparse.Namespace, pool: ScenePool) -> None:
-        self.args, self.pool, self.folder = args, pool, Path(args.state)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.parts: Parts = build_parts(args.seed, self.folder / "tokenizer")
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.device = args, device_here()
+        self.out: Path = args.out or args.state / "model"
+        args.state.mkdir(parents=True, exist_ok=True)
+        self.pool = ScenePool(args.state / "pool", args.scenes)
+        self.parts: Parts = build_parts(args.seed, args.state / "tokenizer")
         self.parts.unet.to(self.device, memory_format=torch.channels_last).train()
         self.parts.text_encoder.to(self.device).train()
         self.heads = CellHeads(self.parts.unet).to(self.device)
@@ -45,67 +50,53 @@ class Trainer:
             torch.optim.AdamW([*others, *self.heads.parameters()], lr=args.adam, weight_decay=0.0),
         ]
         self.bases = [args.muon, args.adam]
-        self.averaged = {name: part.state_dict() for name, part in self._exported().items()}
-        self.averaged = {n: {k: v.clone() for k, v in state.items()} for n, state in self.averaged.items()}
-        self.step, self.seconds, self.known = 0, 0.0, 0
+        self.averaged = {
+            name: {key: value.clone() for key, value in part.state_dict().items()}
+            for name, part in self._exported().items()
+        }
+        self.step, self.seconds = 0, 0.0
+        vae_file, self.file = args.state / "vae.bin", args.state / "unet.bin"
+        self.vae = VaeTraining(
+            self.parts.vae, args.vae_course, args.seed, self.device, vae_file, read_state(vae_file, self.device)
+        )
+        self._take_up(read_state(self.file, self.device))
+        self.curve = Curve(args.state / "curve.jsonl", self._known)
 
     def _exported(self) -> dict[str, nn.Module]:
         return {"unet": self.parts.unet, "text_encoder": self.parts.text_encoder}
 
-    def log(self, **line: object) -> None:
-        """Append one line to the curve."""
-        whole = {"step": self.step, "seconds": round(self.seconds, 1), **line}
-        with (self.folder / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(whole) + "\n")
-        print(json.dumps(whole), flush=True)
+    def _take_up(self, kept: dict[str, Any] | None) -> None:
+        if kept is None:
+            return
+        for name, part in {**self._exported(), "heads": self.heads}.items():
+            part.load_state_dict(kept[name])
+        for optimiser, saved in zip(self.optimisers, kept["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.averaged, self.step, self.seconds = kept["averaged"], kept["step"], kept["seconds"]
 
-    def prepare(self) -> None:
-        """Train the VAE or load it, load or make the latents, and go on from the last checkpoint."""
-        kept = self.folder / "vae.pt"
-        if not kept.exists():
-            train_vae(
-                self.parts,
-                self.pool,
-                self.args.vae_minutes,
-                self.args.seed,
-                self.device,
-                self.log,
-                self.folder / "vae_training.pt",
-            )
-            save_whole({"vae": self.parts.vae.state_dict(), "scaling": self.parts.vae.config.scaling_factor}, kept)
-        load_vae(self.parts.vae, kept, self.device)
-        size = self.args.scenes
-        spawning = multiprocessing.get_context("spawn")
-        self.encoding = spawning.Process(target=encode_pool, args=(self.folder, size, self.args.seed), daemon=True)
-        self.encoding.start()
-        self.latents = LatentPool(self.folder, size)
-        while self.latents.ready() < min(400, size):
-            time.sleep(1)
-        while self.pool.ready() < size:
-            time.sleep(1)
-        self.captions = self.pool.captions()
-        if (self.folder / "unet.pt").exists():
-            state = torch.load(self.folder / "unet.pt", map_location=self.device, weights_only=True)
-            for name, part in {**self._exported(), "heads": self.heads}.items():
-                part.load_state_dict(state[name])
-            for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
-                optimiser.load_state_dict(saved)
-            self.averaged, self.step, self.seconds = state["averaged"], state["step"], state["seconds"]
+    def _known(self, line: dict[str, Any]) -> bool:
+        if "scaling" in line:
+            return self.vae.scaling is not None
+        if "vae_step" in line:
+            return bool(line["vae_step"] <= self.vae.step)
+        return bool(line["step"] <= self.step)
+
+    def log(self, **line: object) -> None:
+        """Add one line to the curve."""
+        self.curve.add(step=self.step, seconds=round(self.seconds, 1), **line)
 
     def save(self) -> None:
-        """Write the state and the folder."""
+        """Write the state and the model's folder."""
         state: dict[str, Any] = {name: part.state_dict() for name, part in self._exported().items()}
         state |= {"heads": self.heads.state_dict(), "optimisers": [o.state_dict() for o in self.optimisers]}
-        state |= {"averaged": self.averaged, "step": self.step, "seconds": self.seconds}
-        save_whole(state, self.folder / "unet.pt")
-        save_parts(self.parts, {"vae": self.parts.vae.state_dict(), **self.averaged}, Path(self.args.out))
+        write_state(state | {"averaged": self.averaged, "step": self.step, "seconds": self.seconds}, self.file)
+        with exported(self.out) as folder:
+            save_parts(self.parts, {"vae": self.parts.vae.state_dict(), **self.averaged}, folder)
 
     def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
         """Predict the noise on a batch of latents, and name their cells."""
         count, parts = self.args.batch, self.parts
-        if self.step % 50 == 0 or not self.known:
-            self.known = self.latents.ready()
-        indices = rng.integers(0, self.known, size=count)
+        indices = rng.integers(0, self.pool.size, size=count)
         latents = torch.from_numpy(self.latents.values[indices]).float().to(self.device)
         low = rng.random(count) < 0.6
         t = torch.from_numpy((rng.random(count) * np.where(low, 400, 1000)).astype(np.int64)).to(self.device)
@@ -119,17 +110,14 @@ class Trainer:
         signal = parts.scheduler.alphas_cumprod.to(self.device)[t]
         return {"noise": F.mse_loss(guess.float(), noise), **self.heads.loss(owners, facts, signal)}
 
-    def descend(self, losses: dict[str, Tensor], through: float) -> None:
-        """Take one step, and let the averaged weights follow."""
-        scale = min(1.0, (self.step + 1) / 30, max(0.02, (1 - through) / 0.4))
+    def descend(self, losses: dict[str, Tensor]) -> None:
+        """Take one step at a rate that falls over the last 40 % of the course; the averaged weights follow."""
+        rate = min(1.0, (self.step + 1) / 30, max(0.02, (1 - self.step / self.args.course) / 0.4))
         for optimiser, base in zip(self.optimisers, self.bases, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = base * scale
+                group["lr"] = base * rate
             optimiser.zero_grad(set_to_none=True)
-        weights = {"noise": 1.0, "kind": 1.0, "colour": 0.5, "place": 1.0}
-        loss = sum((weights[name] * (self.args.heads if name != "noise" else 1.0) * v for name, v in losses.items()))
-        assert isinstance(loss, Tensor)
-        loss.backward()
+        torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum().backward()
         nn.utils.clip_grad_norm_([p for g in self.optimisers[1].param_groups for p in g["params"]], 1.0)
         for optimiser in self.optimisers:
             optimiser.step()
@@ -141,61 +129,53 @@ class Trainer:
                     self.averaged[name][key].lerp_(value, 1 - keep)
 
     def validate(self) -> None:
-        """Measure the exported folder on a few validation scenes."""
-        models = load_focus(Path(self.args.out), RECIPE, self.device, name="mini", revision="")
+        """Measure the folder written last on a few validation scenes."""
+        models = load_focus(self.out, RECIPE, self.device, name="mini", revision="")
         self.log(val=measure(models, val_scenes(self.args.val_scenes), RECIPE))
 
     def run(self) -> None:
-        """Train until the minutes are over."""
-        began = last = saved = validated = time.monotonic()
+        """Take the course up where it stands, until it or the limits are over."""
+        limits = Limits(self.args, self.args.course)
+        if not self.pool.fill(limits) or not self.vae.run(self.pool, self.curve, limits, self.args.log_every):
+            return
+        self.latents, self.captions = LatentPool(self.args.state, self.pool.size), self.pool.captions()
+        if not self.latents.fill(self.parts.vae, self.pool, limits):
+            return
         sums: list[dict[str, float]] = []
-        while (through := (time.monotonic() - began) / (self.args.minutes * 60)) < 1:
+        over = limits.over(self.step)
+        if over:
+            self.save()
+        while not over:
+            last = time.monotonic()
             losses = self.losses(np.random.default_rng([self.args.seed, 2, self.step]))
-            self.descend(losses, through)
+            self.descend(losses)
             sums.append({name: float(value.detach()) for name, value in losses.items()})
-            now = time.monotonic()
-            self.seconds, last = self.seconds + now - last, now
-            if self.step % 50 == 0:
+            self.seconds += time.monotonic() - last
+            over = limits.over(self.step)
+            if self.step % self.args.log_every == 0 or over:
                 self.log(**{name: round(float(np.mean([s[name] for s in sums])), 4) for name in sums[0]})
                 sums.clear()
-            if now - saved > self.args.save_every:
+            measuring = limits.time_to_measure() or over
+            if limits.time_to_save() or measuring:
                 self.save()
-                saved = time.monotonic()
-                if saved - validated > self.args.validate_every:
-                    self.validate()
-                    validated = time.monotonic()
-        self.save()
-        self.validate()
+            if measuring:
+                self.validate()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--state", required=True, help="folder outside the project for scenes and checkpoints")
-    parser.add_argument("--out", required=True, help="the Stable Diffusion folder to write")
-    parser.add_argument("--minutes", type=float, default=40, help="for the UNet, from now")
-    parser.add_argument("--vae-minutes", type=float, default=8)
+    parser = run_arguments(__doc__, measure_every=300, log_every=50)
+    parser.add_argument("--course", type=int, default=3300, help="steps of the UNet's whole course")
+    parser.add_argument("--vae-course", type=int, default=550, help="steps of the VAE's, which comes first")
     parser.add_argument("--scenes", type=int, default=10000)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--muon", type=float, default=0.01)
     parser.add_argument("--adam", type=float, default=2e-3)
-    parser.add_argument("--heads", type=float, default=1.0, help="weight of the throw-away heads")
-    parser.add_argument("--save-every", type=float, default=120)
-    parser.add_argument("--validate-every", type=float, default=280)
     parser.add_argument("--val-scenes", type=int, default=24)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    pool = ScenePool(Path(args.state) / "pool", args.scenes)
-    drawing = multiprocessing.get_context("spawn").Process(target=fill_pool, args=(pool.folder, args.scenes))
-    drawing.start()
-    while pool.ready() < min(500, args.scenes):
-        time.sleep(1)
-    trainer = Trainer(args, pool)
-    trainer.prepare()
-    trainer.run()
+    Trainer(args).run()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""Train the miniature SAM on boxes and points: `python scripts/mini/train_sam.py --state DIR`. Resumable."""
+"""Train the miniature SAM on boxes and points: `python -m scripts.mini.train_sam --state runs/sam`. Resumable.
+
+The same command goes on where the last one was cut off, on a CPU or CUDA. The state folder holds the state,
+`curve.jsonl`, and the checkpoint `sam.pth` (or `--out`), written at every save.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +18,7 @@ import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor
 
+from scripts.mini.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.refine.sam import MINI, build_layout
 
@@ -121,90 +125,101 @@ def save_checkpoint(sam: Sam, path: Path) -> None:
     missing = whole.load_state_dict({name: value.cpu() for name, value in sam.state_dict().items()}, strict=False)
     assert all(".rel_pos_" in name for name in missing.missing_keys)
     assert not missing.unexpected_keys
-    part = path.with_suffix(".part")
-    torch.save(whole.state_dict(), part)
-    part.replace(path)
+    torch.save(whole.state_dict(), path)
 
 
-def train(args: argparse.Namespace) -> None:
-    """Train until the minutes are over."""
-    torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    cv2.setNumThreads(1)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    sam = build_layout(replace(MINI, relative=False)).to(device)
-    torch.nn.init.normal_(sam.image_encoder.pos_embed, std=0.02)
-    optimiser = torch.optim.AdamW(sam.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
-    folder = Path(args.state)
-    folder.mkdir(parents=True, exist_ok=True)
-    step, seconds = 0, 0.0
-    if (folder / "sam_state.pt").exists():
-        state = torch.load(folder / "sam_state.pt", map_location=device, weights_only=True)
-        sam.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, seconds = state["step"], state["seconds"]
-    sam.train()
-    began = last = saved = time.monotonic()
-    losses: list[float] = []
-    while True:
-        through = (time.monotonic() - began) / (args.minutes * 60)
-        rate = args.lr * min(1, (step + 1) / 100) * min(1.0, max(0.02, (1 - through) / 0.4))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        scenes = [scene_for("train", step * args.batch + i) for i in range(args.batch)]
+class Trainer:
+    """Hold the model, its optimiser, and where training stands."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        torch.manual_seed(args.seed)
+        self.args, self.device = args, device_here()
+        self.sam = build_layout(replace(MINI, relative=False)).to(self.device).train()
+        torch.nn.init.normal_(self.sam.image_encoder.pos_embed, std=0.02)
+        self.optimiser = torch.optim.AdamW(self.sam.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
+        self.step, self.seconds = 0, 0.0
+        args.state.mkdir(parents=True, exist_ok=True)
+        self.file = args.state / "state.bin"
+        kept = read_state(self.file, self.device)
+        if kept:
+            self.sam.load_state_dict(kept["model"])
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.step, self.seconds = kept["step"], kept["seconds"]
+        self.curve = Curve(args.state / "curve.jsonl", lambda line: line["step"] <= self.step)
+
+    def save(self) -> None:
+        """Write the state and the checkpoint."""
+        state = {"model": self.sam.state_dict(), "optimiser": self.optimiser.state_dict()}
+        write_state(state | {"step": self.step, "seconds": self.seconds}, self.file)
+        with exported(self.args.out or self.args.state / "sam.pth") as path:
+            save_checkpoint(self.sam, path)
+
+    def log(self, **line: object) -> None:
+        """Add one line to the curve."""
+        self.curve.add(step=self.step, seconds=round(self.seconds, 1), **line)
+
+    def loss(self) -> Tensor:
+        """Run this step's scenes forward: boxes near and far from exact, and points in every fourth scene."""
+        scenes = [scene_for("train", self.step * self.args.batch + i) for i in range(self.args.batch)]
         scenes = [scene for scene in scenes if scene.objects]
-        embeddings = sam.image_encoder(sam.preprocess(torch.stack([picture(s) for s in scenes]).to(device)))
-        total = torch.zeros((), device=device)
+        pictures = torch.stack([picture(scene) for scene in scenes]).to(self.device)
+        embeddings = self.sam.image_encoder(self.sam.preprocess(pictures))
+        total = torch.zeros((), device=self.device)
         for number, scene in enumerate(scenes):
-            rng = np.random.default_rng([scene.seed, step])
+            rng = np.random.default_rng([scene.seed, self.step])
             points = number % 4 == 3
-            given, truth = prompts_for(scene, rng, args.prompts, points, 0.05 if number % 2 else 0.2)
-            masks, quality = predict(sam, embeddings[number : number + 1], given.to(device), points)
-            total = total + mask_losses(masks, quality, truth.to(device)) / len(scenes)
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        losses.append(float(total.detach()))
-        now = time.monotonic()
-        seconds, last = seconds + now - last, now
-        over = through >= 1
-        if step % 100 == 0 or over:
-            line: dict[str, object] = {
-                "step": step,
-                "seconds": round(seconds, 1),
-                "loss": round(float(np.mean(losses)), 4),
-            }
-            if step % 500 == 0 or over:
-                line["val"] = measure(sam, args.val_images, device)
-            with (folder / "sam_curve.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            print(json.dumps(line), flush=True)
-            losses.clear()
-        if now - saved > 120 or over:
-            state = {"model": sam.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "seconds": seconds}
-            torch.save(state, folder / "sam_state.part")
-            (folder / "sam_state.part").replace(folder / "sam_state.pt")
-            save_checkpoint(sam, folder / "sam_mini.pth")
-            saved = now
-        if over:
+            given, truth = prompts_for(scene, rng, self.args.prompts, points, 0.05 if number % 2 else 0.2)
+            masks, quality = predict(self.sam, embeddings[number : number + 1], given.to(self.device), points)
+            total = total + mask_losses(masks, quality, truth.to(self.device)) / len(scenes)
+        return total
+
+    def descend(self, loss: Tensor) -> None:
+        """Take one step; the rate falls linearly over the last 40 % of the course."""
+        left = 1 - self.step / self.args.course
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.args.lr * min(1, (self.step + 1) / 100) * min(1.0, max(0.02, left / 0.4))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.sam.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+
+    def run(self) -> None:
+        """Train until the limits or the course are over."""
+        limits = Limits(self.args, self.args.course)
+        if limits.over(self.step):
+            self.save()
             return
-        last = time.monotonic()
+        losses: list[float] = []
+        over = False
+        while not over:
+            last = time.monotonic()
+            loss = self.loss()
+            self.descend(loss)
+            losses.append(float(loss.detach()))
+            self.seconds += time.monotonic() - last
+            over = limits.over(self.step)
+            if self.step % self.args.log_every == 0 or over:
+                self.log(loss=round(float(np.mean(losses)), 4))
+                losses.clear()
+            if limits.time_to_measure() or over:
+                self.log(val=measure(self.sam, self.args.val_images, self.device))
+            if limits.time_to_save() or over:
+                self.save()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--state", required=True, help="folder outside the project; sam_mini.pth appears there")
-    parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    parser = run_arguments(__doc__, measure_every=900, log_every=100)
+    parser.add_argument("--course", type=int, default=1100, help="steps of the whole course")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--prompts", type=int, default=4)
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--val-images", type=int, default=60)
-    train(parser.parse_args())
+    parser.add_argument("--val-images", type=int, default=30)
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    Trainer(args).run()
 
 
 if __name__ == "__main__":

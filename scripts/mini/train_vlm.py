@@ -1,19 +1,19 @@
-"""Train the miniature VLM: `python scripts/mini/train_vlm.py --state DIR --tokenizer DIR --minutes 60`. Resumable.
+"""Train the miniature VLM: `python -m scripts.mini.train_vlm --state runs/vlm`. Resumable, CPU or CUDA.
 
-The state folder holds `state.pt` (weights, optimisers, step), `curve.jsonl` and, after `--export`, the model's folder.
-The tokenizer folder is Qwen2.5-VL's published tokenizer files (only the chat template is read).
+The whole course is `scripts.mini.vlm.schedule.STAGES`; the same command goes on where the last one was cut off. The
+state folder holds the state, `curve.jsonl`, and the model's folder (or `--out`), written at every save.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from scripts.mini.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
 from scripts.mini.vlm.build import HIDDEN, build_model, save_folder
 from scripts.mini.vlm.data import Batch, BatchStream, TurnWriter
 from scripts.mini.vlm.evaluate import evaluate, evaluation_batches
@@ -21,30 +21,32 @@ from scripts.mini.vlm.forward import read, see
 from scripts.mini.vlm.losses import DenseHeads, answer_loss, said_loss, soft_numbers
 from scripts.mini.vlm.muon import BlockMuon
 from scripts.mini.vlm.schedule import Schedule
-from scripts.mini.vlm.tokens import build_tokenizer, read_chat_template
+from scripts.mini.vlm.tokens import SHIPPED, build_tokenizer, read_chat_template
 
 
 class Trainer:
     """Hold the model, its throw-away heads, its optimisers, and where training stands."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.args = args
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.tokenizer = build_tokenizer(read_chat_template(Path(args.tokenizer)))
+        self.args, self.device = args, device_here()
+        self.tokenizer = build_tokenizer(read_chat_template(args.tokenizer))
         self.writer = TurnWriter(self.tokenizer)
         self.words = self.writer.words
         self.model: Any = build_model(self.tokenizer, args.seed)
         torch.nn.Module.to(self.model, self.device)
         self.heads = DenseHeads(HIDDEN, (1, 2)).to(self.device)
-        self.step, self.seconds = 0, 0.0
-        self.state = Path(args.state)
-        self.state.mkdir(parents=True, exist_ok=True)
-        self.schedule = Schedule.read(Path(args.schedule)) if args.schedule else Schedule()
+        self.schedule = Schedule.read(args.schedule) if args.schedule else Schedule()
         self.muon, self.adam = self._optimisers()
-        if (self.state / "state.pt").exists():
-            self.load(self.state / "state.pt")
-        elif args.start_from:
-            self.load(Path(args.start_from), weights_only=True)
+        self.parts: dict[str, Any] = {"model": self.model, "heads": self.heads, "muon": self.muon, "adam": self.adam}
+        self.step, self.seconds = 0, 0.0
+        args.state.mkdir(parents=True, exist_ok=True)
+        self.file = args.state / "state.bin"
+        kept = read_state(self.file, self.device)
+        if kept:
+            self.step, self.seconds = kept["step"], kept["seconds"]
+            for name, part in self.parts.items():
+                part.load_state_dict(kept[name])
+        self.curve = Curve(args.state / "curve.jsonl", lambda line: line["step"] <= self.step)
         self.see = torch.compile(see, dynamic=False) if args.compile else see
         self.read = torch.compile(read, dynamic=False) if args.compile else read
 
@@ -59,30 +61,16 @@ class Trainer:
         adam = torch.optim.AdamW([*rest, *self.heads.parameters()], lr=1.0, betas=(0.9, 0.95), weight_decay=0.0)
         return muon, adam
 
-    def load(self, path: Path, weights_only: bool = False) -> None:
-        """Take up a saved state."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.heads.load_state_dict(state["heads"])
-        if not weights_only:
-            self.step, self.seconds = state["step"], state["seconds"]
-            self.muon.load_state_dict(state["muon"])
-            self.adam.load_state_dict(state["adam"])
-
     def save(self) -> None:
-        """Write the state whole, then put it in place."""
-        part = self.state / "state.part"
-        saved: dict[str, Any] = {"model": self.model.state_dict(), "heads": self.heads.state_dict()}
-        saved |= {"muon": self.muon.state_dict(), "adam": self.adam.state_dict()}
-        torch.save(saved | {"step": self.step, "seconds": self.seconds, "seed": self.args.seed}, part)
-        part.replace(self.state / "state.pt")
+        """Write the state and the model's folder."""
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        write_state(state | {"step": self.step, "seconds": self.seconds}, self.file)
+        with exported(self.args.out or self.args.state / "model") as folder:
+            save_folder(self.model, self.tokenizer, folder)
 
-    def log(self, line: dict[str, object]) -> None:
-        """Append one line to the curve."""
-        line = {"step": self.step, "seconds": round(self.seconds, 1), **line}
-        with (self.state / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
+    def log(self, **line: object) -> None:
+        """Add one line to the curve."""
+        self.curve.add(step=self.step, seconds=round(self.seconds, 1), **line)
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Run one batch forward."""
@@ -121,80 +109,64 @@ class Trainer:
         table: torch.Tensor = self._soft
         return table
 
+    def descend(self, losses: dict[str, torch.Tensor]) -> None:
+        """Take one step."""
+        weights, rate = self.schedule.stage_at(self.step).weights, self.schedule.rate_at(self.step)
+        for group in (*self.muon.param_groups, *self.adam.param_groups):
+            group["lr"] = rate
+        torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum().backward()
+        torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
+        for optimiser in (self.muon, self.adam):
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+
     def run(self) -> None:
-        """Train until the minutes or the schedule are over."""
-        plans = self.schedule.plans()
-        stream = BatchStream(self.tokenizer, plans, self.step, self.args.workers)
+        """Train until the limits or the schedule are over."""
+        limits = Limits(self.args, self.schedule.last)
+        if limits.over(self.step):
+            self.save()
+            return
+        stream = BatchStream(self.tokenizer, self.schedule.plans(), self.step, self.args.workers)
         held_out = evaluation_batches(self.writer, self.args.val_images, 6)
-        began = last = saved = measured = time.monotonic()
         sums: dict[str, float] = {}
-        since = self.step
+        since, last = self.step, time.monotonic()
         for batch in stream:
-            stage = self.schedule.stage_at(self.step)
-            rate = self.schedule.rate_at(self.step)
-            if self.args.fall_minutes:  # the clock ends this run: fall to zero with it, whatever the step
-                left = self.args.minutes - (time.monotonic() - began) / 60
-                rate *= min(1.0, max(0.0, left / self.args.fall_minutes))
-            for group in (*self.muon.param_groups, *self.adam.param_groups):
-                group["lr"] = rate
             losses = self.losses(batch)
-            total = sum((stage.weights.get(name, 1.0) * value for name, value in losses.items()), torch.zeros(()))
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
-            self.muon.step()
-            self.adam.step()
-            self.muon.zero_grad(set_to_none=True)
-            self.adam.zero_grad(set_to_none=True)
-            self.step += 1
+            self.descend(losses)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
-            now = time.monotonic()
-            self.seconds += now - last
-            last = now
-            over = now - began > self.args.minutes * 60 or self.step >= self.schedule.last
-            if self.step % 100 == 0 or over:
-                done = max(1, self.step - since)
-                self.log({**{k: round(v / done, 4) for k, v in sums.items()}, "lr": round(rate, 6)})
+            self.seconds += time.monotonic() - last
+            over = limits.over(self.step)
+            if self.step % self.args.log_every == 0 or over:
+                means = {name: round(value / (self.step - since), 4) for name, value in sums.items()}
+                self.log(**means, lr=round(self.schedule.rate_at(self.step - 1), 6))
                 sums, since = {}, self.step
-            if now - measured > self.args.every or over:
+            if limits.time_to_measure() or over:
                 figures = evaluate(self.model, self.heads, held_out, self.words, self.device)
-                self.log({"val": figures.line()})
-                measured = time.monotonic()
-            if now - saved > 120 or over:
+                self.log(val=figures.line())
+            if limits.time_to_save() or over:
                 self.save()
-                saved = time.monotonic()
             last = time.monotonic()
             if over:
                 break
         stream.close()
 
 
-def main() -> None:
-    """Read the command line and train, or export."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--state", required=True, help="folder outside the project for state and curve")
-    parser.add_argument("--tokenizer", required=True, help="folder with Qwen2.5-VL's chat_template.json")
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument(
-        "--fall-minutes", type=float, default=0, help="let the rate fall to 0 over this run's last ones"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--every", type=float, default=180, help="seconds between measurements")
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line and train."""
+    parser = run_arguments(__doc__, measure_every=180, log_every=100)
+    parser.add_argument("--tokenizer", type=Path, default=SHIPPED, help="folder with the chat template")
+    parser.add_argument("--schedule", type=Path, help="JSON file with another course")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes; 0: the training one does")
     parser.add_argument("--val-images", type=int, default=128)
-    parser.add_argument("--schedule", help="JSON file with the stages; read at start")
-    parser.add_argument("--start-from", help="state.pt whose weights (not step, not optimisers) to begin with")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--bf16", action="store_true")
-    parser.add_argument("--export", help="write the model folder here and stop")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, default=True, help="needs a C++ compiler; 2.5 times as fast"
+    )
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True, help="bfloat16 autocast")
+    args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    trainer = Trainer(args)
-    if args.export:
-        save_folder(trainer.model, trainer.tokenizer, Path(args.export))
-        return
-    trainer.run()
+    Trainer(args).run()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 
 @pytest.mark.parametrize("hw", [(224, 224), (180, 270), (448, 448)])
 def test_drawn_scenes_are_recognised(hw: tuple[int, int]) -> None:
-    seen = [looks_drawn(make_scene(seed_for("test", i), SceneStyle(height_width=hw)).image) for i in range(12)]
+    seen = [looks_drawn(make_scene(seed_for("test", i), SceneStyle(height_width=hw)).image) for i in range(70, 110)]
     assert all(seen)
 
 

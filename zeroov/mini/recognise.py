@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 FAINTEST, GREYEST, WHITEST = 3.3, 0.62, -0.3
-"""Bounds that every one of 200 drawn scenes of four sizes keeps, and 13 real aerial photographs do not."""
+"""Bounds that 600 drawn scenes of three sizes all keep, and 14 real photographs do not."""
 LARGEST = 1024  # pixels a side that are looked at
 
 Float = npt.NDArray[np.float32]
@@ -31,9 +31,11 @@ def looks_drawn(rgb: npt.NDArray[np.uint8]) -> bool:
             tint = np.abs(_curvature(levels[..., first] - levels[..., second], axis))
             if float(np.quantile(tint, 0.8)) > GREYEST * strength:
                 return False
-    clipped = np.clip(_curvature(grey, 1), -4 * strength, 4 * strength)  # edges would outweigh the noise
-    memory = float((clipped[:, 1:] * clipped[:, :-1]).mean() / (clipped**2).mean())
-    return memory < WHITEST
+        clipped = np.clip(grain, -2 * strength, 2 * strength)  # edges would outweigh the noise
+        along = np.moveaxis(clipped, axis, 0)
+        if float((along[1:] * along[:-1]).mean() / (along**2).mean()) > WHITEST:  # memory; white noise has -2/3
+            return False
+    return True
 
 
 def _curvature(values: Float, axis: int) -> Float:

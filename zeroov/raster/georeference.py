@@ -76,8 +76,8 @@ def _fitted(points: list[Any], name: str) -> Transform:
     if not off <= MOST_GCP_PIXELS:
         raise PictureError(
             f"`{name}` is placed by {len(points)} ground control points, and one lies {off:.1f} pixels off the best "
-            f"affine (at most {MOST_GCP_PIXELS:g} is taken); rectify it first: gdalwarp -tps -r bilinear {_files(name)}, "
-            f"{PIXELS_ONLY}"
+            f"affine (at most {MOST_GCP_PIXELS:g} is taken); rectify it first: "
+            f"gdalwarp -tps -r bilinear {_files(name)}, {PIXELS_ONLY}"
         )
     return transform
 

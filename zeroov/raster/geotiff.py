@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +77,12 @@ def gdal_errors(rasterio: Any) -> Iterator[None]:
         raise OSError(str(error.__cause__ or error)) from error
 
 
+def is_tiff(path: Path) -> bool:
+    """Tell a TIFF by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(4) in MAGIC
+
+
 class View(NamedTuple):
     """What PIL says of a TIFF: whether its colours need PIL's conversion, and its EXIF orientation."""
 
@@ -111,25 +118,32 @@ def read_georeference(dataset: Any) -> Georeference:
 
 def choose_bands(dataset: Any, name: str, wanted: tuple[int, ...] | None = None) -> tuple[int, ...]:
     """Return the numbers, from 1, of the bands to show: those wanted, else red, green and blue, else 1 to 3, else 1."""
+    kinds = [interpretation.name for interpretation in dataset.colorinterp]
+    colours = ("red", "green", "blue")
     if wanted is not None:
         if len(wanted) not in (1, 3) or not all(1 <= index <= dataset.count for index in wanted):
-            raise UsageError(
-                f"bands {', '.join(map(str, wanted)) or '(none)'} of `{name}` cannot be shown; "
-                f"give one band or three, each from 1 to {dataset.count}"
-            )
+            raise UsageError(wrong_bands(wanted, name, dataset.count))
         chosen = tuple(wanted)
+    elif set(colours) <= set(kinds):
+        chosen = tuple(kinds.index(colour) + 1 for colour in colours)
     else:
-        kinds = [interpretation.name for interpretation in dataset.colorinterp]
-        colours = ("red", "green", "blue")
-        if set(colours) <= set(kinds):
-            chosen = tuple(kinds.index(colour) + 1 for colour in colours)
-        else:
-            chosen = (1, 2, 3) if dataset.count >= 3 else (1,)
+        chosen = (1, 2, 3) if dataset.count >= 3 else (1,)
     for index in chosen:
-        kind = dataset.dtypes[index - 1]
-        if "complex" in kind:
-            raise PictureError(f"`{name}` holds {kind} samples, not whole or real numbers; export its amplitude")
+        if "complex" in dataset.dtypes[index - 1]:
+            held = dataset.dtypes[index - 1]
+            raise PictureError(f"`{name}` holds {held} samples, not whole or real numbers; export its amplitude")
+        if kinds[index - 1] == "palette":
+            raise PictureError(
+                f"`{name}` holds numbers of colours in its band {index}; "
+                f"make colours of them: gdal_translate -expand rgb {shlex.quote(name)} rgb.tif"
+            )
     return chosen
+
+
+def wrong_bands(wanted: tuple[int, ...], name: str, count: int) -> str:
+    """Return the message for bands that a picture of `count` bands cannot show."""
+    given = ", ".join(map(str, wanted)) or "(none)"
+    return f"bands {given} of `{name}` cannot be shown; give one band or three, each from 1 to {count}"
 
 
 def read_bands(dataset: Any, indexes: tuple[int, ...], window: Any = None) -> Bands:

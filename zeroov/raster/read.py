@@ -76,7 +76,7 @@ def open_picture(source: Picture | str | os.PathLike[str] | Image.Image | NDArra
 
 
 def existing_file(given: str) -> Path:
-    """Return the path of a file that is there and not empty."""
+    """Return the path of a file that is there and not empty; else say what is near."""
     path = Path(given)
     with contextlib.suppress(RuntimeError):  # `~name` of nobody's home is an ordinary file name
         path = path.expanduser()
@@ -113,17 +113,17 @@ class Decoded(NamedTuple):
     orientation: int = 1
 
 
-def decode_file(path: Path, bands: tuple[int, ...] | None = None) -> Decoded:
-    """Decode a whole image file; of a TIFF that rasterio reads, `bands` names other bands than are shown by itself."""
+def decode_file(path: Path) -> Decoded:
+    """Decode a whole image file."""
     name = str(path)
     with decoding(name):
         with path.open("rb") as file:
             head = file.read(26)
         if head.startswith(geotiff.MAGIC):
-            return _decode_tiff(path, bands)
+            return _decode_tiff(path)
         with Image.open(path) as image:
             _refuse_too_large(name, image.size)
-            _mention_frames(name, getattr(image, "n_frames", 1))
+            mention_frames(name, getattr(image, "n_frames", 1))
             values, valid = _samples(image)
             orientation = _orientation(image)
         if head.startswith(PNG) and head[24] == 16 and head[25] in (2, 4, 6):  # PIL keeps 8 of the 16 bits
@@ -131,7 +131,7 @@ def decode_file(path: Path, bands: tuple[int, ...] | None = None) -> Decoded:
         return Decoded(values, valid, orientation=orientation)
 
 
-def _decode_tiff(path: Path, bands: tuple[int, ...] | None) -> Decoded:
+def _decode_tiff(path: Path) -> Decoded:
     """Decode a TIFF: georeference and bands through rasterio, colour conversions through PIL."""
     name = str(path)
     rasterio = geotiff.rasterio_or_none()
@@ -148,12 +148,12 @@ def _decode_tiff(path: Path, bands: tuple[int, ...] | None) -> Decoded:
     view = geotiff.view(path)
     with geotiff.opened(rasterio, path) as dataset:
         _refuse_too_large(name, (dataset.width, dataset.height))
-        _mention_frames(name, len(dataset.subdatasets))
+        mention_frames(name, len(dataset.subdatasets))
         georeference = geotiff.read_georeference(dataset)
         if view.needs_pil:
             with Image.open(path) as image:
                 return Decoded(*_samples(image), georeference)
-        read = geotiff.read_bands(dataset, geotiff.choose_bands(dataset, name, bands))
+        read = geotiff.read_bands(dataset, geotiff.choose_bands(dataset, name))
     # A georeference counts rows and columns as they are stored, so such a raster is never turned.
     return Decoded(read.values, read.valid, georeference, 1 if georeference.transform else view.orientation)
 
@@ -218,7 +218,8 @@ def _refuse_too_large(name: str, size_wh: tuple[int, int]) -> None:
         )
 
 
-def _mention_frames(name: str, frames: int) -> None:
+def mention_frames(name: str, frames: int) -> None:
+    """Tell that the other frames or pages of a file are not read."""
     if frames > 1:
         logger.warning("%s: only the first of its %d frames is read", name, frames)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from zeroov.zoom import words as w
 from zeroov.zoom.words import Position, after
 
-_PLURAL_DETERMINERS = frozenset("these those some several few many all both".split())
+_PLURAL_DETERMINERS = w.vocabulary("these those some several few many all both")
 _OBJECT_STARTS = w.ARTICLES | {"its", "their"}
 _SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS
 

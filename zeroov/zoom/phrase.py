@@ -7,7 +7,7 @@ in whatever script, has one that may be asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from zeroov.zoom.words import Position, after
 _MARKS = frozenset(",;:.!?()&/")
 _GLUED = re.compile(r"(\w{4,}[^\Wi])(?:in|on|at)")
 """A missing space, as RSVG-HR has it: "roundaboutin the middle part"; but "station" is one word."""
-_SIDES = frozenset(w.DIRECTIONS) | frozenset("above below under beneath underneath over behind front from than".split())
+_NO_PLACE = frozenset(w.DIRECTIONS) | w.EMPHASIS | w.DETERMINERS
+_SIDES = frozenset(w.DIRECTIONS) | w.vocabulary("above below under beneath underneath over behind front from than")
 """Words of a relation that say that the object does not lie where its neighbour lies."""
 
 
@@ -109,7 +110,7 @@ class _Reader:
                 self.superlative, self.toward = self.superlative or word, self.toward or w.EXTREMES.get(word)
             elif self.predicate and w.is_adjective(word) and not w.is_participle(word) and not self.negated:
                 self.attributes.append(word)
-            elif word not in w.DETERMINERS and not w.is_adverb(word):
+            elif not w.is_adverb(word):
                 self.predicate = False
             self.index += 1
 
@@ -129,17 +130,16 @@ class _Reader:
 
     def _feature(self) -> bool:
         """Read "with a white roof" as an attribute."""
-        for opener in w.FEATURE_OPENERS:
-            end = self.index + len(opener)
-            if tuple(self.words[self.index : end]) == opener:
-                thing = read_noun(self.words, end)
-                if not thing.nouns and opener[0] in w.VERBS:
-                    return False  # "has been parked"
-                if thing.nouns and not self.negated:
-                    self.attributes.append(_join(self.words[self.index : thing.end]))
-                self.index = max(end, thing.end)
-                return True
-        return False
+        end = self._opened(self.index, w.FEATURE_OPENERS)
+        if end is None:
+            return False
+        thing = read_noun(self.words, end)
+        if not thing.nouns and self.words[self.index] in w.VERBS:
+            return False  # "has been parked"
+        if thing.nouns and not self.negated:
+            self.attributes.append(_join(self.words[self.index : thing.end]))
+        self.index = max(end, thing.end)
+        return True
 
     def _from(self, word: str) -> bool:
         """Read "from the left": the counting direction after an ordinal, else the start of a path."""
@@ -150,7 +150,6 @@ class _Reader:
             self.superlative = f"{self.head.ordinal} {_join(self.words[self.index : place.words_end])}"
             self.superlative = self.superlative.removesuffix(" of")
             self.toward = place.position if place.position is not None else self.toward
-            self.anchored = False  # "from the left of some courts that are at the top": the object is there, too
         else:
             self.path = True
         self.index = place.end if place else self.index + 1
@@ -196,11 +195,9 @@ class _Reader:
         self.index = max(end, other.end, of_image or 0)
         return True
 
-    def _opened(self, start: int) -> int | None:
+    def _opened(self, start: int, openers: Mapping[str, Sequence[tuple[str, ...]]] = w.OPENERS) -> int | None:
         """Return where the preposition at `start` ends, or `None` where there is none."""
-        if start >= len(self.words):
-            return None
-        for opener in w.OPENERS.get(self.words[start], ()):
+        for opener in openers.get(self.words[start], ()) if start < len(self.words) else ():
             if tuple(self.words[start : start + len(opener)]) == opener:
                 return start + len(opener)
         return None
@@ -209,10 +206,10 @@ class _Reader:
         """Read a place without a preposition: "top left", "and the bottom of a pond"."""
         place = read_place(self.words, self.index)
         if place is None:
-            skipped = after(self.words, self.index, frozenset(w.DIRECTIONS) | w.EMPHASIS)
+            skipped = after(self.words, self.index, _NO_PLACE)
             if self.head is None or skipped == self.index:
                 return False
-            self.index = skipped  # read once, or a long row of directions would be read again for each
+            self.index = skipped  # all at once: one by one, each would read the whole row again
             return True
         lone = place.end == self.index + 1
         if lone and self.words[self.index] == "right" and self._opened(place.end) is not None:

@@ -6,46 +6,49 @@ import re
 from collections.abc import Iterable, Sequence
 
 
-def _set(*words: str) -> frozenset[str]:
+def vocabulary(*words: str) -> frozenset[str]:
+    """Make a set of all the words in some lines."""
     return frozenset(" ".join(words).split())
 
 
 Position = tuple[int, int]
 """Horizontal and vertical place: -1 left or top, 0 middle or unsaid, 1 right or bottom."""
 
-ARTICLES = _set("a an the")
-DETERMINERS = ARTICLES | _set(
+ARTICLES = vocabulary("a an the")
+DETERMINERS = ARTICLES | vocabulary(
     "this that these those some any another other each every all both its their several many few most no"
 )
-LEADERS = _set(
+LEADERS = vocabulary(
     "find search locate segment detect identify show highlight mark point look select give get draw outline extract",
     "please kindly can could would you i we want need to for out me us where what there here is are see tell",
 )
 """What a request starts with, before it names anything."""
 NUMBERS = {
     word: number
-    for number, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)
+    for number, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=1
+    )
 } | {"single": 1, "pair": 2, "couple": 2, "both": 2}
-ORDINALS = _set("first second third fourth fifth sixth seventh eighth ninth tenth last")
-PARTITIVES = _set(
+ORDINALS = vocabulary("first second third fourth fifth sixth seventh eighth ninth tenth last")
+PARTITIVES = vocabulary(
     "group cluster row line set pair couple number series collection bunch lot part piece section portion patch",
     "stretch kind type image picture photo view rest",
 )
 """Words after which, with "of", the thing itself is named: "a row of cars"."""
 
-COLOURS = _set(
+COLOURS = vocabulary(
     "white black gray grey red blue green yellow orange brown purple pink cyan beige tan silver gold golden dark light",
     "bright pale navy turquoise maroon teal khaki magenta violet cream terracotta colorful colourful multicolor",
 )
-SIZES = _set(
+SIZES = vocabulary(
     "small large big huge tiny little giant massive enormous gigantic medium mini long short tall wide narrow thin",
     "thick slender smaller larger bigger longer shorter taller wider narrower broad scale size",
 )
-SHAPES = _set(
+SHAPES = vocabulary(
     "round square oval straight diagonal vertical horizontal linear octagonal hexagonal conical cylindrical oblong",
     "trapezoidal irregular flat",
 )
-OTHER_ADJECTIVES = _set(
+OTHER_ADJECTIVES = vocabulary(
     "adjacent empty full old new modern visible partial isolated lone nearby parallel distinct prominent busy open",
     "wooden double dual twin similar same different identical solitary unique clear dense sparse bare dry wet clean",
     "dirty rusty shiny outer inner individual only entire whole complete main separate far very more less next",
@@ -54,41 +57,45 @@ OTHER_ADJECTIVES = _set(
 FRUSTUM = "frustum of a cone"
 """DIOR-RSVG's way to say what shape a cooling tower has: one adjective."""
 ADJECTIVES = COLOURS | SIZES | SHAPES | OTHER_ADJECTIVES | {FRUSTUM}
-NOUNS_TOO = _set("light square")
+NOUNS_TOO = vocabulary("light square")
 """Adjectives that are the thing itself at a phrase's end: "the traffic light"."""
-NOT_PARTICIPLES = _set("shed watershed seabed riverbed flowerbed reed weed speed seed feed hundred")
-PARTICIPLES = _set("seen shown found built drawn cut made taken split laid hidden")
-NOUNS_IN_ING = _set(
+NOT_PARTICIPLES = vocabulary("shed watershed seabed riverbed flowerbed reed weed speed seed feed hundred")
+PARTICIPLES = vocabulary("seen shown found built drawn cut made taken split laid hidden")
+NOUNS_IN_ING = vocabulary(
     "building parking landing swimming crossing housing mooring docking loading marking clearing opening wing ring",
     "spring string dwelling shipping mining training cooling fencing railing awning paving bowling skating",
     "racing riding farming fishing living dining shopping sailing king holding warning",
 )
-NOUNS_IN_LY = _set("assembly family supply butterfly anomaly")
-NOUNS_IN_EST = _set("forest rainforest harvest crest nest chest guest west interest")
-VERBS = _set(
+NOUNS_IN_LY = vocabulary("assembly family supply butterfly anomaly")
+NOUNS_IN_EST = vocabulary("forest rainforest harvest crest nest chest guest west interest")
+VERBS = vocabulary(
     "is are was were be been being has have had does do can could may might will would should stands stand lies lie",
     "sits sit spans span stretches stretch runs run extends extend crosses connects passes appears appear features",
     "contains occupies faces leads points covers curves goes looks seems moves shows displays consists includes",
     "belongs borders adjoins abuts begins starts ends rests intersects overlaps forms exhibits boasts holds serves",
     "remains sails flies drives floats travels resembles comes",
 )
-CLOSERS = _set("it they he she , ; : . ! ? ( ) but while whereas")
+CLOSERS = vocabulary("it they he she , ; : . ! ? ( ) but while whereas")
 """What ends a description of another object: what follows is about the first one again."""
-RELATIVE = _set("which that who whose where")
-JOINERS = _set("and or & /")
+RELATIVE = vocabulary("which that who whose where")
+JOINERS = vocabulary("and or & /")
 
-IMAGE = _set("image picture photo photograph scene frame view figure screen map img pic imagery canvas snapshot shot")
-IMAGE_KIND = _set("satellite aerial remote sensing given input current overall")
-PLACES = _set(
+IMAGE = vocabulary(
+    "image picture photo photograph scene frame view figure screen map img pic imagery canvas snapshot shot"
+)
+IMAGE_KIND = vocabulary("satellite aerial remote sensing given input current overall")
+PLACES = vocabulary(
     "part parts side sides corner edge area region section portion half quadrant position end border boundary zone",
     "third margin point location place hand most",
 )
 """What a direction may be followed by and still be one: "the left side"."""
-EMPHASIS = _set("far very extreme slightly almost roughly approximately just directly immediate immediately exactly more most")
+EMPHASIS = vocabulary(
+    "far very extreme slightly almost roughly approximately just directly immediate immediately exactly more most"
+)
 
 _ACROSS = {"left": -1, "right": 1, "west": -1, "east": 1, "western": -1, "eastern": 1}
 _DOWN = {"top": -1, "upper": -1, "bottom": 1, "lower": 1, "north": -1, "south": 1, "northern": -1, "southern": 1}
-_MIDDLE = _set("middle center centre central mid")
+_MIDDLE = vocabulary("middle center centre central mid")
 DIRECTIONS: dict[str, Position] = (
     {word: (side, 0) for word, side in _ACROSS.items()}
     | {word: (0, side) for word, side in _DOWN.items()}
@@ -99,36 +106,44 @@ DIRECTIONS: dict[str, Position] = (
 EXTREMES: dict[str, Position] = {
     f"{word}most": place for word, place in DIRECTIONS.items() if word not in _MIDDLE and word not in ("north", "south")
 } | {"highest": (0, -1), "lowest": (0, 1)}
-NEAREST = _set("closest nearest furthest farthest")
+NEAREST = vocabulary("closest nearest furthest farthest")
 
-SIMPLE_OPENERS = _set(
-    "on in at to toward towards near by along alongside above below under beneath underneath over behind beside besides",
-    "between among amongst inside within outside around surrounding opposite against facing across through past beyond",
-    "off onto into upon amid abutting bordering overlooking of",
+PREPOSITIONS = vocabulary(
+    "on in at to toward towards near by along alongside above below under beneath underneath over behind beside",
+    "besides between among amongst inside within outside around surrounding opposite against facing across through",
+    "past beyond off onto into upon amid abutting bordering overlooking of",
 )
-_COMPOUND_OPENERS = (
-    "next to|close to|closer to|nearer to|adjacent to|parallel to|perpendicular to|connected to|attached to|similar to",
-    "in front of|across from|away from|far from|on top of|inside of|outside of|opposite to|along with|next",
-    "surrounded by|enclosed by|flanked by|bordered by|bounded by|lined by|encircled by|surrounded with",
-    "bigger than|smaller than|larger than|longer than|shorter than|wider than|in line with|because of",
+
+
+def _by_first_word(*phrases: str) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Sort phrases under their first words, the longest first, so that the first that fits is the right one."""
+    sorted_out: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for phrase in phrases:
+        split = tuple(phrase.split())
+        sorted_out[split[0]] = tuple(sorted((*sorted_out.get(split[0], ()), split), key=len, reverse=True))
+    return sorted_out
+
+
+OPENERS = _by_first_word(
+    *sorted(PREPOSITIONS),
+    *("next to", "close to", "closer to", "nearer to", "adjacent to", "parallel to", "perpendicular to"),
+    *("connected to", "attached to", "similar to", "in front of", "in line with", "across from", "away from"),
+    *("far from", "on top of", "inside of", "outside of", "opposite to", "along with", "surrounded by"),
+    *("surrounded with", "enclosed by", "flanked by", "bordered by", "bounded by", "lined by", "encircled by"),
+    *("bigger than", "smaller than", "larger than", "longer than", "shorter than", "wider than"),
 )
-OPENERS: dict[str, tuple[tuple[str, ...], ...]] = {}
-"""What starts a relation or a place, by first word, the longest first."""
-for _words in (*SIMPLE_OPENERS, *"|".join(_COMPOUND_OPENERS).split("|")):
-    _split = tuple(_words.split())
-    OPENERS[_split[0]] = tuple(sorted((*OPENERS.get(_split[0], ()), _split), key=len, reverse=True))
-FEATURE_OPENERS: tuple[tuple[str, ...], ...] = tuple(
-    tuple(words.split())
-    for words in (
-        "with|without|having|has|have|featuring|characterized by|characterised by|marked with|marked by|equipped with|"
-        "made of|painted in|painted with|covered with|covered by|covered in|filled with|lined with|topped with"
-    ).split("|")
+"""What a place or a relation starts with."""
+FEATURE_OPENERS = _by_first_word(
+    *("with", "without", "having", "has", "have", "featuring", "characterized by", "characterised by"),
+    *("marked with", "marked by", "equipped with", "made of", "painted in", "painted with", "covered with"),
+    *("covered by", "covered in", "filled with", "lined with", "topped with"),
 )
+"""What an attribute that is a thing of its own starts with: "with a white roof"."""
 BREAKS = (
-    SIMPLE_OPENERS
+    PREPOSITIONS
     | CLOSERS
     | RELATIVE
-    | _set("from with without for as than via per during up down away having featuring not so also then there")
+    | vocabulary("from with without for as than via per during up down away having featuring not so also then there")
 )
 """What ends a noun phrase."""
 
@@ -188,7 +203,7 @@ def names(word: str) -> bool:
 
 
 _SINGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "buses": "bus", "busses": "bus"}
-_ALIKE = _set("gas canvas lens woods barracks series species headquarters premises tennis waterworks gasworks us")
+_ALIKE = vocabulary("gas canvas lens woods barracks series species headquarters premises tennis waterworks gasworks us")
 
 
 def singular(word: str) -> str:

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from scripts.mini.resume import exported
 from zeroov.mini.expressions import POSITIONS, RELATIONS, SUPERLATIVES, SYNONYMS
 from zeroov.mini.ground import TERRAINS
 from zeroov.mini.kinds import COLOURS, KINDS
@@ -49,11 +50,19 @@ def build_tokenizer() -> CLIPTokenizer:
     raw = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     raw.normalizer = normalizers.Lowercase()
     raw.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(False)])
-    trainer = trainers.BpeTrainer(vocab_size=2048, min_frequency=2, end_of_word_suffix="</w>", show_progress=False)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ends = [letter + "</w>" for letter in alphabet]
+    trainer = trainers.BpeTrainer(
+        vocab_size=4096,
+        min_frequency=2,
+        end_of_word_suffix="</w>",
+        show_progress=False,
+        initial_alphabet=alphabet,
+        special_tokens=ends,  # numbered beforehand, or ties between merges would be broken by chance
+    )
     raw.train_from_iterator((word for word in words for _ in range(8)), trainer)
     merges: Any = [tuple(pair) for pair in json.loads(raw.to_str())["model"]["merges"]]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = [*alphabet, *(letter + "</w>" for letter in alphabet), *("".join(pair) for pair in merges)]
+    tokens = [*alphabet, *ends, *("".join(pair) for pair in merges)]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     for special in ("<|startoftext|>", "<|endoftext|>"):
         vocabulary[special] = len(vocabulary)
@@ -61,9 +70,10 @@ def build_tokenizer() -> CLIPTokenizer:
 
 
 def kept_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Load the tokenizer of an earlier run, or learn and keep it: ties between merges are broken by chance."""
+    """Load the tokenizer that this run began with, or learn and keep it: the world's words may change."""
     if not (folder / "tokenizer_config.json").exists():
-        build_tokenizer().save_pretrained(folder)
+        with exported(folder) as part:
+            build_tokenizer().save_pretrained(part)
     kept: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
     return kept
 

@@ -1,4 +1,4 @@
-"""Draw training scenes once, to memory-mapped arrays that another process may read while they fill."""
+"""Draw training scenes once, to memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from scripts.mini.resume import Limits
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import Scene, make_scene, seed_for
 
@@ -67,34 +68,45 @@ ARRAYS: dict[str, tuple[tuple[int, ...], type[np.generic]]] = {
 }
 
 
+def kept_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> npt.NDArray[np.generic]:
+    """Open a memory-mapped array that an earlier run made, or make it; a kill leaves it whole or not there."""
+    if not path.exists():
+        part = path.with_suffix(".part")
+        np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape).flush()
+        part.replace(path)
+    found = np.lib.format.open_memmap(path, mode="r+")
+    if found.shape != shape:
+        raise SystemExit(f"{path} holds {found.shape[0]} scenes, --scenes asks for {shape[0]}; use another --state")
+    return found
+
+
 class ScenePool:
-    """The first `size` training scenes on disk; `ready()` of them are drawn so far, in the order of their seeds."""
+    """The first `size` training scenes on disk, in the order of their seeds."""
 
     def __init__(self, folder: Path, size: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.size = folder, size
-        self.arrays: dict[str, npt.NDArray[np.generic]] = {}
-        for name, (shape, dtype) in ARRAYS.items():
-            path = folder / f"{name}.npy"
-            mode = "r+" if path.exists() else "w+"
-            self.arrays[name] = np.lib.format.open_memmap(
-                path, mode=mode, dtype=None if mode == "r+" else dtype, shape=None if mode == "r+" else (size, *shape)
-            )
-
-    def ready(self) -> int:
-        """Count the scenes drawn."""
-        path = self.folder / "captions.jsonl"
-        return path.read_bytes().count(b"\n") if path.exists() else 0
+        self.size, self._captions = size, folder / "captions.jsonl"
+        self.arrays = {
+            name: kept_array(folder / f"{name}.npy", (size, *shape), dtype) for name, (shape, dtype) in ARRAYS.items()
+        }
 
     def captions(self) -> list[str]:
-        """Return the descriptions of the scenes drawn."""
-        return [json.loads(line) for line in (self.folder / "captions.jsonl").read_text("utf-8").splitlines()]
+        """Return the descriptions of the scenes drawn so far; what a kill left of a line is no line."""
+        text = self._captions.read_text(encoding="utf-8") if self._captions.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
-    def fill(self) -> None:
-        """Draw what is missing; a scene's caption is written after its arrays, so that a cut-off run goes on."""
-        cv2.setNumThreads(1)
-        with (self.folder / "captions.jsonl").open("a", encoding="utf-8") as file:
-            for index in range(self.ready(), self.size):
+    def fill(self, limits: Limits) -> bool:
+        """Draw what is missing, a scene's caption after its arrays; tell whether all is there."""
+        drawn = self.captions()
+        if len(drawn) == self.size:
+            return True
+        part = self._captions.with_suffix(".part")
+        part.write_text("".join(json.dumps(caption) + "\n" for caption in drawn), encoding="utf-8")
+        part.replace(self._captions)
+        with self._captions.open("a", encoding="utf-8") as file:
+            for index in range(len(drawn), self.size):
+                if limits.out_of_time():
+                    return False
                 scene = make_scene(seed_for("train", index))
                 self.arrays["pixels"][index] = model_pixels(scene)
                 self.arrays["owner32"][index] = instance_map(scene, 32)
@@ -102,11 +114,7 @@ class ScenePool:
                 self.arrays["facts"][index] = facts(scene)
                 file.write(json.dumps(describe(scene, np.random.default_rng(index))) + "\n")
                 file.flush()
-
-
-def fill_pool(folder: Path, size: int) -> None:
-    """Fill the pool: what the drawing process runs."""
-    ScenePool(folder, size).fill()
+        return True
 
 
 def pixels_of(pool: ScenePool, indices: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from queue import Full
 from typing import Any
 
@@ -24,6 +25,8 @@ from zeroov.mini.scenes import Scene, SceneStyle, Split, make_scene, seed_for
 CELL = 28
 SPAN = 30
 """Tokens of one turn, padded: from <|vision_end|> to the answer's closing bracket."""
+SCENES_A_STEP = 64
+"""Scene numbers set aside for each step, so that a step's scenes do not hang on the steps before."""
 HEAD_TEXT = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>"
 
 Int = npt.NDArray[np.int64]
@@ -229,17 +232,21 @@ def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batc
     )
 
 
+def batch_at(writer: TurnWriter, plans: list[tuple[int, Plan]], step: int) -> Batch:
+    """Make the batch of one step; `plans` names the step from which each plan holds."""
+    plan = [plan for start, plan in plans if start <= step][-1]
+    return make_batch(writer, plan, "train", step * SCENES_A_STEP)
+
+
 def _work(
-    queue: mp.Queue[Batch], tokenizer: Qwen2Tokenizer, plans: list[tuple[int, Plan]], share: tuple[int, int, int]
+    queue: mp.Queue[Batch], tokenizer: Qwen2Tokenizer, plans: list[tuple[int, Plan]], step: int, stride: int
 ) -> None:
-    """Fill a queue with the batches of every n-th step; `plans` names the step from which each plan holds."""
+    """Fill a queue with the batches of every n-th step."""
     cv2.setNumThreads(1)
     writer = TurnWriter(tokenizer)
-    step, stride, first_scene = share
     parent = os.getppid()
     while os.getppid() == parent:
-        plan = [p for start, p in plans if start <= step][-1]
-        batch = make_batch(writer, plan, "train", first_scene + step * 64)
+        batch = batch_at(writer, plans, step)
         while os.getppid() == parent:  # a killed trainer must not leave its workers waiting for ever
             with contextlib.suppress(Full):
                 queue.put(batch, timeout=5)
@@ -249,13 +256,14 @@ def _work(
 
 
 class BatchStream:
-    """Batches for steps `start`, `start` + 1, ..., made by worker processes, the same whatever their number."""
+    """Batches for steps `start`, `start` + 1, ..., made by any number of worker processes, 0 for none."""
 
     def __init__(self, tokenizer: Qwen2Tokenizer, plans: list[tuple[int, Plan]], start: int, workers: int = 1) -> None:
+        self._tokenizer, self._plans, self._start = tokenizer, plans, start
         context = mp.get_context("fork")
         self._queues: list[mp.Queue[Batch]] = [context.Queue(4) for _ in range(workers)]
         self._workers = [
-            context.Process(target=_work, args=(queue, tokenizer, plans, (start + i, workers, 0)), daemon=True)
+            context.Process(target=_work, args=(queue, tokenizer, plans, start + i, workers), daemon=True)
             for i, queue in enumerate(self._queues)
         ]
         for worker in self._workers:
@@ -263,6 +271,9 @@ class BatchStream:
         self._next = 0
 
     def __iter__(self) -> Iterator[Batch]:
+        if not self._queues:
+            writer = TurnWriter(self._tokenizer)
+            yield from (batch_at(writer, self._plans, step) for step in count(self._start))
         while True:
             yield self._queues[self._next % len(self._queues)].get()
             self._next += 1

@@ -32,6 +32,7 @@ class Figures:
 
 def evaluation_batches(writer: TurnWriter, images: int, turns: int, size: int = 32) -> list[Batch]:
     """Make the fixed validation questions, every form equally likely."""
+    size = min(size, images)
     plan = Plan(images=size, turns=turns, forms=tuple((form, 1.0) for form in FORMS), varied=0.0)
     return [make_batch(writer, plan, "val", first) for first in range(0, images, size)]
 

@@ -1,7 +1,7 @@
 """Run the model's own weights faster than its own code: many questions per image share one image's keys and values.
 
 Every function reads the parameters of `Qwen2_5_VLForConditionalGeneration` in place, so that what is trained here is
-what `from_pretrained` loads; `tests/mini/test_forward.py` holds the two to the same hidden states.
+what `from_pretrained` loads; `tests/mini/test_training_vlm.py` holds the two to the same hidden states.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def see(model: Model, images: Tensor) -> Tensor:
 def text_rope(model: Model, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Make the text tower's cosines and sines (N, head) for M-RoPE positions (3, N)."""
     rotary = model.model.language_model.rotary_emb
-    cos, sin = rotary(torch.zeros(1, device=positions.device), positions[:, None])
+    device = rotary.inv_freq.device
+    cos, sin = rotary(torch.zeros(1, device=device), positions[:, None].to(device))
     return cos[0], sin[0]
 
 

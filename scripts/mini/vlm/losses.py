@@ -26,6 +26,11 @@ def number_of(vocabulary: int, words: Words) -> Tensor:
     return value
 
 
+def mean_of(each: Tensor) -> Tensor:
+    """Return the mean, 0 of nothing: a small batch may name no colour, or hold no object."""
+    return each.sum() / max(1, each.numel())
+
+
 class DenseHeads(nn.Module):
     """Throw-away heads on image tokens after an early layer, tied to the model's own word embeddings.
 
@@ -54,10 +59,13 @@ class DenseHeads(nn.Module):
                 (x @ table[list(words.kinds)].T).flatten(0, 1), kind.flatten(), ignore_index=-1
             )
             x = x[there]
-            losses["colour"] += F.cross_entropy(x @ table[list(words.colours)].T, colour[there])
-            losses["colour"] += 0.3 * F.cross_entropy(x @ table[list(words.sizes)].T, large[there])
+            losses["colour"] += mean_of(
+                F.cross_entropy(x @ table[list(words.colours)].T, colour[there], reduction="none")
+            )
+            size = F.cross_entropy(x @ table[list(words.sizes)].T, large[there], reduction="none")
+            losses["colour"] += 0.3 * mean_of(size)
             guess = torch.einsum("nd,sde->nse", x, sides) @ numbers.T
-            losses["side"] += -(soft[box[there]] * guess.log_softmax(-1)).sum(-1).mean()
+            losses["side"] += mean_of(-(soft[box[there]] * guess.log_softmax(-1)).sum(-1))
         return {name: value / len(states) for name, value in losses.items()}
 
     @torch.no_grad()
@@ -86,7 +94,9 @@ def said_loss(
         x = F.rms_norm(state[wanted].float(), (state.shape[-1],))
         total = total + F.cross_entropy(x @ table[list(words.kinds)].T, kinds)
         named = colours >= 0
-        total = total + F.cross_entropy(x[named] @ table[list(words.colours)].T, colours[named])
+        total = total + mean_of(
+            F.cross_entropy(x[named] @ table[list(words.colours)].T, colours[named], reduction="none")
+        )
     return {"said": total / len(states)}
 
 
@@ -98,5 +108,5 @@ def answer_loss(final: Tensor, table: Tensor, labels: Tensor, words: Words, soft
     value = number_of(table.shape[0], words).to(labels.device)[labels]
     number = value >= 0
     rows = scores[number][:, list(words.numbers)]
-    soft_loss = -(soft[value[number]] * rows).sum(-1).mean()
+    soft_loss = mean_of(-(soft[value[number]] * rows).sum(-1))
     return {"number": soft_loss, "shape": F.nll_loss(scores[~number], labels[~number])}

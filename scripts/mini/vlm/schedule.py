@@ -40,7 +40,7 @@ STAGES = (
     Stage(3000, 8, 8, (1, 6), FULL, 3.0, weights=WEIGHTS, freeze_vision=True),
     Stage(4500, 8, 8, (2, 6), FULL, 2.2, weights=WEIGHTS),
 )
-"""The course of the shipped model in one piece: what took four schedules, changed by hand, to find (see its card)."""
+"""The course in one piece: what the shipped model's four schedules, changed by hand, came to (see its card)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Schedule:
     peak: float = 2e-3
     warm: int = 200
     fall_from: int = 5_000
-    last: int = 8_000
+    last: int = 6_500
 
     @staticmethod
     def read(path: Path) -> Schedule:

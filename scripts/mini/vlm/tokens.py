@@ -10,9 +10,12 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import Qwen2Tokenizer
 
+import zeroov.mini
 from zeroov.mini.expressions import POSITIONS, RELATIONS, SUPERLATIVES, SYNONYMS
 from zeroov.mini.kinds import COLOURS, KINDS
 
+SHIPPED = Path(zeroov.mini.__file__).parent / "weights" / "vlm"
+"""The shipped model's folder, whose chat template is Qwen2.5-VL's."""
 NUMBERS = 1025
 """Whole numbers 0 to 1024 are one token each."""
 PROMPT_HEAD = "Locate it according to the following description."
@@ -84,5 +87,7 @@ def build_tokenizer(chat_template: str) -> Qwen2Tokenizer:
 
 
 def read_chat_template(folder: Path) -> str:
-    """Read Qwen2.5-VL's chat template from its published tokenizer files."""
+    """Read the chat template from a folder of tokenizer files, in the newer or the older of the hub's two forms."""
+    if (folder / "chat_template.jinja").exists():
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
     return str(json.loads((folder / "chat_template.json").read_text(encoding="utf-8"))["chat_template"])
