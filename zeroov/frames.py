@@ -32,9 +32,7 @@ def resize_map(values: NDArray[np.floating], to_hw: HW) -> Float32:
     return resized
 
 
-def resize_rgb(
-    rgb: Uint8, to_hw: HW, kernel: Literal["box", "bilinear", "bicubic"], part_xyxy: XYXY | None = None
-) -> Uint8:
+def resize_rgb(rgb: Uint8, to_hw: HW, kernel: Literal["bilinear", "bicubic"], part_xyxy: XYXY | None = None) -> Uint8:
     """Resize a picture (H, W, 3), or a part of it, with antialiasing, as models are trained with: PIL's kernels."""
     from PIL import Image
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from zeroov import dumps, hardware
 from zeroov import recipe as recipes
+from zeroov.closer import closer_look
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.errors import DumpError
@@ -20,6 +21,7 @@ from zeroov.raster.read import open_picture
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import STAGES, Recipe
 from zeroov.types import Affinity, Float32, Grounding, Overview, Picture, StageReport, clean_expression
+from zeroov.zoom.merge import near_weights
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -73,9 +75,14 @@ class Pipeline:
         for stage in self.recipe.stages:
             if stage != "evolve":
                 self.models.locate(cast("ModelStage", stage))  # a missing model is told before the first one works
-        for stage in STAGES:
+        for stage in self.steps:
             self.run(stage, jobs)
         return [job.result(self.recipe) for job in jobs]
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The stages in their order, `zoom` among them: it looks again before Refine draws."""
+        return (*STAGES[:-1], "zoom", STAGES[-1])
 
     def job(self, image: Source, expression: str) -> Job:
         """Open a picture and check an expression."""
@@ -97,8 +104,21 @@ class Pipeline:
             self._focus(jobs)
         elif stage == "evolve" and ("focus" in wanted or "evolve" in wanted):
             self._evolve(jobs)
+        elif stage == "zoom":
+            for number in range(1, self.recipe.zoom.rounds + 1):
+                self.look_closer(jobs, number)
         elif stage == "refine" and stage in wanted:
-            self._refine(jobs)
+            self._refine([look for job in jobs for look in job.to_refine(self.recipe.zoom)])
+
+    def look_closer(self, jobs: Sequence[Job], number: int, stages: Sequence[str] = STAGES[:-1]) -> None:
+        """Run some stages of the `number`-th closer look of `jobs`, where the look before it found something small."""
+        for job in jobs:
+            looks = job.believed(self.recipe.zoom.agreement)
+            if len(looks) == number and looks[-1].closer is None:
+                looks[-1].closer = closer_look(job, looks[-1], self.recipe.zoom)
+        closer = [job.chain()[number] for job in jobs if len(job.chain()) > number]
+        for stage in stages:
+            self.run(stage, closer)
 
     def path(self, job: Job, stage: str) -> Path:
         """Return where a job's dump of a stage is; needs a dumps folder."""
@@ -109,6 +129,14 @@ class Pipeline:
         """Combine an Overview's layers as the recipe says: A_C (rows, cols)."""
         layers = select(overview.layers, overview.layer_numbers, self.recipe.overview.layers)
         return combine(layers, self.recipe.overview.weights)
+
+    def _seen(self, job: Job) -> Float32:
+        """Return A_C as Evolve takes it: a closer look's is drawn to where the look before saw the object."""
+        cross = self.cross(job.overview)
+        if job.near is None:
+            return cross
+        shape = cross.shape[0], cross.shape[1]
+        return cross * near_weights(job.near, job.picture.hw, shape, self.recipe.zoom.pull)
 
     def _overview(self, jobs: Sequence[Job]) -> None:
         settings = dumps.overview_settings(
@@ -209,7 +237,7 @@ class Pipeline:
         for done, job in enumerate(jobs, start=1):
             with hardware.metered(self.device) as meter:
                 value = evolve(
-                    self.cross(job.overview),
+                    self._seen(job),
                     job.affinity,
                     job.picture.hw,
                     recipe.evolve,
@@ -217,7 +245,7 @@ class Pipeline:
                     growing="evolve" in recipe.stages,
                 )
             job.reports["evolve"] = StageReport(value, meter.seconds, meter.peak_bytes)
-            if self.store and self._keep_evolved:
+            if self.store and self._keep_evolved and not job.near:  # a closer look's depends on the look before it
                 keys = job.keys["overview"], job.keys.get("focus", "")
                 dumped.write_evolved(self.store, job.about(), recipe, *keys, value)
             self._progress("evolve", done, len(jobs))

@@ -145,6 +145,36 @@ class Refined:
     predicted_iou: float
 
 
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A closer look: the `window` (x0, y0, x1, y1) of the image that was cut out, and what was asked and found there.
+
+    `box` is in image pixels; `agreement` says how far it is the object of the look before, and `believed` whether it
+    was taken for that. `stages` are the look's own, in pixels of the window.
+    """
+
+    picture: Picture
+    window: tuple[int, int, int, int]
+    expression: str
+    box: Box | None
+    agreement: float
+    believed: bool
+    stages: Mapping[str, StageReport]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the look as plain values."""
+        overview = self.stages["overview"].value
+        return {
+            "window_xyxy": list(self.window),
+            "expression": self.expression,
+            "answer": overview.answer if isinstance(overview, Overview) else "",
+            "box_xyxy": list(self.box.xyxy) if self.box else None,
+            "agreement": round(self.agreement, 4),
+            "believed": self.believed,
+            "stages": {name: report.to_json() for name, report in self.stages.items()},
+        }
+
+
 @dataclass(frozen=True)
 class StageReport:
     """How a stage went: its value, wall seconds, peak memory in bytes (`None` unknown), and if it came from a dump.
@@ -182,6 +212,7 @@ class Grounding:
     source: str
     recipe: str
     stages: Mapping[str, StageReport] = field(default_factory=dict)
+    looks: tuple[Look, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.status in ("found", "empty"), f"status must be 'found' or 'empty', got {self.status!r}")
@@ -204,6 +235,7 @@ class Grounding:
             "answer_box_xyxy": list(answer_box.xyxy) if answer_box else None,
             "recipe": self.recipe,
             "stages": {name: report.to_json() for name, report in self.stages.items()},
+            "zoom": [look.to_json() for look in self.looks],
         }
 
 

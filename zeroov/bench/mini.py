@@ -120,7 +120,7 @@ def measure(
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
             jobs = [pipeline.job(question.scene.image, question.expression.text) for question in chunk]
-            for stage in recipe.stages:
+            for stage in pipeline.steps:
                 pipeline.run(stage, jobs)
             boxed = answer_boxes(pipeline, jobs) if variant.name == "mini" else []
             for position, (question, job) in enumerate(zip(chunk, jobs, strict=True)):

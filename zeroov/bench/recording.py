@@ -43,7 +43,7 @@ def record(sample: Sample, job: Job, recipe: Recipe, root: Path) -> Record:
         coarse_box=_corners(coarse_box),
         coarse_mask=_rle(coarse_mask) if job.evolved else None,
         point=frames.peak_xy(job.evolved.fused, job.evolved.region, hw) if job.evolved else None,
-        seconds={stage: round(report.seconds, 6) for stage, report in job.reports.items()},
+        seconds=_seconds(job),
         dumps=dict(job.keys),
     )
 
@@ -91,6 +91,15 @@ def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             log.debug("no size of `%s`: %s", name, error)
     return (math.ceil(sample.box.y1), math.ceil(sample.box.x1)) if sample.box else (1, 1)
+
+
+def _seconds(job: Job) -> dict[str, float]:
+    """Return each stage's seconds, those of closer looks included."""
+    spent: dict[str, float] = {}
+    for look in job.chain():
+        for stage, report in look.reports.items():
+            spent[stage] = round(spent.get(stage, 0.0) + report.seconds, 6)
+    return spent
 
 
 def _corners(box: Box | None) -> Corners | None:

@@ -66,9 +66,10 @@ def run(
         samples = shard.take(split.samples)
         todo = [sample for sample in samples if sample.id not in journal.done]
         runner = _Runner(split, pipeline, journal, tell)
-        for stage in ("overview", "focus"):
-            if stage in recipe.stages:
-                runner.prepare(cast("ModelStage", stage), todo)
+        for number in range(recipe.zoom.rounds + 1):  # 0: the first look
+            for stage in ("overview", "focus"):
+                if stage in recipe.stages:
+                    runner.prepare(cast("ModelStage", stage), number, todo)
         runner.finish(todo)
     failed = manifest.write(folder, shard, about, split, recipe, len(samples), runner.peak_bytes, started)
     merge_when_all_are_done(folder, shard)
@@ -84,14 +85,18 @@ class _Runner:
         self._batch = pipeline.recipe.runtime.batch
         self._in_a_row = 0
 
-    def prepare(self, stage: ModelStage, todo: Sequence[Sample]) -> None:
-        """Make a stage's dumps for every sample that has none."""
+    def prepare(self, stage: ModelStage, number: int, todo: Sequence[Sample]) -> None:
+        """Make a stage's dumps of the first (0) or a closer look for every sample that has none."""
         self.pipeline.models.drop_all()
         self._batch = self.pipeline.recipe.runtime.batch
+        upto = STAGES[: STAGES.index(stage) + 1]
 
         def compute(samples: Sequence[Sample]) -> None:
             jobs = [self._job(sample) for sample in samples]
-            self.pipeline.run(stage, jobs)
+            for each in upto if number == 0 else STAGES[:-1]:  # what is done comes from the dumps
+                self.pipeline.run(each, jobs)
+            for closer in range(1, number + 1):
+                self.pipeline.look_closer(jobs, closer, upto if closer == number else STAGES[:-1])
             self._meter(jobs)
 
         waiting, done = self._waiting(todo), 0
@@ -110,7 +115,7 @@ class _Runner:
         def compute(samples: Sequence[Sample]) -> None:
             samples = self._waiting(samples)  # without those recorded before another of the image failed
             jobs = [self._job(sample) for sample in samples]
-            for stage in STAGES:
+            for stage in self.pipeline.steps:
                 self.pipeline.run(stage, jobs)
             self._meter(jobs)
             for sample, job in zip(samples, jobs, strict=True):
@@ -166,6 +171,6 @@ class _Runner:
             ) from error
 
     def _meter(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
+        for job in itertools.chain.from_iterable(job.chain() for job in jobs):
             for stage, report in job.reports.items():
                 self.peak_bytes[stage] = max(self.peak_bytes.get(stage, 0), report.peak_bytes or 0)

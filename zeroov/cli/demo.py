@@ -9,7 +9,6 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, Json, Out, Set
-from zeroov.recipe import STAGES
 
 SCENE = 7  # of the test split, which the miniature models never saw
 
@@ -46,7 +45,7 @@ def demo(
     picture = open_picture(out / "scene.png")
     with options.progress() as progress, Pipeline(chosen, device, progress=progress) as pipeline:
         job = pipeline.job(picture, expression)
-        for stage in STAGES:
+        for stage in pipeline.steps:
             pipeline.run(stage, [job])
         boxed = answer_boxes(pipeline, [job])[0]
     truth = drawn.objects[target]

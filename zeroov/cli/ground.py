@@ -17,6 +17,7 @@ def ground(
     out: Out = Path("out"),
     recipe: RecipeName = None,
     set_: Set = None,
+    zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,
@@ -27,6 +28,8 @@ def ground(
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
     chosen = options.chosen(recipe, set_)
+    if zoom and not chosen.zoom.rounds:
+        chosen = chosen.with_values({"zoom.rounds": 1})
     from zeroov.raster.write import ensure_writable_folder
 
     out = ensure_writable_folder(out)
@@ -49,4 +52,10 @@ def ground(
         options.say("empty     nothing found")
     options.say(f"answer    {options.plain(result.answer)}")
     options.say_stages(report["stages"])
+    for look in report["zoom"]:
+        believed = "believed" if look["believed"] else "not believed"
+        options.say(
+            f'zoom      {look["window_xyxy"]}, asked "{options.plain(look["expression"])}", answered '
+            f"{options.plain(look['answer'])}, {believed} (agreement {look['agreement']:.2f})"
+        )
     options.say(f"wrote     {', '.join(report['files'].values())}")

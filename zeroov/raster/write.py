@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from zeroov.types import Bool, Box, Uint8
 TINT_RGB = (255, 0, 144)  # a magenta that neither fields, water, roofs nor roads have
 BOX_RGB = (255, 221, 0)
 TINT_OPACITY = 0.4
+SIDECARS = (".aux.xml", ".ovr", ".msk")
 
 
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
@@ -51,6 +54,32 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a path to write a file to; once that is done, the file, with what lies beside it, takes the target's place.
+
+    For libraries that write files themselves. They do it under the file's own name in a folder of its own, for GDAL
+    looks at the suffix and may add a `.aux.xml`.
+    """
+    target = Path(path).expanduser()
+    folder = _temporary(target.parent)
+    try:
+        folder.mkdir()
+        yield folder / target.name
+        for stale in SIDECARS:  # statistics and overviews of the file that is replaced
+            target.with_name(target.name + stale).unlink(missing_ok=True)
+        for written in sorted(folder.iterdir(), key=lambda each: each.name == target.name):  # the file itself last
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
+            written.replace(target.with_name(written.name))
+    except OSError as error:
+        raise OutputError(
+            f"`{target}` cannot be written ({error.strerror or error}); free space or write elsewhere"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

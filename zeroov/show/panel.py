@@ -1,4 +1,4 @@
-"""Draw what every stage found, side by side, as one PNG. With `words`, the only importer of matplotlib."""
+"""Draw what every stage found, side by side, as one PNG. matplotlib is imported in this folder and nowhere else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from zeroov.frames import cell_centres_xy, min_max, resize_map, resize_mask
+from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
 from zeroov.raster.write import BOX_RGB, overlay, write_atomically
 from zeroov.show.words import FAMILY, legible, wrapped
 from zeroov.types import (
@@ -30,6 +30,7 @@ from zeroov.types import (
     Evolved,
     Float32,
     Grounding,
+    Look,
     Overview,
     Picture,
     Refined,
@@ -55,6 +56,7 @@ class Tile:
     title: str
     caption: str
     draw: Draw
+    crop: Picture | None = None  # drawn in its own pixels instead of the picture's
 
 
 def write_panel(path: str | os.PathLike[str], picture: Picture, grounding: Grounding) -> None:
@@ -90,7 +92,9 @@ def draw_panel(picture: Picture, grounding: Grounding) -> bytes:
         y = figure_h - header - row * cell_h - ABOVE - tile_h
         axes = figure.add_axes((x / figure_w, y / figure_h, tile_w / figure_w, tile_h / figure_h))
         tile.draw(axes)
-        axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="auto")
+        shown_h, shown_w = tile.crop.hw if tile.crop else (height, width)
+        aspect_of_axes = "equal" if tile.crop else "auto"
+        axes.set(xlim=(0, shown_w), ylim=(shown_h, 0), xticks=[], yticks=[], aspect=aspect_of_axes)
         axes.spines[:].set(color="#c9ccd3", linewidth=0.8)
         figure.text(x, y + tile_h + 0.08, tile.title, size=10.5, weight="bold", color=INK, family=FAMILY, **inches)
         figure.text(x, y - 0.18, tile.caption, size=8.5, color=GREY, family=FAMILY, **inches)
@@ -145,9 +149,40 @@ def _tiles(picture: Picture, grounding: Grounding) -> Iterator[Tile]:
         yield Tile(
             "Refine: Segment Anything", caption, lambda axes: _draw_found(axes, picture, rgb, refined.mask, refined.box)
         )
-    if not evolve and not refine:
+    for number, look in enumerate(grounding.looks, start=1):
+        yield from _look_tiles(number, picture, rgb, look)
+    if grounding.looks or (not evolve and not refine):
         size = _pixels(grounding.mask)
         yield Tile("Answer", size, lambda axes: _draw_found(axes, picture, rgb, grounding.mask, grounding.box))
+
+
+def _look_tiles(number: int, picture: Picture, rgb: Uint8, look: Look) -> Iterator[Tile]:
+    """Yield the pictures of a closer look: where it looked, what it attended to, and what it found there."""
+    crop, evolve, refine = look.picture, look.stages.get("evolve"), look.stages.get("refine")
+    drawn = _drawn(crop)
+    expression, _ = legible(look.expression)
+    asked = wrapped(f'asked "{expression}"', 34, 1)
+    yield Tile(
+        f"Zoom {number}: where", asked, lambda axes: _draw_window(axes, picture, rgb, Box(*map(float, look.window)))
+    )
+    if evolve and isinstance(evolve.value, Evolved):
+        evolved = evolve.value
+        heat = evolved.cross_on_grid
+        cost = _cost(look.stages.get("overview"))
+        yield Tile(f"Zoom {number}: attention", cost, lambda axes: _draw_heat(axes, crop, drawn, heat), crop)
+        mask, box = evolved.mask, evolved.box
+        if refine and isinstance(refine.value, Refined) and refine.value.box:
+            mask, box = refine.value.mask, refine.value.box
+        verdict = f"{'believed' if look.believed else 'not believed'}, agreement {look.agreement:.2f}"
+        yield Tile(f"Zoom {number}: found", verdict, lambda axes: _draw_found(axes, crop, drawn, mask, box), crop)
+
+
+def _draw_window(axes: Axes, picture: Picture, rgb: Uint8, window: Box) -> None:
+    """Draw the picture with all but a window in grey."""
+    dark = np.broadcast_to(_grey(rgb) * 0.5, rgb.shape).astype(np.uint8)
+    inside = resize_mask(box_to_mask(window, picture.hw), _hw(rgb))
+    _draw_pixels(axes, picture, np.where(inside[..., None], rgb, dark))
+    _draw_box(axes, window, "-")
 
 
 def _draw_picture(axes: Axes, picture: Picture, rgb: Uint8, answer_box: Box | None) -> None:

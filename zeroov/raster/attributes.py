@@ -1,0 +1,48 @@
+"""What every feature says of itself: which sentence, how sure, by which model, from which file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from zeroov import __version__
+from zeroov.raster.found import Found, SceneInfo
+
+Value = str | int | float | bool | None
+Provenance = Mapping[str, str | float]
+RESERVED = ("fid", "geom")  # a GeoPackage has these columns already
+
+
+def attributes(info: SceneInfo, found: Found, provenance: Provenance) -> dict[str, Value]:
+    """Return the attributes of one found object, plain values by name.
+
+    `provenance` is what holds for the run, e.g. model, revision, recipe, recipe_digest. What is no plain value becomes
+    JSON, what is no finite number `None`. A name of `extra` that is taken gets `extra_` before it.
+    """
+    values: dict[str, object] = {
+        "expression": found.expression,
+        "score": float(found.score),
+        "status": found.status,
+        "pixels": found.pixels,
+        **run_attributes(info, provenance),
+    }
+    for name, value in found.extra.items():
+        values[f"extra_{name}" if name in values or name.lower() in RESERVED else name] = value
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def run_attributes(info: SceneInfo, provenance: Provenance) -> dict[str, Value]:
+    """Return the attributes that all objects of a scene share, and that an empty layer has as well."""
+    shared = {"source": info.source, "zeroov_version": __version__, **provenance}
+    return {name: _plain(value) for name, value in shared.items()}
+
+
+def _plain(value: object) -> Value:
+    if hasattr(value, "item"):  # a NumPy number
+        value = value.item()
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return json.dumps(value, ensure_ascii=False, default=str)

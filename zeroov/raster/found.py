@@ -1,0 +1,86 @@
+"""What was found in a scene, and the scene it was found in: all that the writers of maps and labels need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zeroov import frames
+from zeroov.frames import Transform
+from zeroov.raster.georeference import crs_text
+from zeroov.types import Bool, Box, Grounding, Picture
+
+if TYPE_CHECKING:
+    from zeroov.raster.scene import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """One object in a scene.
+
+    `mask` is bool (h, w), a window of the scene whose upper left pixel is `origin_xy`, so that the mask of a large
+    scene is never held whole. `box` is in scene pixels. `extra` are further attributes, plain values by name.
+    """
+
+    mask: Bool
+    origin_xy: tuple[int, int]
+    box: Box
+    score: float
+    expression: str
+    status: str = "found"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mask.dtype != np.bool_ or self.mask.ndim != 2 or not self.mask.any():
+            raise ValueError(
+                f"a found object needs a bool mask (h, w) with a pixel set, got {self.mask.dtype} {self.mask.shape}; "
+                "nothing found is an empty sequence"
+            )
+        if min(self.origin_xy) < 0:
+            raise ValueError(f"a window's upper left pixel lies in the scene, got {self.origin_xy}")
+
+    @property
+    def window_xyxy(self) -> tuple[int, int, int, int]:
+        """The window of the mask: x0, y0, x1, y1 in scene pixels."""
+        x, y = self.origin_xy
+        return x, y, x + self.mask.shape[1], y + self.mask.shape[0]
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the mask sets."""
+        return int(np.count_nonzero(self.mask))
+
+    def trimmed(self) -> Found:
+        """Return the same object with its mask cut to what is set, a copy that keeps no larger array alive."""
+        tight = frames.mask_to_box(self.mask)
+        assert tight is not None
+        x0, y0, x1, y1 = map(int, tight.xyxy)
+        origin_xy = self.origin_xy[0] + x0, self.origin_xy[1] + y0
+        mask = self.mask[y0:y1, x0:x1].copy()
+        return Found(mask, origin_xy, self.box, self.score, self.expression, self.status, self.extra)
+
+
+def founds(grounding: Grounding, **extra: Any) -> tuple[Found, ...]:
+    """Return the answer for a whole picture as a sequence of one object, or of none."""
+    if grounding.box is None:
+        return ()
+    found = Found(grounding.mask, (0, 0), grounding.box, grounding.score, grounding.expression, "found", extra)
+    return (found.trimmed(),)
+
+
+@dataclass(frozen=True)
+class SceneInfo:
+    """Which scene was searched: its source, size, CRS ("EPSG:n" or WKT) and the affine of its pixel edges."""
+
+    source: str
+    hw: tuple[int, int]
+    crs: str | None = None
+    transform: Transform | None = None
+
+    @classmethod
+    def of(cls, scene: Scene | Picture) -> SceneInfo:
+        """Tell it of an open scene or of a picture."""
+        return cls(scene.source, scene.hw, crs_text(scene.crs), scene.transform)

@@ -1,0 +1,61 @@
+"""Make polygons of masks: exact outlines of pixels, in scene pixels or on the map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from zeroov import frames
+from zeroov.errors import UsageError
+from zeroov.frames import Float64, Transform
+from zeroov.raster.extras import need
+from zeroov.raster.found import Found
+from zeroov.types import Box
+
+
+def polygons(found: Found, tolerance: float = 0.0) -> Any:
+    """Return the shapely Polygon or MultiPolygon of a found object's mask, in scene pixels.
+
+    Pixels belong together along edges, not across corners (4-connected): what touches at a corner only is two parts of
+    one MultiPolygon, and a hole may touch the outside at a corner. So the result is valid, keeps its holes, and its
+    area is the mask's number of pixels exactly. With a `tolerance` in pixels vertices are left out as long as no part
+    of the outline moves further than that; where that would make the result invalid it is left exact.
+    """
+    if not tolerance >= 0:
+        raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
+    shapely, rasterio = need("shapely", "a polygon"), need("rasterio", "a polygon")
+    features = need("rasterio.features", "a polygon")
+    at_origin = rasterio.Affine(1, 0, found.origin_xy[0], 0, 1, found.origin_xy[1])
+    outlines = features.shapes(found.mask.astype(np.uint8), mask=found.mask, connectivity=4, transform=at_origin)
+    parts = [shapely.Polygon(rings[0], rings[1:]) for rings in (outline["coordinates"] for outline, _ in outlines)]
+    exact = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    if tolerance:
+        # GEOS drops the first vertex of a ring after all others, so an outline may move twice as far as it was told.
+        simple = shapely.simplify(exact, tolerance / 2, preserve_topology=True)
+        return simple if simple.is_valid and not simple.is_empty else exact
+    return exact
+
+
+def box_polygon(box: Box) -> Any:
+    """Return the shapely Polygon of a box, in scene pixels."""
+    return need("shapely", "a polygon").Polygon(frames.box_corners_xy(box))
+
+
+def on_map(geometry: Any, transform: Transform) -> Any:
+    """Return a geometry in scene pixels in map coordinates."""
+    return need("shapely", "a polygon").transform(geometry, lambda points: frames.pixel_to_map(points, transform))
+
+
+def one_ring(geometry: Any) -> Float64:
+    """Return a polygon of any parts and holes as one ring (n, 2), for formats that know nothing else.
+
+    From the first point of the first outline a bridge of no width leads to each further ring and back. Holes run
+    against outlines, so the ring covers the same pixels by either rule of filling.
+    """
+    shapely = need("shapely", "a polygon")
+    parts = [shapely.geometry.polygon.orient(part) for part in getattr(geometry, "geoms", [geometry])]
+    rings = [np.asarray(ring.coords) for part in parts for ring in (part.exterior, *part.interiors)]
+    if len(rings) == 1:
+        return np.asarray(rings[0][:-1])
+    return np.concatenate([rings[0], *(points for ring in rings[1:] for points in (ring, rings[0][:1]))])[:-1]

@@ -1,0 +1,188 @@
+"""Open a raster of any size and read windows of it; one stretch for the whole scene, and memory that stays small.
+
+The rules are those of `read`: the same bands, the same percentiles of valid pixels, 8-bit samples kept. What differs:
+the file is read in windows, so there is no limit on its size. Pictures without windows (PNG, JPEG, palettes, CMYK) are
+read whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shlex
+import types
+from pathlib import Path
+from typing import Any
+
+from zeroov import frames
+from zeroov.errors import PictureError, UsageError
+from zeroov.frames import Transform
+from zeroov.raster import geotiff
+from zeroov.raster.fingerprint import fingerprint
+from zeroov.raster.georeference import IDENTITY, affine, crs_text, place
+from zeroov.raster.read import MOST_PIXELS, decode_file, decoding, existing_file, mention_frames
+from zeroov.raster.stretch import PERCENTILES, Percentiles
+from zeroov.raster.whole import Whole
+from zeroov.raster.windowed import Windowed
+from zeroov.types import Bool, Picture
+
+WITHOUT_WINDOWS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # PIL decodes these, colours and orientation included
+
+
+class Scene:
+    """An open raster; a context manager, for one thread at a time.
+
+    `hw` is (height, width) in pixels, `source` the path as it was given, `bands` what is shown, numbered from 1. `crs`
+    is rasterio's CRS or `None`; `transform` the affine (a, b, c, d, e, f) of pixel edges or `None`.
+    """
+
+    def __init__(
+        self,
+        pixels: Windowed | Whole,
+        source: str,
+        files: tuple[Path, ...],
+        percentiles: Percentiles,
+        placed: tuple[Any, Transform | None] = (None, None),
+        closing: contextlib.ExitStack | None = None,
+    ) -> None:
+        self._pixels, self.source, self._files, self._percentiles = pixels, source, files, percentiles
+        self.crs, self.transform = placed
+        self._closing = closing or contextlib.ExitStack()
+
+    def __enter__(self) -> Scene:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read afterwards."""
+        self._closing.close()
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self._pixels.hw
+
+    @property
+    def bands(self) -> tuple[int, ...]:
+        """The numbers, from 1, of the bands that are shown."""
+        return self._pixels.bands
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A content identity of the scene as it is shown, see `fingerprint`: of its files, bands and percentiles."""
+        with decoding(self.source):
+            return fingerprint(self._files, self._pixels.bands, self._percentiles)
+
+    @property
+    def damaged(self) -> tuple[tuple[int, int, int, int], ...]:
+        """The windows (x0, y0, x1, y1) that cannot be decoded: stretch and overview do without, reading them raises."""
+        return self._pixels.damaged
+
+    def read(self, x0: int, y0: int, x1: int, y1: int, out_hw: tuple[int, int] | None = None) -> Picture:
+        """Read the window x0 <= x < x1, y0 <= y < y1, or a reduced copy of it of size `out_hw`, as a `Picture`.
+
+        Its transform is the window's. Pixels that are not valid are black, also where the whole window is not.
+        """
+        window = self._window(x0, y0, x1, y1)
+        height, width = out_hw or (y1 - y0, x1 - x0)
+        if not (0 < height <= y1 - y0 and 0 < width <= x1 - x0):
+            raise UsageError(
+                f"a window of {x1 - x0} x {y1 - y0} pixels cannot be reduced to {width} x {height}; "
+                "give a size from 1 to its own, and enlarge with zeroov.frames.resize_rgb"
+            )
+        if height * width > MOST_PIXELS:
+            raise UsageError(
+                f"a picture of {width} x {height} pixels was asked of `{self.source}`, at most {MOST_PIXELS:,} are "
+                "held in memory; read smaller windows, or reduce them"
+            )
+        transform = self.transform and frames.window_transform(
+            self.transform, (x0, y0), ((x1 - x0) / width, (y1 - y0) / height)
+        )
+        return Picture(self._pixels.rgb(window, (height, width)), self.source, crs_text(self.crs), transform)
+
+    def overview(self, max_side: int) -> Picture:
+        """Return the whole scene, reduced so that its longer side has at most `max_side` pixels."""
+        height, width = self.hw
+        scale = min(1.0, max_side / max(self.hw))
+        return self.read(0, 0, width, height, (max(1, round(height * scale)), max(1, round(width * scale))))
+
+    def valid(self, x0: int, y0: int, x1: int, y1: int) -> Bool:
+        """Return the bool (h, w) of a window's pixels that are neither nodata, masked, transparent nor NaN."""
+        return self._pixels.valid(self._window(x0, y0, x1, y1))
+
+    def valid_share(self, x0: int, y0: int, x1: int, y1: int) -> float:
+        """Return how much of a window is valid, from 0 to 1."""
+        return self._pixels.valid_share(self._window(x0, y0, x1, y1))
+
+    def _window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[int, int, int, int]:
+        height, width = self.hw
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise UsageError(
+                f"window x {x0} to {x1}, y {y0} to {y1} does not lie in `{self.source}` of {width} x {height} pixels; "
+                "clip it to the scene"
+            )
+        return x0, y0, x1, y1
+
+
+def open_scene(
+    path: str | os.PathLike[str],
+    *,
+    bands: tuple[int, ...] | None = None,
+    percentiles: Percentiles = PERCENTILES,
+    georeferenced: bool = True,
+) -> Scene:
+    """Open a raster file; `PictureError` says what to do where that cannot be.
+
+    `bands` are one number or three, from 1; by itself it shows red, green and blue, else bands 1 to 3, else band 1.
+    With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused.
+    """
+    low, high = percentiles
+    if not 0 <= low < high <= 100:
+        raise UsageError(f"percentiles ({low:g}, {high:g}) are no stretch; give two rising numbers from 0 to 100")
+    name = os.fsdecode(path)
+    file = existing_file(name)
+    placed: tuple[Any, Transform | None] = (None, None)
+    rasterio = geotiff.rasterio_or_none()
+    with contextlib.ExitStack() as closing:
+        dataset = rasterio and _opened(rasterio, file, name, closing)
+        if dataset:
+            if georeferenced:
+                placed = place(dataset, name)
+            if not _is_decoded_whole(dataset, file):
+                mention_frames(name, len(dataset.subdatasets))
+                pixels = Windowed(rasterio, dataset, name, geotiff.choose_bands(dataset, name, bands), percentiles)
+                return Scene(
+                    pixels, name, tuple(map(Path, dataset.files)), percentiles, placed, closing=closing.pop_all()
+                )
+    return Scene(Whole(decode_file(file), name, bands, percentiles), name, (file,), percentiles, placed)
+
+
+def _opened(rasterio: Any, file: Path, name: str, closing: contextlib.ExitStack) -> Any:
+    """Open a dataset until `closing` closes it; return `None` for what GDAL does not know and PIL may."""
+    try:
+        with decoding(name), geotiff.gdal_errors(rasterio):
+            dataset = closing.enter_context(rasterio.open(file))
+    except PictureError:
+        if geotiff.is_tiff(file):
+            raise
+        return None
+    if not dataset.count:
+        inside = dataset.subdatasets[0] if dataset.subdatasets else name
+        raise PictureError(
+            f"`{name}` holds {len(dataset.subdatasets)} rasters and shows none by itself; "
+            f"take one out: gdal_translate {shlex.quote(inside)} one.tif"
+        )
+    return dataset
+
+
+def _is_decoded_whole(dataset: Any, file: Path) -> bool:
+    """Tell whether GDAL would hand out something else than viewers show: raw colours, or a picture not yet turned."""
+    if dataset.driver in WITHOUT_WINDOWS:
+        return True
+    view = geotiff.view(file) if dataset.driver == "GTiff" else geotiff.View()
+    return view.needs_pil or (view.orientation != 1 and affine(dataset.transform) == IDENTITY)

@@ -1,0 +1,58 @@
+"""Believe the first look or the second: which part of a closer look is the same object, and what becomes of both."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from zeroov import frames
+from zeroov.frames import HW
+from zeroov.types import Bool, Box, Float32
+
+Merge = Literal["refined", "mean", "weighted"]
+
+
+def near_weights(near: Box, image_hw: HW, grid_hw: HW, pull: float) -> Float32:
+    """Return (rows, cols) weights that draw attention to where the first look saw the object.
+
+    A bell over the box, one standard deviation to its edges; `pull` 0 is all ones, 1 the bell alone.
+    """
+    centres = frames.cell_centres_xy(grid_hw, image_hw)
+    half = np.array([near.x1 - near.x0, near.y1 - near.y0], dtype=np.float32) / 2
+    cell = np.array([image_hw[1] / grid_hw[1], image_hw[0] / grid_hw[0]], dtype=np.float32)
+    middle = np.array([near.x0 + near.x1, near.y0 + near.y1], dtype=np.float32) / 2
+    far = ((centres - middle) / np.maximum(half, cell)) ** 2
+    bell: Float32 = np.exp(-far.sum(axis=-1) / 2)
+    return (1 - np.float32(pull)) + np.float32(pull) * bell
+
+
+def part_near(mask: Bool, near: Box) -> Bool:
+    """Return the blob of a mask that shares most pixels with `near`; the mask itself where none does."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    if count <= 2:
+        return mask
+    inside = labels[frames.box_to_mask(near, (mask.shape[0], mask.shape[1]))]
+    shared = np.bincount(inside, minlength=count)[1:]
+    if not shared.any():
+        return mask
+    part: Bool = labels == int(shared.argmax()) + 1
+    return part
+
+
+def agreement(first: Box, second: Box) -> float:
+    """Return the share of the smaller of two boxes that lies in the other: a closer look is often a smaller box."""
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    smaller = min((box.x1 - box.x0) * (box.y1 - box.y0) for box in (first, second))
+    return max(width, 0.0) * max(height, 0.0) / smaller
+
+
+def merged_box(first: Box, second: Box, how: Merge, scores: tuple[float, float]) -> Box:
+    """Return the second box, the mean of the corners, or their mean weighted by the scores of both looks."""
+    if how == "refined":
+        return second
+    weight = scores[1] / sum(scores) if how == "weighted" and sum(scores) > 0 else 0.5
+    corners = [(1 - weight) * a + weight * b for a, b in zip(first.xyxy, second.xyxy, strict=True)]
+    return Box(*corners)
