@@ -22,7 +22,7 @@ class Job:
     """A picture, an expression, what each stage has made of them so far, and the keys of its dumps.
 
     A closer look is a job of its own, on the `window` (x0, y0, x1, y1) of the picture of the first look, whose `near`
-    says in its own pixels where the look before saw the object.
+    says in its own pixels where the look before saw the object. `parts` are the looks of the recipe's pyramid.
     """
 
     picture: Picture
@@ -32,6 +32,7 @@ class Job:
     window: Window | None = None
     near: Box | None = None
     closer: Job | None = None
+    parts: list[tuple[Job, Window]] = field(default_factory=list)
 
     @property
     def overview(self) -> Overview:
@@ -76,7 +77,9 @@ class Job:
         source = self.picture.source
         file = Path(source).expanduser()
         source = str(file.absolute()) if file.is_file() else source  # found again from any folder
-        picture = {"digest": self.picture.digest, "source": source, "hw": list(self.picture.hw)}
+        picture: dict[str, Any] = {"digest": self.picture.digest, "source": source, "hw": list(self.picture.hw)}
+        if self.window:
+            picture["window"] = list(self.window)
         return {"picture": picture, "expression": self.expression}
 
     def chain(self) -> list[Job]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from zeroov import dumps, hardware
 from zeroov import recipe as recipes
 from zeroov.closer import closer_look
+from zeroov.cross import cross_of
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.errors import DumpError
@@ -21,7 +25,9 @@ from zeroov.raster.read import open_picture
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import STAGES, Recipe
 from zeroov.types import Affinity, Float32, Grounding, Overview, Picture, StageReport, clean_expression
+from zeroov.zoom.crop import Window
 from zeroov.zoom.merge import near_weights
+from zeroov.zoom.pyramid import average_maps, scales
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -99,7 +105,7 @@ class Pipeline:
         """Run one stage over `jobs`, if the recipe has it; the results land in each job's reports."""
         wanted = self.recipe.stages
         if stage == "overview" and stage in wanted:
-            self._overview(jobs)
+            self._overview([*jobs, *(part for job in jobs for part, _ in self._parts(job))])
         elif stage == "focus" and stage in wanted:
             self._focus(jobs)
         elif stage == "evolve" and ("focus" in wanted or "evolve" in wanted):
@@ -132,11 +138,25 @@ class Pipeline:
 
     def _seen(self, job: Job) -> Float32:
         """Return A_C as Evolve takes it: a closer look's is drawn to where the look before saw the object."""
-        cross = self.cross(job.overview)
+        settings = self.recipe.overview
+        cross = cross_of(job.overview, settings, job.expression)
         if job.near is None:
-            return cross
+            maps = [(cross, (0, 0, *job.picture.hw[::-1]))]
+            for part, window in job.parts:
+                alone = replace(settings, position=0.0)  # words of place speak of the whole picture
+                maps.append((cross_of(part.overview, alone, part.expression), window))
+            return average_maps(maps, job.picture.hw, (cross.shape[0], cross.shape[1])) if job.parts else cross
         shape = cross.shape[0], cross.shape[1]
         return cross * near_weights(job.near, job.picture.hw, shape, self.recipe.zoom.pull)
+
+    def _parts(self, job: Job) -> list[tuple[Job, Window]]:
+        """Return the windows of a picture that the recipe's pyramid looks at too, each a job of its own."""
+        if self.recipe.overview.pyramid and job.window is None and not job.parts:
+            for window in scales(job.picture.hw, self.recipe.overview.pyramid):
+                x0, y0, x1, y1 = window
+                crop = Picture(np.ascontiguousarray(job.picture.rgb[y0:y1, x0:x1]), job.picture.source)
+                job.parts.append((Job(crop, job.expression, window=window), window))
+        return job.parts
 
     def _overview(self, jobs: Sequence[Job]) -> None:
         settings = dumps.overview_settings(

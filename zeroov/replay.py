@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import Dump, DumpStore, focus_index, partner, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_evolved
 from zeroov.errors import DumpError
 from zeroov.evolve import evolve
-from zeroov.overview.combine import combine, select
 from zeroov.recipe import Recipe
 from zeroov.types import Evolved
 
@@ -21,9 +21,12 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
 
     The results are written to `out` as they come.
     """
+    refuse_pyramid(recipe.overview, "a folder of dumps")
     focuses = focus_index(maps)
     found = False
     for dump in maps.all("overview"):
+        if dump.about["picture"].get("window"):
+            continue  # a closer look, which depends on what the first one found
         found = True
         overview = to_overview(dump)
         focus = None
@@ -38,7 +41,7 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
                     ", ".join(others),
                 )
         try:
-            layers = select(overview.layers, overview.layer_numbers, recipe.overview.layers)
+            cross = cross_of(overview, recipe.overview, dump.about["expression"])
         except ValueError as error:
             raise DumpError(
                 f"`{dump.path}`: {error}; set overview.layers and overview.weights to captured ones, "
@@ -47,7 +50,7 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
         rows, cols = dump.about["picture"]["hw"]
         grid = recipe.focus.working_grid
         value = evolve(
-            combine(layers, recipe.overview.weights),
+            cross,
             to_affinity(focus) if focus else None,
             (rows, cols),
             recipe.evolve,

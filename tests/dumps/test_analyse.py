@@ -241,7 +241,7 @@ def test_layers_that_were_not_captured_are_told(world: World) -> None:
 def test_a_map_without_a_maximum_points_nowhere_and_no_values_have_no_mean() -> None:
     from zeroov.bench.cases import Sample
 
-    sample = Sample(None, None, (2, 2), (10, 10), Box(0, 0, 10, 10), None)  # type: ignore[arg-type]
+    sample = Sample("", None, None, (2, 2), (10, 10), Box(0, 0, 10, 10), None)  # type: ignore[arg-type]
     assert sample.points(np.zeros((2, 2), np.float32)) == 0
     assert sample.points(np.eye(2, dtype=np.float32)) == 1
     assert Row("r", {}).mean("pointing") is None

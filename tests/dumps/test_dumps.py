@@ -159,6 +159,8 @@ OTHER: dict[str, dict[str, tuple[object, bool]]] = {
         "relative": (True, False),
         "relative_prompt": ("x", True),  # not read unless relative
         "prefill_only": (True, False),
+        "position": (1.0, True),  # made of the maps afterwards
+        "pyramid": ([0.5], True),
     },
     "focus": {
         "model": ("/a/folder", True),

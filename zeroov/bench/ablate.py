@@ -29,13 +29,13 @@ from zeroov.bench.protocols import MaskRule, Protocol
 from zeroov.bench.records import Record, Run
 from zeroov.bench.sample import mask_overlap
 from zeroov.bench.statistics import paired, percentiles, resampled_sums
+from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import DumpStore
 from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DumpError, RecipeError, UsageError, did_you_mean
 from zeroov.evolve import fuse, grow, to_grid
-from zeroov.overview.combine import combine, select
 from zeroov.recipe import Recipe, from_dict
-from zeroov.types import Bool, Overview
+from zeroov.types import Bool, Float32, Overview
 
 log = logging.getLogger("zeroov")
 FREE = (
@@ -46,6 +46,7 @@ FREE = (
     "evolve.canvas",
     "overview.layers",
     "overview.weights",
+    "overview.position",
     "stages",
 )
 Combination = dict[str, Any]
@@ -129,7 +130,9 @@ def ablate(
     tell: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> list[Setting]:
     """Score every combination of `grid` on a run, whose dumps lie in `folders`; `jobs` processes, 0: one a core."""
-    settings = combinations(recipe_of(run), grid)
+    recipe = recipe_of(run)
+    refuse_pyramid(recipe.overview, "an ablation")
+    settings = combinations(recipe, grid)
     records = [record for record in run.records if record.truth_box or record.truth_mask]
     if not records:
         raise UsageError(f"run `{run.name}` has no truth to score against")
@@ -208,7 +211,7 @@ def _cut(record: Record, stores: Sequence[DumpStore], recipes: Sequence[Recipe])
     for _, alike in _grouped(numbered, _fusing):
         recipe = alike[0][1]
         grid = (recipe.focus.working_grid,) * 2
-        cross = combine(_selected(look, recipe), recipe.overview.weights)
+        cross = _cross(look, recipe, record.expression)
         on_grid = to_grid(cross, affinity.grid_hw if affinity else grid, official=recipe.evolve.official)
         if "focus" in recipe.stages:
             if matrix is None:
@@ -224,9 +227,9 @@ def _cut(record: Record, stores: Sequence[DumpStore], recipes: Sequence[Recipe])
                 yield number, mask
 
 
-def _selected(look: Overview, recipe: Recipe) -> Any:
+def _cross(look: Overview, recipe: Recipe, expression: str) -> Float32:
     try:
-        return select(look.layers, look.layer_numbers, recipe.overview.layers)
+        return cross_of(look, recipe.overview, expression)
     except ValueError as error:
         raise UsageError(
             f"{error}; the run captured those alone: run it with --set overview.capture=all to vary layers"
@@ -235,7 +238,8 @@ def _selected(look: Overview, recipe: Recipe) -> Any:
 
 def _fusing(numbered: tuple[int, Recipe]) -> Any:
     recipe = numbered[1]
-    return recipe.overview.layers, recipe.overview.weights, recipe.evolve.official, "focus" in recipe.stages
+    look = recipe.overview
+    return look.layers, look.weights, look.position, recipe.evolve.official, "focus" in recipe.stages
 
 
 def _growing(numbered: tuple[int, Recipe]) -> Any:

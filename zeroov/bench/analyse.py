@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from zeroov import frames
 from zeroov.bench.cases import Case, Sample, Tell, choose_focus, read_samples
 from zeroov.bench.statistics import interval
+from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import Dump, settings_digest
 from zeroov.errors import UsageError
 from zeroov.evolve import binarise, grow
 from zeroov.overview.combine import combine, select
 from zeroov.recipe import Recipe
-from zeroov.types import Bool, Float32, Overview
+from zeroov.types import Bool, Float32
 
 log = logging.getLogger("zeroov")
 FIGURES = ("pointing", "mask_iou", "box_iou")
@@ -129,7 +130,7 @@ def compare_focus(cases: Sequence[Case], recipe: Recipe, digests: Sequence[str],
     focuses = [[None, *(dumps[digest] for digest in chosen)] for _, dumps in paired]
     for samples in read_samples([case for case, _ in paired], focuses, recipe, tell):
         for row, sample in zip(rows, samples, strict=True):
-            on_grid, fused = sample.fused(cross_of(sample.overview, recipe), recipe.evolve)
+            on_grid, fused = sample.fused(_cross(sample, recipe), recipe.evolve)
             row.add(sample.points(fused), *_cut(sample, on_grid, fused, recipe))
     return rows
 
@@ -156,7 +157,7 @@ def sweep_thresholds(
     }
     focuses = [[focus] for focus in choose_focus(cases, recipe)]
     for (sample,) in read_samples(cases, focuses, recipe, tell):
-        on_grid, fused = sample.fused(cross_of(sample.overview, recipe), recipe.evolve)
+        on_grid, fused = sample.fused(_cross(sample, recipe), recipe.evolve)
         cut: dict[bytes, list[tuple[float, float]]] = {}
         for k, tau in product(ks, taus):
             region = grow(fused, on_grid, k, tau)
@@ -178,16 +179,16 @@ def cuts(fused: Float32, region: Bool, hw: tuple[int, int], alphas: Sequence[flo
     yield from (resized > alpha for alpha in alphas)
 
 
-def cross_of(overview: Overview, recipe: Recipe) -> Float32:
+def _cross(sample: Sample, recipe: Recipe) -> Float32:
     """Return A_C as the recipe combines an Overview's layers."""
+    refuse_pyramid(recipe.overview, "an analysis of dumps")
     try:
-        layers = select(overview.layers, overview.layer_numbers, recipe.overview.layers)
+        return cross_of(sample.overview, recipe.overview, sample.expression)
     except ValueError as error:
         raise UsageError(
             f"recipe `{recipe.name}`: {error}; name the recipe that made the dumps with --recipe, or captured layers "
             "with --set overview.layers and overview.weights"
         ) from error
-    return combine(layers, recipe.overview.weights)
 
 
 def _cut(sample: Sample, on_grid: Float32, fused: Float32, recipe: Recipe) -> tuple[float, float]:

@@ -155,8 +155,9 @@ def _chosen(found: Sequence[Dump], recipe: Recipe, truth: Truth) -> Dump | None:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A case read: its Overview, its affinity in float32 or `None`, the grid, the image's size, and what is true."""
+    """A case read: its words, its Overview, its affinity in float32 or `None`, grid, image size, and what is true."""
 
+    expression: str
     overview: Overview
     affinity: Float32 | None
     grid_hw: tuple[int, int]
@@ -210,6 +211,7 @@ def read_samples(
         grid = recipe.focus.working_grid
         yield [
             Sample(
+                expression=case.truth.expression,
                 overview=overview,
                 affinity=affinity.matrix.astype(np.float32) if affinity else None,
                 grid_hw=affinity.grid_hw if affinity else (grid, grid),

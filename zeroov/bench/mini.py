@@ -30,6 +30,7 @@ NULLTEXT = {"focus.method": "nulltext", "focus.prompt": "{expression}"}
 BIG = {"focus.resize_to": 512, "focus.grids": [64, 32]}
 TWO = {"focus.grids": [32, 16]}
 SCRAMBLED = {"focus.pooling": "flattened"}
+POSITION = "overview.position"
 OFFICIAL = SCRAMBLED | {"evolve.official": True, "evolve.canvas": 800, "refine.inclusive_box": True}
 
 
@@ -64,6 +65,13 @@ VARIANTS = (
     Variant(
         "512-official", "512 pixels, grids 64 and 32, all habits of the official code", BIG | OFFICIAL, beside="512"
     ),
+    *(
+        Variant(
+            f"position-{strength}", f"words of place weigh the attention, strength {strength}", {POSITION: strength}
+        )
+        for strength in (1, 2, 4)
+    ),
+    Variant("pyramid", "Overview on the scene and on four windows of two thirds of it", {"overview.pyramid": [0.67]}),
     Variant("nulltext", "null-text inversion, grid 32 (recipe `paper`'s method)", NULLTEXT, COSTLY),
     Variant(
         "nulltext-official",

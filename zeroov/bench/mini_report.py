@@ -140,7 +140,7 @@ def markdown(told: Mapping[str, Any]) -> str:
             ),
             [_stage_cells(row) for row in told["stages"]],
         ),
-        "What Focus' settings change (mask mIoU; differences are after Evolve, on the same scenes):",
+        "What settings change (mask mIoU; differences are after Evolve, on the same scenes):",
         _table(
             ("variant", "what", "scenes", "Focus", "+ Evolve", "difference", "+ SAM", "box Pr@0.5", "Focus, s"),
             [_variant_cells(row) for row in told["variants"]],

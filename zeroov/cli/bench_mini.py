@@ -19,7 +19,7 @@ def mini(
     ] = Path("runs/mini"),
     limit: Annotated[int, typer.Option(min=1, help="Only the first scenes of the test split.")] = 500,
     variant: Annotated[
-        list[str] | None, typer.Option("--variant", metavar="NAME", help="Only these settings of Focus. Repeatable.")
+        list[str] | None, typer.Option("--variant", metavar="NAME", help="Only these settings. Repeatable.")
     ] = None,
     device: Device = "auto",
     json: Json = False,

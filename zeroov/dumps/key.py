@@ -26,10 +26,10 @@ _METHOD_KEYS = {
 
 
 def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict[str, Any]:
-    """Return what Overview's maps depend on; the weights are not part of it."""
+    """Return what Overview's maps depend on; what is made of them afterwards is not part of it."""
     settings = asdict(recipe) | {"revision": revision, "dtype": dtype}
     settings["layers"] = "all" if recipe.capture == "all" else sorted(recipe.layers)
-    for unused in ("weights", "capture", *(() if recipe.relative else ("relative_prompt",))):
+    for unused in ("weights", "capture", "position", "pyramid", *(() if recipe.relative else ("relative_prompt",))):
         settings.pop(unused)
     if recipe.prefill_only:
         settings.pop("max_new_tokens")
@@ -57,7 +57,8 @@ def evolve_settings(
     recipe: EvolveRecipe, overview: OverviewRecipe, overview_key: str, focus_key: str
 ) -> dict[str, Any]:
     """Return what Evolve's result depends on: the two maps, how the layers are combined, and its own thresholds."""
-    combination = {"layers": list(overview.layers), "weights": list(overview.weights)}
+    combination: dict[str, Any] = {"layers": list(overview.layers), "weights": list(overview.weights)}
+    combination |= {"position": overview.position, "pyramid": list(overview.pyramid)}
     return asdict(recipe) | combination | {"overview": overview_key, "focus": focus_key}
 
 

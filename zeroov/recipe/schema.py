@@ -72,6 +72,10 @@ def _weights(values: tuple[float, ...]) -> str | None:
     return None if fine else "must hold finite weights >= 0, one of them above 0"
 
 
+def _shares(values: tuple[float, ...]) -> str | None:
+    return None if all(0.1 <= value < 1 for value in values) else "must hold shares from 0.1 to below 1"
+
+
 DTYPE = _one_of("auto", "float32", "float16", "bfloat16")
 
 
@@ -95,6 +99,8 @@ class OverviewRecipe:
     relative: bool = _key(False)
     relative_prompt: str = _key("Write a general description of the image.", _named)
     prefill_only: bool = _key(False)
+    position: float = _key(0.0, _between(0, 20))  # how much the words of place in the expression weigh A_C
+    pyramid: tuple[float, ...] = _key((), _shares)  # also look at windows of these shares of the picture
 
     def __post_init__(self) -> None:
         if len(self.layers) != len(self.weights):
