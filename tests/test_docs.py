@@ -13,7 +13,7 @@ from zeroov import recipe as recipes
 from zeroov.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-SECTIONS = ("overview", "focus", "evolve", "refine", "zoom", "runtime")
+SECTIONS = ("overview", "focus", "evolve", "refine", "zoom", "search", "runtime")
 
 
 @pytest.mark.parametrize("section", SECTIONS)

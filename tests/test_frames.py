@@ -85,3 +85,51 @@ def test_cell_centres() -> None:
 def test_a_box_without_area_is_no_box(corners: tuple[float, float, float, float]) -> None:
     with pytest.raises(ValueError, match="a box needs"):
         Box(*corners)
+
+
+@st.composite
+def transforms(draw: st.DrawFn) -> frames.Transform:
+    """Any sensible affine: pixels of a centimetre to a kilometre, rotated, mirrored, far from the origin."""
+    width, height = draw(st.floats(0.01, 1000)), draw(st.floats(0.01, 1000))
+    angle, mirrored = draw(st.floats(0, 2 * np.pi)), draw(st.sampled_from((-1, 1)))
+    c, f = draw(st.floats(-2e7, 2e7)), draw(st.floats(-2e7, 2e7))
+    cos, sin = float(np.cos(angle)), float(np.sin(angle))
+    return width * cos, -height * sin * mirrored, c, width * sin, height * cos * mirrored, f
+
+
+points = st.tuples(st.floats(-10, 1e5), st.floats(-10, 1e5))
+
+
+@given(transforms(), st.lists(points, min_size=1, max_size=5))
+def test_pixels_to_the_map_and_back(transform: frames.Transform, pixels: list[tuple[float, float]]) -> None:
+    on_map = frames.pixel_to_map(np.array(pixels), transform)
+    assert on_map.shape == (len(pixels), 2)
+    # Numbers of eight digits before the point leave a hundred-millionth metre, at worst a millionth of a pixel.
+    np.testing.assert_allclose(frames.map_to_pixel(on_map, transform), pixels, atol=1e-5)
+
+
+@given(transforms())
+def test_the_upper_left_corner_is_the_origin_and_a_step_is_a_pixel(transform: frames.Transform) -> None:
+    a, b, c, d, e, f = transform
+    on_map = frames.pixel_to_map(np.array([[0, 0], [1, 0], [0, 1]]), transform)
+    np.testing.assert_allclose(on_map, [(c, f), (a + c, d + f), (b + c, e + f)])
+
+
+@given(transforms(), boxes_in_images(), st.integers(1, 5))
+def test_a_window_s_transform_is_the_scene_s(
+    transform: frames.Transform, sample: tuple[Box, tuple[int, int]], scale: int
+) -> None:
+    box, _ = sample
+    window = frames.window_transform(transform, (box.x0, box.y0), (scale, scale))
+    inside = Box(0, 0, (box.x1 - box.x0) / scale, (box.y1 - box.y0) / scale)
+    np.testing.assert_allclose(
+        frames.pixel_to_map(frames.box_corners_xy(inside), window),
+        frames.pixel_to_map(frames.box_corners_xy(box), transform),
+        rtol=1e-12,
+        atol=1e-6,
+    )
+
+
+def test_a_rotated_box_is_a_rotated_polygon() -> None:
+    corners = frames.pixel_to_map(frames.box_corners_xy(Box(0, 0, 2, 1)), (0, 1, 100, 1, 0, 200))
+    np.testing.assert_array_equal(corners, [(100, 200), (100, 202), (101, 202), (101, 200)])

@@ -12,7 +12,6 @@ from zeroov.zoom.crop import is_small, window_around
 from zeroov.zoom.merge import agreement
 from zeroov.zoom.phrase import parse
 
-
 CLOSER = 0.8  # a crop wider than this share of the picture before shows nothing new
 
 

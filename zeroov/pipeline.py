@@ -24,7 +24,7 @@ from zeroov.overview.combine import combine, select
 from zeroov.raster.read import open_picture
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import STAGES, Recipe
-from zeroov.types import Affinity, Float32, Grounding, Overview, Picture, StageReport, clean_expression
+from zeroov.types import Affinity, Box, Float32, Grounding, Overview, Picture, Refined, StageReport, clean_expression
 from zeroov.zoom.crop import Window
 from zeroov.zoom.merge import near_weights
 from zeroov.zoom.pyramid import average_maps, scales
@@ -59,6 +59,7 @@ class Pipeline:
         self.models = LoadedModels(recipe, self.device)
         self.store = DumpStore(dumps_folder) if dumps_folder is not None else None
         self._keep_evolved = keep_evolved
+        self._warned = False
         self._progress = progress or (lambda stage, done, total: None)
 
     def __enter__(self) -> Pipeline:
@@ -93,13 +94,18 @@ class Pipeline:
     def job(self, image: Source, expression: str) -> Job:
         """Open a picture and check an expression."""
         job = Job(open_picture(image), clean_expression(expression))
-        if self.recipe.overview.model == "builtin:mini" and not looks_drawn(job.picture.rgb):
+        self.warn_if_unknown(job.picture)
+        return job
+
+    def warn_if_unknown(self, picture: Picture) -> None:
+        """Warn, once, where the miniature models are asked about something else than their own little world."""
+        if self.recipe.overview.model == "builtin:mini" and not self._warned and not looks_drawn(picture.rgb):
+            self._warned = True
             log.warning(
                 "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
                 "nothing; `zeroov models get` fetches the real ones",
-                job.picture.source,
+                picture.source,
             )
-        return job
 
     def run(self, stage: str, jobs: Sequence[Job]) -> None:
         """Run one stage over `jobs`, if the recipe has it; the results land in each job's reports."""
@@ -136,7 +142,7 @@ class Pipeline:
         layers = select(overview.layers, overview.layer_numbers, self.recipe.overview.layers)
         return combine(layers, self.recipe.overview.weights)
 
-    def _seen(self, job: Job) -> Float32:
+    def seen(self, job: Job) -> Float32:
         """Return A_C as Evolve takes it: a closer look's is drawn to where the look before saw the object."""
         settings = self.recipe.overview
         cross = cross_of(job.overview, settings, job.expression)
@@ -257,7 +263,7 @@ class Pipeline:
         for done, job in enumerate(jobs, start=1):
             with hardware.metered(self.device) as meter:
                 value = evolve(
-                    self._seen(job),
+                    self.seen(job),
                     job.affinity,
                     job.picture.hw,
                     recipe.evolve,
@@ -269,6 +275,17 @@ class Pipeline:
                 keys = job.keys["overview"], job.keys.get("focus", "")
                 dumped.write_evolved(self.store, job.about(), recipe, *keys, value)
             self._progress("evolve", done, len(jobs))
+
+    def draw(self, picture: Picture, box: Box) -> Refined | None:
+        """Draw the object in a box with Segment Anything alone; `None` in a recipe without it."""
+        from zeroov.refine.sam import encode, refine
+
+        if "refine" not in self.recipe.stages:
+            return None
+        self.models.load("refine")
+        with hardware.memory_guard("refine", REMEDY):
+            sam = self.models.refine()
+            return refine(sam, encode(sam, picture), box, replace(self.recipe.refine, prompt="box"), None)
 
     def _refine(self, jobs: Sequence[Job]) -> None:
         from zeroov.refine.sam import encode, refine

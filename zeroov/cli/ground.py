@@ -1,14 +1,22 @@
-"""`zeroov ground`: all stages, one picture, one expression."""
+"""`zeroov ground`: all stages, one picture or one large scene, one expression."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set
+from zeroov.errors import UsageError
+
+if TYPE_CHECKING:
+    from zeroov.pipeline import Pipeline
+    from zeroov.raster.scene import Scene
+    from zeroov.recipe import Recipe
+
+LARGE = 2  # a scene whose longer side is more than this many tiles is searched tile by tile
 
 
 def ground(
@@ -18,30 +26,84 @@ def ground(
     recipe: RecipeName = None,
     set_: Set = None,
     zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
+    scene: Annotated[
+        bool | None, typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by itself: large rasters.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
+    bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelstudio ..."
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Class name in annotations; by itself the expression.")] = None,
+    tolerance: Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")] = 0.0,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,
+    allow_failures: Annotated[
+        bool, typer.Option("--allow-failures", help="Exit with 0 although tiles could not be looked at.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Find the object: writes mask.png, overlay.png, panel.png and result.json.
+
+    A large raster is searched tile by tile, for one object in the whole scene (or --all of its kind); it is never read
+    whole, and there is no mask.png of it: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0.
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
     chosen = options.chosen(recipe, set_)
     if zoom and not chosen.zoom.rounds:
         chosen = chosen.with_values({"zoom.rounds": 1})
+    from zeroov.pipeline import Pipeline
+    from zeroov.raster.formats import open_writers
+    from zeroov.raster.scene import open_scene
     from zeroov.raster.write import ensure_writable_folder
 
     out = ensure_writable_folder(out)
-    from zeroov.pipeline import Pipeline
+    names = [name.strip() for name in (formats or "").split(",") if name.strip()]
+    writers = open_writers(out, names, label=label, tolerance=tolerance) if names else None  # a wrong name is told now
+    with (
+        open_scene(image, bands=_numbers(bands)) as raster,
+        options.progress() as progress,
+        Pipeline(chosen, device, dumps, progress) as pipeline,
+    ):
+        if every or scene or (scene is None and max(raster.hw) > LARGE * chosen.search.tile):
+            from zeroov.cli.ground_scene import ground_scene
+
+            failed = ground_scene(pipeline, raster, expression, out, writers, every=every, json=json, tell=progress)
+            if failed and not allow_failures:
+                raise typer.Exit(1)
+            return
+        _ground_picture(pipeline, raster, image, expression, out, writers, bands=bands, panel=panel, json=json)
+
+
+def _ground_picture(
+    pipeline: Pipeline,
+    raster: Scene,
+    image: Path,
+    expression: str,
+    out: Path,
+    writers: Any,
+    *,
+    bands: str | None,
+    panel: bool,
+    json: bool,
+) -> None:
+    from zeroov.cli.results import write_grounding
+    from zeroov.raster.found import SceneInfo, founds
     from zeroov.raster.read import open_picture
 
-    picture = open_picture(image)
-    with options.progress() as progress, Pipeline(chosen, device, dumps, progress) as pipeline:
-        result = pipeline.ground(picture, expression)
-    from zeroov.cli.results import write_grounding
-
+    height, width = raster.hw
+    picture = raster.read(0, 0, width, height) if bands else open_picture(image)
+    result = pipeline.ground(picture, expression)
     report = write_grounding(out, picture, result, panel=panel)
+    files = list(report["files"].values())
+    if writers:
+        writers.add(SceneInfo.of(raster), founds(result, answer=result.answer), provenance(pipeline.recipe, pipeline))
+        files += [str(path) for path in writers.finish()]
     if json:
         options.say_json(report)
         return
@@ -58,4 +120,20 @@ def ground(
             f'zoom      {look["window_xyxy"]}, asked "{options.plain(look["expression"])}", answered '
             f"{options.plain(look['answer'])}, {believed} (agreement {look['agreement']:.2f})"
         )
-    options.say(f"wrote     {', '.join(report['files'].values())}")
+    options.say(f"wrote     {', '.join(files)}")
+
+
+def provenance(recipe: Recipe, pipeline: Pipeline) -> dict[str, str]:
+    """Return what every feature says of how it was made."""
+    told = {"recipe": recipe.name, "recipe_digest": recipe.digest}
+    located = pipeline.models.locate("overview")
+    return told | {"model": located.reference, "model_revision": located.revision}
+
+
+def _numbers(bands: str | None) -> tuple[int, ...] | None:
+    if bands is None:
+        return None
+    try:
+        return tuple(int(part) for part in bands.split(","))
+    except ValueError as error:
+        raise UsageError(f"--bands takes one number or three, e.g. 4,3,2, got `{bands}`") from error

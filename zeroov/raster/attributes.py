@@ -27,8 +27,9 @@ def attributes(info: SceneInfo, found: Found, provenance: Provenance) -> dict[st
         "pixels": found.pixels,
         **run_attributes(info, provenance),
     }
+    taken = {name.lower() for name in (*values, *RESERVED)}  # a GeoPackage's names differ by more than their case
     for name, value in found.extra.items():
-        values[f"extra_{name}" if name in values or name.lower() in RESERVED else name] = value
+        values[f"extra_{name}" if name.lower() in taken else name] = value
     return {name: _plain(value) for name, value in values.items()}
 
 
@@ -41,7 +42,9 @@ def run_attributes(info: SceneInfo, provenance: Provenance) -> dict[str, Value]:
 def _plain(value: object) -> Value:
     if hasattr(value, "item"):  # a NumPy number
         value = value.item()
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):  # a file name that is not UTF-8 holds lone surrogates
+        return value.encode("utf-8", "backslashreplace").decode()
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None

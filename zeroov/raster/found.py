@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,3 +84,16 @@ class SceneInfo:
     def of(cls, scene: Scene | Picture) -> SceneInfo:
         """Tell it of an open scene or of a picture."""
         return cls(scene.source, scene.hw, crs_text(scene.crs), scene.transform)
+
+    @property
+    def is_on_map(self) -> bool:
+        """Whether pixels of the scene have map coordinates in a known CRS."""
+        return self.crs is not None and self.transform is not None
+
+    def require_inside(self, founds: Sequence[Found]) -> None:
+        """Refuse objects whose window does not lie in the scene."""
+        height, width = self.hw
+        for found in founds:
+            x1, y1 = found.window_xyxy[2:]
+            if x1 > width or y1 > height:
+                raise ValueError(f"the window {found.window_xyxy} of a found object leaves {width} x {height} pixels")

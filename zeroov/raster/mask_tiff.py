@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.errors import OutputError
 from zeroov.raster import write
 from zeroov.raster.attributes import Provenance, run_attributes
 from zeroov.raster.extras import need
@@ -32,28 +31,38 @@ def write_mask_tiff(
     """Write 1 where any found object lies, or with `instances` its number, 1 to n in their order; 0 elsewhere.
 
     0 is declared as nodata, so that GIS programs show it transparent. Where objects overlap the first keeps its pixels.
-    Without a georeference it is a plain TIFF. Blocks without an object are not stored, and read as 0.
+    Without a georeference it is a plain TIFF. Only blocks with an object are drawn; GDAL fills in the others.
     """
     rasterio = need("rasterio", f"`{path}`")
     height, width = info.hw
     most = len(founds) if instances else 1
     dtype = next(dtype for dtype, number in MOST_NUMBERS.items() if most <= number)
     profile: dict[str, Any] = {"driver": "GTiff", "dtype": dtype, "count": 1, "height": height, "width": width}
-    profile |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "nodata": 0}
-    profile |= {"sparse_ok": True, "bigtiff": "IF_SAFER"}
+    profile |= {
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "deflate",
+        "nodata": 0,
+        "bigtiff": "IF_SAFER",
+    }
     if info.transform:
         profile["transform"] = rasterio.Affine(*info.transform)
-    with _refusals(rasterio, path), write.replacing(path) as beside:
-        with _opened(rasterio, beside, crs=info.crs, **profile) as dataset:
-            tags = {name.upper(): str(value) for name, value in run_attributes(info, provenance).items()}
-            tags |= {"TIFFTAG_SOFTWARE": f"zeroov {tags['ZEROOV_VERSION']}", "EXPRESSION": _expressions(founds)}
-            dataset.update_tags(**tags)
-            dataset.set_band_description(1, "instance number" if instances else "mask")
-            if not instances:
-                dataset.write_colormap(1, {0: (0, 0, 0, 0), 1: (*write.TINT_RGB, 255)})
-            for x0, y0, x1, y1 in _blocks(info.hw, founds):
-                window = rasterio.windows.Window(x0, y0, x1 - x0, y1 - y0)
-                dataset.write(_numbers((x0, y0, x1, y1), founds, dtype, instances), 1, window=window)
+    info.require_inside(founds)
+    with (
+        write.replacing(path) as beside,
+        gdal_errors(rasterio),
+        _opened(rasterio, beside, crs=info.crs, **profile) as dataset,
+    ):
+        tags = {name.upper(): str(value) for name, value in run_attributes(info, provenance).items()}
+        tags |= {"TIFFTAG_SOFTWARE": f"zeroov {tags['ZEROOV_VERSION']}", "EXPRESSION": _expressions(founds)}
+        dataset.update_tags(**tags)
+        dataset.set_band_description(1, "instance number" if instances else "mask")
+        if not instances:
+            dataset.write_colormap(1, {0: (0, 0, 0, 0), 1: (*write.TINT_RGB, 255)})
+        for x0, y0, x1, y1 in _blocks(info.hw, founds):
+            window = rasterio.windows.Window(x0, y0, x1 - x0, y1 - y0)
+            dataset.write(_numbers((x0, y0, x1, y1), founds, dtype, instances), 1, window=window)
 
 
 def _blocks(hw: tuple[int, int], founds: Sequence[Found]) -> list[tuple[int, int, int, int]]:
@@ -92,12 +101,3 @@ def _opened(rasterio: Any, path: os.PathLike[str], **profile: Any) -> Iterator[A
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path, "w", **profile) as dataset:
             yield dataset
-
-
-@contextlib.contextmanager
-def _refusals(rasterio: Any, path: str | os.PathLike[str]) -> Iterator[None]:
-    try:
-        with gdal_errors(rasterio):
-            yield
-    except OSError as error:
-        raise OutputError(f"`{path}` cannot be written ({error}); free space or write elsewhere") from error

@@ -82,10 +82,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_json(path: str | os.PathLike[str], value: Any) -> None:
+def write_json(path: str | os.PathLike[str], value: Any, *, compact: bool = False) -> None:
     """Write plain values as UTF-8 JSON, keys in their own order; NaN and infinity, which JSON has not, are refused."""
     try:
-        text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, indent=None if compact else 2, allow_nan=False)
     except ValueError as error:
         raise OutputError(f"`{path}` cannot be written as JSON: {error}; use null for what is not a number") from error
     # A file name that is not UTF-8 holds lone surrogates; the backslash form is what JSON itself writes for them.

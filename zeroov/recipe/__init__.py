@@ -10,6 +10,7 @@ from zeroov.recipe.schema import (
     Recipe,
     RefineRecipe,
     RuntimeRecipe,
+    SearchRecipe,
     ZoomRecipe,
     from_dict,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Recipe",
     "RefineRecipe",
     "RuntimeRecipe",
+    "SearchRecipe",
     "ZoomRecipe",
     "find",
     "from_dict",

@@ -182,6 +182,19 @@ class ZoomRecipe:
 
 
 @dataclass(frozen=True)
+class SearchRecipe:
+    """Large scenes: a glance at the whole, a look at every tile, a closer look at the best candidates."""
+
+    tile: int = _key(1024, _between(32, 8192))  # side of the windows, in pixels of the scene
+    overlap: float = _key(0.25, _between(0, 0.9))
+    glance: int = _key(1024, _between(32, 8192))  # longer side of the reduced whole scene
+    candidates: int = _key(5, _between(1, 1000))  # how many are looked at again, closer
+    place: float = _key(4.0, _between(0, 20))  # how much the expression's words of place weigh
+    least_score: float = _key(0.1, _between(0, 1))  # a look below it has found nothing
+    least_valid: float = _key(0.02, _between(0, 1))  # a tile with a smaller share of valid pixels is nodata
+
+
+@dataclass(frozen=True)
 class RuntimeRecipe:
     """How models are held in memory: decides cost, never the answer."""
 
@@ -203,6 +216,7 @@ class Recipe:
     evolve: EvolveRecipe = field(default_factory=EvolveRecipe)
     refine: RefineRecipe = field(default_factory=RefineRecipe)
     zoom: ZoomRecipe = field(default_factory=ZoomRecipe)
+    search: SearchRecipe = field(default_factory=SearchRecipe)
     runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,150 @@
+"""Formats by name, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, pond
+from tests.raster.test_write import DISCONNECTED, needs_proc
+from zeroov.errors import OutputError, UsageError
+from zeroov.raster import write as files
+from zeroov.raster.formats import FORMATS, open_writers, write
+from zeroov.raster.found import Found, SceneInfo, founds
+from zeroov.types import Box, Grounding, Picture
+
+GEO = pytest.importorskip("pyogrio") and pytest.importorskip("rasterio")
+
+
+def names(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_formats_into_a_folder_with_blanks(tmp_path):
+    folder = tmp_path / "ein Ordner ü" / "tief"
+    written = write(folder, FORMATS, SCENE, [airport(), pond()], PROVENANCE)
+    labels = {"yolo/labels/Szene ä 1.txt", "yolo-seg/labels/Szene ä 1.txt"}
+    assert names(folder) == {str(path.relative_to(folder)) for path in written} | labels
+    again = write(folder, FORMATS, SCENE, [], PROVENANCE)
+    assert again == written
+    png = cv2.imdecode(np.fromfile(folder / "Szene ä 1.mask.png", np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert not png.any()
+
+
+def test_a_png_is_the_mask(tmp_path):
+    (path,) = write(tmp_path / "a.png", ["png"], PLAIN, [airport(), pond()], {})
+    np.testing.assert_array_equal(files.read_mask_png(path), full_mask(airport(), pond()))
+    with pytest.raises(OutputError, match="write geotiff"):
+        write(tmp_path / "b.png", ["png"], SceneInfo("a.tif", (20_000, 20_000)), [], {})
+
+
+def test_unknown_formats_and_none():
+    with pytest.raises(UsageError, match=r"`geojsn` is no format; did you mean `geojson`"):
+        open_writers("out", ["geojsn"])
+    with pytest.raises(UsageError, match="no format was given; known: geotiff"):
+        open_writers("out", [])
+
+
+def test_files_for_the_wrong_formats(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot hold geojson; name a file that ends in \.geojson, or a folder"):
+        open_writers(tmp_path / "a.json", ["geojson"])
+    with pytest.raises(UsageError, match="cannot hold coco and gpkg; name a folder"):
+        open_writers(tmp_path / "a.gpkg", ["coco", "gpkg"])
+    with pytest.raises(UsageError, match="cannot hold yolo; name a folder"):
+        open_writers(tmp_path / "a.tif", ["yolo"])
+    (path,) = write(tmp_path / "results.v2", ["coco"], PLAIN, [], {})
+    assert path == tmp_path / "results.v2" / "coco.json"
+
+
+def test_all_or_nothing_where_one_format_refuses(tmp_path):
+    with pytest.raises(OutputError, match="no georeference"):
+        write(tmp_path, ["png", "coco", "geojson"], PLAIN, [airport()], {})
+    assert names(tmp_path) == set()
+
+
+@needs_proc
+@pytest.mark.parametrize("name", FORMATS)
+def test_folders_that_cannot_be_written(name):
+    with pytest.raises(OutputError, match="cannot be written to"):
+        write(DISCONNECTED, [name], SCENE, [airport()], {})
+
+
+@pytest.mark.parametrize("name", ["geotiff", "geojson", "gpkg", "coco", "labelstudio", "png"])
+def test_a_folder_that_goes_away(tmp_path, name):
+    folder = tmp_path / "gone"
+    writers = open_writers(folder, [name])
+    folder.rmdir()
+    with pytest.raises(OutputError, match="cannot be written"):  # noqa: PT012
+        writers.add(SCENE, [airport()], PROVENANCE)
+        writers.finish()  # where files of many images fail
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["geotiff", "gpkg"])
+def test_what_was_there_stays_when_writing_fails(tmp_path, name, monkeypatch):
+    (path,) = write(tmp_path / "a", [name], SCENE, [airport()], PROVENANCE)
+    before = path.read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zeroov.raster.write.os.fsync", fail)
+    with pytest.raises(OutputError, match="No space left"):
+        write(tmp_path / "a", [name], SCENE, [pond()], PROVENANCE)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_stale_files_beside_a_mask_go(tmp_path):
+    for ending in (".aux.xml", ".ovr"):
+        (tmp_path / f"a.tif{ending}").write_text("of another mask")
+    write(tmp_path / "a.tif", ["geotiff"], SCENE, [airport()], {})
+    assert names(tmp_path) == {"a.tif"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_object_outside_the_scene_is_our_own_mistake(tmp_path, name):
+    outside = Found(np.ones((10, 10), np.bool_), (495, 0), Box(495, 0, 500, 10), 0.5, "half of it")
+    with pytest.raises(ValueError, match="leaves 500 x 300 pixels"):
+        write(tmp_path, [name], SCENE, [outside], {})
+
+
+def test_missing_libraries_are_told_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyproj", None)
+    with pytest.raises(OutputError, match=r"format geojson needs pyproj.*pip install 'zeroov\[geo\]'"):
+        open_writers(tmp_path / "out", ["png", "geojson"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_found_objects():
+    found = airport().trimmed()
+    assert found.window_xyxy == (220, 110, 251, 146)
+    np.testing.assert_array_equal(full_mask(found), full_mask(airport()))
+    for mask, origin_xy in (
+        (np.zeros((3, 3), bool), (0, 0)),
+        (np.ones((3, 3)), (0, 0)),
+        (np.ones((3, 3), bool), (-1, 0)),
+    ):
+        with pytest.raises(ValueError, match=r"a found object|lies in the scene"):
+            Found(mask, origin_xy, Box(0, 0, 1, 1), 0.5, "nothing")
+
+
+def test_the_answer_for_a_picture():
+    mask = full_mask(airport())
+    about = {"answer": "[]", "expression": "the white terminal", "source": "photo.jpg", "recipe": "mini"}
+    (found,) = founds(Grounding(mask, airport().box, 0.75, "found", **about), rounds=2)
+    np.testing.assert_array_equal(full_mask(found), mask)
+    assert found.extra == {"rounds": 2}
+    assert founds(Grounding(np.zeros_like(mask), None, 0.1, "empty", **about)) == ()
+    picture = Picture(np.zeros((30, 40, 3), np.uint8), "a.tif", "EPSG:32633", SCENE.transform)
+    assert SceneInfo.of(picture) == SceneInfo("a.tif", (30, 40), "EPSG:32633", SCENE.transform)
+
+
+def test_importing_needs_none_of_the_extra():
+    heavy = "{'rasterio', 'pyproj', 'shapely', 'pyogrio', 'torch'}"
+    code = f"import sys, zeroov, zeroov.raster.formats, zeroov.raster.scene; print({heavy} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -1,0 +1,161 @@
+"""Annotators' formats: COCO, YOLO and Label Studio hold what was found, and their own readers read it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
+from zeroov.errors import OutputError
+from zeroov.raster.coco import Coco, run_lengths
+from zeroov.raster.formats import open_writers, write
+from zeroov.raster.found import Found, SceneInfo
+from zeroov.types import Box
+
+
+@given(
+    arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)).filter(np.any),
+    st.integers(0, 5),
+    st.integers(0, 5),
+    st.integers(0, 5),
+    st.integers(0, 5),
+)
+@settings(deadline=None)
+def test_run_lengths_of_a_window_are_those_of_the_full_mask(mask, left, top, right, bottom):
+    full = np.pad(mask, ((top, bottom), (left, right)))
+    encoded = run_lengths(mask, (left, top), full.shape)
+    reference = coco_mask.encode(np.asfortranarray(full, dtype=np.uint8))
+    assert encoded == {"size": list(full.shape), "counts": reference["counts"].decode()}
+
+
+def coco_of(path):
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(path)
+
+
+# pycocotools 2.0.11 hands NumPy 2 an __array__ of the old kind.
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_coco_of_several_images(tmp_path):
+    pytest.importorskip("rasterio")
+    writers = open_writers(tmp_path / "labels.json", ["coco"])
+    writers.add(SCENE, [airport(), pond()], PROVENANCE)
+    writers.add(PLAIN, [], PROVENANCE)
+    writers.add(SceneInfo("/other/photo.jpg", PLAIN.hw), [airport()], PROVENANCE)
+    writers.add(SCENE, [pond()], PROVENANCE)
+    (path,) = writers.finish()
+    coco = coco_of(path)
+    names = {image["id"]: image["file_name"] for image in coco.loadImgs(coco.getImgIds())}
+    assert list(names.values()) == ["Szene ä 1.tif", "photo.jpg", "/other/photo.jpg"]
+    assert [category["name"] for category in coco.loadCats(coco.getCatIds())] == [
+        airport().expression,
+        pond().expression,
+    ]
+    assert [len(coco.getAnnIds(imgIds=[number])) for number in names] == [3, 0, 1]
+    first = coco.loadAnns(coco.getAnnIds(imgIds=[1]))[0]
+    np.testing.assert_array_equal(coco.annToMask(first), full_mask(airport()))
+    x, y, width, height = first["bbox"]
+    assert (x, y, x + width, y + height) == airport().box.xyxy
+    assert first["area"] == airport().pixels == coco_mask.area(first["segmentation"])
+    assert first["attributes"]["recipe_digest"] == "0123"
+
+
+def test_coco_counts_a_scene_of_twenty_thousand_and_no_more(tmp_path):
+    large = SceneInfo("a.tif", (20_000, 20_000))
+    far = Found(np.ones((3, 2), np.bool_), (19_998, 19_997), Box(19_998, 19_997, 20_000, 20_000), 0.5, "the hut")
+    (path,) = write(tmp_path / "a.json", ["coco"], large, [far], {})
+    (annotation,) = loaded(path)["annotations"]
+    assert coco_mask.area(annotation["segmentation"]) == 6
+    assert coco_mask.toBbox(annotation["segmentation"]).tolist() == [19_998, 19_997, 2, 3]
+    with pytest.raises(OutputError, match="write geotiff or gpkg"):
+        Coco(tmp_path / "b.json").add(SceneInfo("a.tif", (70_000, 70_000)), [], {})
+
+
+def test_a_label_is_the_category_of_all(tmp_path):
+    coco, *_ = write(tmp_path, ["coco", "yolo"], SCENE, [airport(), pond()], {}, label="plane")
+    assert [category["name"] for category in loaded(coco)["categories"]] == ["plane"]
+    assert (tmp_path / "yolo" / "classes.txt").read_text() == "plane\n"
+
+
+def test_yolo_boxes(tmp_path):
+    writers = open_writers(tmp_path, ["yolo"])
+    writers.add(SCENE, [airport(), pond()], PROVENANCE)
+    writers.add(PLAIN, [], PROVENANCE)
+    writers.add(SceneInfo("/other/photo.png", PLAIN.hw), [pond()], PROVENANCE)
+    writers.add(SceneInfo("/third/photo.png", PLAIN.hw), [pond()], PROVENANCE)
+    writers.finish()
+    labels = tmp_path / "yolo" / "labels"
+    rows = [[float(number) for number in line.split()] for line in (labels / "Szene ä 1.txt").read_text().splitlines()]
+    for (number, cx, cy, width, height), (index, found) in zip(rows, enumerate((airport(), pond())), strict=True):
+        assert number == index
+        x0, y0, x1, y1 = found.box.xyxy
+        corners = ((cx - width / 2) * 500, (cy - height / 2) * 300, (cx + width / 2) * 500, (cy + height / 2) * 300)
+        assert corners == pytest.approx((x0, y0, x1, y1), abs=1e-4)
+    assert (labels / "photo.txt").read_bytes() == b""
+    assert len(list(labels.glob("photo-*.txt"))) == 2
+    data = (tmp_path / "yolo" / "data.yaml").read_text(encoding="utf-8").splitlines()
+    assert json.loads(data[-1].removeprefix("names: ")) == [airport().expression, pond().expression]
+    assert (tmp_path / "yolo" / "classes.txt").read_text("utf-8").splitlines() == [
+        airport().expression,
+        pond().expression,
+    ]
+
+
+def test_yolo_polygons(tmp_path):
+    pytest.importorskip("shapely")
+    write(tmp_path, ["yolo-seg"], SCENE, [airport()], {})
+    (line,) = (tmp_path / "yolo-seg" / "labels" / "Szene ä 1.txt").read_text().splitlines()
+    points = np.array(line.split()[1:], float).reshape(-1, 2) * (500, 300)
+    assert (points >= 0).all()
+    canvas = np.zeros((3000, 5000), np.uint8)
+    cv2.fillPoly(canvas, [np.rint(points * 10).astype(np.int32)], 1)
+    drawn, expected = canvas.astype(bool), np.kron(full_mask(airport()), np.ones((10, 10), bool))
+    assert (drawn & expected).sum() / (drawn | expected).sum() > 0.97  # OpenCV draws the edge as well
+
+
+def test_label_studio(tmp_path):
+    pytest.importorskip("shapely")
+    writers = open_writers(tmp_path, ["labelstudio"])
+    writers.add(SCENE, [airport(), pond()], PROVENANCE)
+    writers.add(PLAIN, [], PROVENANCE)
+    path, config = writers.finish()
+    scene, photo = loaded(path)
+    assert scene["data"]["image"] == "/data/local-files/?d=Szene%20%C3%A4%201.tif"
+    assert photo["predictions"][0]["result"] == []
+    (prediction,) = scene["predictions"]
+    assert prediction["model_version"].endswith("Qwen/ä abc fast")
+    assert prediction["score"] == 0.75
+    view = ElementTree.fromstring(config.read_text(encoding="utf-8"))
+    controls = {control.get("name"): control for control in view if control.tag != "Image"}
+    for region in prediction["result"]:
+        control = controls[region["from_name"]]
+        assert control.tag.lower() == region["type"]
+        assert control.get("toName") == region["to_name"] == view.find("Image").get("name")
+        (label,) = region["value"][region["type"]]
+        assert label in {each.get("value") for each in control}
+        assert (region["original_width"], region["original_height"]) == (500, 300)
+    rectangle, polygon = (region["value"] for region in prediction["result"][:2])
+    assert rectangle["x"] * 5 == pytest.approx(airport().box.x0)
+    assert (rectangle["y"] + rectangle["height"]) * 3 == pytest.approx(airport().box.y1)
+    points = np.array(polygon["points"])
+    assert points.min() >= 0
+    assert points.max() <= 100
+    assert len({region["id"] for region in prediction["result"]}) == 4
+
+
+def test_nothing_found_anywhere(tmp_path):
+    formats = ["coco", "yolo", "yolo-seg", "labelstudio", "png"]
+    coco, *_ = write(tmp_path, formats, PLAIN, [], PROVENANCE)
+    assert coco_of(coco).getAnnIds() == []
+    assert (tmp_path / "yolo" / "data.yaml").read_text().endswith("names: []\n")
+    assert not cv2.imread(str(tmp_path / "photo.mask.png"), cv2.IMREAD_GRAYSCALE).any()

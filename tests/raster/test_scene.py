@@ -1,0 +1,296 @@
+"""Scenes are read in windows, and look as the same file does when it is read whole."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.raster.scenes import DEGREES, UTM, textured, write_scene
+from tests.raster.test_read import sample
+from zeroov.errors import PictureError, UsageError
+from zeroov.raster import reduce, stretch, windowed
+from zeroov.raster.read import open_picture
+from zeroov.raster.scene import Scene, open_scene
+
+rasterio = pytest.importorskip("rasterio")
+STORED = [{}, {"tiled": True, "blockxsize": 64, "blockysize": 32, "compress": "deflate"}, {"interleave": "band"}]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(reduce, "CHUNK_PIXELS", 4000)
+
+
+def whole(scene: Scene) -> np.ndarray:
+    return scene.read(0, 0, scene.hw[1], scene.hw[0]).rgb
+
+
+@pytest.mark.parametrize("stored", STORED)
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int16", "uint32", "float32", "float64"])
+@pytest.mark.parametrize("bands", [1, 2, 3, 4, 7])
+def test_a_scene_looks_like_the_picture(tmp_path, small_chunks, kind, bands, stored):
+    path = write_scene(tmp_path / "a.tif", textured(kind, bands), crs="EPSG:32633", transform=UTM, **stored)
+    picture = open_picture(path)
+    with open_scene(path) as scene:
+        np.testing.assert_array_equal(whole(scene), picture.rgb)
+        window = scene.read(130, 40, 333, 210)
+        assert scene.hw == (300, 500)
+        assert scene.valid_share(0, 0, 500, 300) == 1
+    np.testing.assert_array_equal(window.rgb, picture.rgb[40:210, 130:333])
+    assert (window.crs, window.source) == (picture.crs, picture.source)
+    assert window.transform == (0.5, 0, 500_065, 0, -0.5, 4_999_980)
+
+
+def test_a_sampled_stretch_is_that_of_the_picture(tmp_path, small_chunks, monkeypatch):
+    monkeypatch.setattr(stretch, "SAMPLED_PIXELS", 10_000)
+    path = write_scene(tmp_path / "a.tif", textured(hw=(301, 503)), nodata=0)
+    with open_scene(path) as scene:
+        np.testing.assert_array_equal(whole(scene), open_picture(path).rgb)
+
+
+@pytest.mark.parametrize("how", ["nodata", "nan", "mask", "alpha", "nodata and alpha", "one band"])
+def test_what_is_not_valid_is_black_and_stretches_nothing(tmp_path, small_chunks, how):
+    bands, profile = textured("float32" if how == "nan" else "uint16", 3), {}
+    clean = write_scene(tmp_path / "clean.tif", bands[:, :, 200:].copy())
+    holes = np.zeros(bands.shape[1:], bool)
+    holes[:, :200] = True
+    alpha = np.where(holes, 0, 60_000).astype(bands.dtype)
+    if how == "nan":
+        bands[:, holes] = np.nan
+    elif how == "one band":
+        bands[0, holes] = 65_535
+        profile = {"nodata": 65_535}
+    elif "nodata" in how:
+        bands[:, holes] = 65_535
+        profile = {"nodata": 65_535}
+    else:
+        bands[:, holes] = 65_535
+    if "alpha" in how:
+        bands = np.concatenate([bands, alpha[None]])
+        profile |= {"alpha": "YES", "photometric": "RGB"}
+    path = write_scene(tmp_path / "a.tif", bands, transform=UTM, **profile)
+    if how == "mask":
+        with rasterio.open(path, "r+") as dataset:
+            dataset.write_mask(~holes)
+    with open_scene(path) as scene:
+        rgb, valid = whole(scene), scene.valid(0, 0, 500, 300)
+        share = scene.valid_share(150, 0, 250, 300)
+        overview = scene.overview(50).rgb
+    np.testing.assert_array_equal(rgb, open_picture(path).rgb)
+    if how == "one band":  # a pixel is seen when any of its bands is
+        assert valid.all()
+        assert (rgb[:, :200, 0] == 0).all()
+        assert rgb[:, :200, 1].any()
+        return
+    np.testing.assert_array_equal(valid, ~holes)
+    assert share == 0.5
+    assert (rgb[:, :200] == 0).all()
+    np.testing.assert_array_equal(rgb[:, 200:], open_picture(clean).rgb)
+    assert (overview[:, :19] == 0).all()  # antialiasing mixes at the border only
+    assert np.abs(overview[:, 21:].mean(axis=(0, 1)) - rgb[:, 210:].mean(axis=(0, 1))).max() < 2
+
+
+def test_a_window_without_a_valid_pixel_is_black_a_scene_without_one_refused(tmp_path):
+    bands = textured()
+    bands[:, :, :100] = 0
+    with open_scene(write_scene(tmp_path / "a.tif", bands, nodata=0)) as scene:
+        assert not scene.read(0, 0, 90, 90).rgb.any()
+        assert scene.valid_share(0, 0, 90, 90) == 0
+    for kind in ("uint8", "uint16", "float32"):
+        path = write_scene(tmp_path / f"{kind}.tif", np.zeros((1, 30, 30), kind), nodata=0)
+        with open_scene(path) as scene, pytest.raises(PictureError, match="no valid pixel"):
+            scene.overview(10)
+
+
+def test_few_valid_pixels_between_the_sampled_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(stretch, "SAMPLED_PIXELS", 100)
+    bands = np.zeros((1, 100, 100), "uint16")
+    bands[0, 55, 53:55] = 700, 900
+    with open_scene(write_scene(tmp_path / "a.tif", bands, nodata=0)) as scene:
+        assert whole(scene)[55, 53:55].max() > 0
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("out_hw", [(150, 250), (75, 125), (60, 97), (1, 1), (299, 500), (11, 30)])
+def test_reduced_windows_are_antialiased(tmp_path, small_chunks, monkeypatch, kind, out_hw):
+    bands = textured(kind, 3)
+    path = write_scene(tmp_path / "a.tif", bands, crs="EPSG:4326", transform=DEGREES, **STORED[1])
+    full = open_picture(path).rgb
+    for most in (stretch.SAMPLED_PIXELS, 300):  # with and without means of the whole scene that are fine enough
+        monkeypatch.setattr(stretch, "SAMPLED_PIXELS", most)
+        with open_scene(path, percentiles=(0, 100)) as scene:
+            full = whole(scene)
+            reduced = scene.read(0, 0, 500, 300, out_hw)
+        smooth = np.asarray(Image.fromarray(full).resize(out_hw[::-1], Image.Resampling.BILINEAR)).astype(int)
+        assert np.abs(reduced.rgb - smooth).max() <= 12
+        assert np.abs((reduced.rgb - smooth).mean()) <= 0.5
+        a, _, c, _, e, f = reduced.transform
+        np.testing.assert_allclose((c + a * out_hw[1], f + e * out_hw[0]), (13.45, 52.47))
+
+
+def test_reduced_windows_off_the_grid(tmp_path, small_chunks, monkeypatch):
+    monkeypatch.setattr(stretch, "SAMPLED_PIXELS", 5000)
+    with open_scene(write_scene(tmp_path / "a.tif", textured("uint8", 3)), percentiles=(0, 100)) as scene:
+        for window, out_hw in (((33, 21, 433, 287), (26, 40)), ((101, 77, 304, 201), (41, 50))):
+            full = Image.fromarray(scene.read(*window).rgb)
+            expected = np.asarray(full.resize(out_hw[::-1], Image.Resampling.BILINEAR)).astype(int)
+            assert np.abs(scene.read(*window, out_hw).rgb - expected).max() <= 6
+
+
+def test_speckles_of_nan_and_infinity_do_not_spoil_the_overview(tmp_path):
+    bands = textured("float32", 1)
+    rng = np.random.default_rng(1)
+    bands[0, rng.random((300, 500)) < 0.05] = np.nan
+    bands[0, rng.random((300, 500)) < 0.05] = np.inf
+    with open_scene(write_scene(tmp_path / "a.tif", bands)) as scene:
+        assert (scene.overview(50).rgb > 0).mean() > 0.95
+
+
+def test_bands_are_chosen(tmp_path):
+    bands = textured("uint8", 5)
+    path = write_scene(tmp_path / "a.tif", bands)
+    with open_scene(path, bands=(5, 3, 1)) as scene:
+        np.testing.assert_array_equal(whole(scene), np.moveaxis(bands[[4, 2, 0]], 0, -1))
+        assert scene.bands == (5, 3, 1)
+    with open_scene(path, bands=(4,)) as scene:
+        assert np.ptp(whole(scene), axis=2).max() == 0
+    for wrong in ((6,), (0, 1, 2), (1, 2), ()):
+        with pytest.raises(UsageError, match="from 1 to 5"):
+            open_scene(path, bands=wrong)
+
+
+def test_percentiles(tmp_path):
+    path = write_scene(tmp_path / "a.tif", textured())
+    with open_scene(path, percentiles=(0, 100)) as wide, open_scene(path) as usual:
+        assert wide.overview(50).rgb.std() < usual.overview(50).rgb.std()
+        assert wide.digest != usual.digest
+    for wrong in ((2, 2), (-1, 50), (50, 101)):
+        with pytest.raises(UsageError, match="no stretch"):
+            open_scene(path, percentiles=wrong)
+
+
+def test_windows_outside_and_enlargements_are_refused(tmp_path):
+    with open_scene(write_scene(tmp_path / "a.tif", textured())) as scene:
+        for window in ((-1, 0, 5, 5), (0, 0, 501, 5), (5, 5, 5, 9), (0, 290, 9, 301)):
+            for call in (scene.read, scene.valid, scene.valid_share):
+                with pytest.raises(UsageError, match="clip it"):
+                    call(*window)
+        for out_hw in ((0, 5), (5, 11), (11, 5)):
+            with pytest.raises(UsageError, match="cannot be reduced"):
+                scene.read(0, 0, 10, 10, out_hw)
+
+
+@pytest.mark.parametrize("mode", ["P", "CMYK", "1", "LAB", "L", "RGB"])
+def test_tiffs_of_every_colour_space(tmp_path, mode):
+    image = Image.new("LAB", (4, 4), (200, 128, 128)) if mode == "LAB" else Image.fromarray(sample()).convert(mode)
+    image.save(tmp_path / "a.tif")
+    with open_scene(tmp_path / "a.tif") as scene:
+        np.testing.assert_array_equal(whole(scene), np.asarray(image.convert("RGB")))
+
+
+def test_a_palette_behind_a_virtual_raster_says_how_to_make_colours(tmp_path):
+    (tmp_path / "b.vrt").write_text(
+        '<VRTDataset rasterXSize="10" rasterYSize="6"><VRTRasterBand dataType="Byte" band="1">'
+        "<ColorInterp>Palette</ColorInterp></VRTRasterBand></VRTDataset>"
+    )
+    with pytest.raises(PictureError, match="gdal_translate -expand rgb"):
+        open_scene(tmp_path / "b.vrt")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "bmp", "gif", "webp"])
+@pytest.mark.parametrize("has_rasterio", [True, False])
+def test_pictures_without_windows(tmp_path, monkeypatch, kind, has_rasterio):
+    if not has_rasterio:
+        monkeypatch.setitem(sys.modules, "rasterio", None)
+    Image.fromarray(sample(60, 100)).save(tmp_path / f"ä b.{kind}")
+    picture = open_picture(tmp_path / f"ä b.{kind}")
+    with open_scene(tmp_path / f"ä b.{kind}") as scene:
+        np.testing.assert_array_equal(whole(scene), picture.rgb)
+        np.testing.assert_array_equal(scene.read(20, 30, 90, 60).rgb, picture.rgb[30:60, 20:90])
+        assert scene.overview(50).hw == (30, 50)
+        assert (scene.crs, scene.transform, scene.damaged) == (None, None, ())
+
+
+def test_transparent_and_turned_pictures(tmp_path):
+    rgba = np.dstack([sample(), np.full((6, 10), 255, np.uint8)])
+    rgba[:, :5, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    with open_scene(tmp_path / "a.png") as scene:
+        assert scene.valid_share(0, 0, 10, 6) == 0.5
+        assert not scene.valid(0, 0, 5, 6).any()
+    exif = Image.Exif()
+    exif[274] = 6
+    for kind in ("jpg", "tif"):
+        Image.fromarray(sample()).save(tmp_path / f"b.{kind}", exif=exif)
+        with open_scene(tmp_path / f"b.{kind}") as scene:
+            assert scene.hw == (10, 6)
+            np.testing.assert_array_equal(whole(scene), open_picture(tmp_path / f"b.{kind}").rgb)
+
+
+def test_bands_of_a_picture(tmp_path):
+    Image.fromarray(sample()).save(tmp_path / "a.png")
+    with open_scene(tmp_path / "a.png", bands=(3, 2, 1)) as scene:
+        np.testing.assert_array_equal(whole(scene), sample()[..., ::-1])
+    with pytest.raises(UsageError, match="from 1 to 3"):
+        open_scene(tmp_path / "a.png", bands=(4,))
+
+
+def test_the_digest_tells_contents_apart_and_no_names(tmp_path, monkeypatch):
+    first = write_scene(tmp_path / "a.tif", textured())
+    (tmp_path / "b c.tif").write_bytes(first.read_bytes())
+    other = write_scene(tmp_path / "c.tif", textured(seed=1))
+    Image.fromarray(sample()).save(tmp_path / "d.png")
+
+    def digests() -> list[str]:
+        return [open_scene(tmp_path / name).digest for name in ("a.tif", "b c.tif", "c.tif", "d.png")]
+
+    one, same, differing, png = digests()
+    assert one == same
+    assert len({one, differing, png}) == 3
+    assert open_scene(first, bands=(3, 2, 1)).digest != one
+    monkeypatch.setattr("zeroov.raster.fingerprint.WHOLE_BYTES", 1000)
+    monkeypatch.setattr("zeroov.raster.fingerprint.END_BYTES", 500)
+    monkeypatch.setattr("zeroov.raster.fingerprint.PIECE_BYTES", 16)
+    one, same, differing, _ = digests()
+    assert one == same != differing
+    assert other.exists()
+
+
+def test_damaged_windows_are_left_out_and_told(tmp_path, small_chunks, caplog):
+    path = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=UTM, **STORED[1])
+    whole_bytes = path.read_bytes()
+    path.write_bytes(whole_bytes[: len(whole_bytes) * 2 // 3])
+    with caplog.at_level(logging.WARNING, "zeroov"), open_scene(path) as scene:
+        overview = scene.overview(50)
+        assert scene.damaged
+        assert overview.rgb[:10].all()
+        with pytest.raises(PictureError, match="copy or download it again"):
+            scene.read(*scene.damaged[0])
+    assert "is left out" in caplog.text
+
+
+def test_complex_samples_huge_blocks_and_files_of_files(tmp_path, monkeypatch):
+    with pytest.raises(PictureError, match="export its amplitude"):
+        open_scene(write_scene(tmp_path / "a.tif", np.zeros((1, 4, 4), np.complex64)))
+    monkeypatch.setattr(windowed, "MOST_BLOCK_BYTES", 1000)
+    with pytest.raises(PictureError, match="TILED=YES"):
+        open_scene(write_scene(tmp_path / "b.tif", textured()))
+
+
+def test_what_is_no_raster(tmp_path):
+    (tmp_path / "a.tif").write_bytes(b"II*\x00" + b"rubbish" * 9)
+    (tmp_path / "b.txt").write_text("no picture")
+    for name, what in (("a.tif", "copy or download it again"), ("b.txt", "not an image"), ("c.tif", "does not exist")):
+        with pytest.raises(PictureError, match=what):
+            open_scene(tmp_path / name)
+
+
+def test_deep_tiffs_need_rasterio(tmp_path, monkeypatch):
+    path = write_scene(tmp_path / "a.tif", textured())
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    with pytest.raises(PictureError, match=r"pip install 'zeroov\[geo\]'"):
+        open_scene(path)

@@ -1,0 +1,76 @@
+"""What `zeroov ground` does with a large scene: search it, and write what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zeroov.cli import options
+
+if TYPE_CHECKING:
+    from zeroov.pipeline import Pipeline, Progress
+    from zeroov.raster.scene import Scene
+
+SHOWN = 1600  # longer side of the overlay
+
+
+def ground_scene(
+    pipeline: Pipeline,
+    scene: Scene,
+    expression: str,
+    out: Path,
+    writers: Any,
+    *,
+    every: bool,
+    json: bool,
+    tell: Progress | None,
+) -> int:
+    """Search, write overlay.png, result.json and the asked formats, tell; return how many tiles failed."""
+    from zeroov.cli.ground import provenance
+    from zeroov.raster.found import SceneInfo
+    from zeroov.raster.write import write_json, write_rgb_png
+    from zeroov.search import search
+    from zeroov.show.scene import scene_overlay
+
+    answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
+    files = {"overlay": out / "overlay.png", "result": out / "result.json"}
+    write_rgb_png(files["overlay"], scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found))
+    written = []
+    if writers:
+        writers.add(SceneInfo.of(scene), answer.found, provenance(pipeline.recipe, pipeline))
+        written = [str(path) for path in writers.finish()]
+    counts = {status: sum(tile.status == status for tile in answer.tiles) for status in ("looked", "nodata", "failed")}
+    report = {
+        "source": scene.source,
+        "expression": answer.expression,
+        "status": "found" if answer.found else "empty",
+        "scene_hw": list(scene.hw),
+        "found": [
+            {"box_xyxy": list(found.box.xyxy), "score": round(found.score, 6), "mask_pixels": found.pixels}
+            for found in answer.found
+        ],
+        "answer": answer.answer,
+        "recipe": pipeline.recipe.name,
+        "tiles": counts,
+        "not_looked_at": [
+            {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
+            for tile in answer.tiles
+            if tile.status != "looked"
+        ],
+        "files": {**{name: str(path) for name, path in files.items()}, "formats": written},
+    }
+    write_json(files["result"], report)
+    if json:
+        options.say_json(report)
+        return counts["failed"]
+    for found in answer.found:
+        corners = ", ".join(f"{value:.1f}" for value in found.box.xyxy)
+        options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}")
+    if not answer.found:
+        options.say("empty     nothing found")
+    options.say(f"answer    {options.plain(answer.answer)} (to the glance at the whole scene)")
+    options.say(f"tiles     {counts['looked']} looked at, {counts['nodata']} nodata, {counts['failed']} failed")
+    for tile in answer.failed[:5]:
+        options.note(f"tile {list(tile.window)} failed: {tile.reason}")
+    options.say(f"wrote     {', '.join([*map(str, files.values()), *written])}")
+    return counts["failed"]

@@ -1,0 +1,103 @@
+"""Write what was found in one or more images as COCO JSON, masks as run lengths."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zeroov.errors import OutputError
+from zeroov.raster import write
+from zeroov.raster.attributes import Provenance, attributes, run_attributes
+from zeroov.raster.found import Found, SceneInfo
+from zeroov.raster.names import Names
+from zeroov.types import Bool
+
+MOST_PIXELS = 2**32 - 1  # pycocotools counts in 32 bits
+
+
+class Coco:
+    """A COCO file in the making: `add` image after image, then `finish` writes it.
+
+    A category is `label`, by default each expression. An image that is added again gets further annotations. `score`,
+    `status` and the provenance stand in every annotation; readers of COCO pass over what they do not know.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, label: str | None = None) -> None:
+        self._path, self._label = Path(path), label
+        self._images: dict[str, dict[str, Any]] = {}
+        self._categories: dict[str, int] = {}
+        self._annotations: list[dict[str, Any]] = []
+        self._names = Names()
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Add an image and what was found in it; an image in which nothing was found is listed as well."""
+        require_countable(info)
+        info.require_inside(founds)
+        image = self._images.setdefault(
+            info.source,
+            {
+                "id": len(self._images) + 1,
+                "file_name": self._names.file(info.source),
+                "height": info.hw[0],
+                "width": info.hw[1],
+                "zeroov": run_attributes(info, provenance),
+            },
+        )
+        for found in founds:
+            name = self._label or found.expression
+            x0, y0, x1, y1 = found.box.xyxy
+            self._annotations.append(
+                {
+                    "id": len(self._annotations) + 1,
+                    "image_id": image["id"],
+                    "category_id": self._categories.setdefault(name, len(self._categories) + 1),
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": found.pixels,
+                    "iscrowd": 0,
+                    "segmentation": run_lengths(found.mask, found.origin_xy, info.hw),
+                    "score": float(found.score),
+                    "attributes": attributes(info, found, provenance),
+                }
+            )
+
+    def finish(self) -> tuple[Path, ...]:
+        """Write the file."""
+        categories = [{"id": number, "name": name} for name, number in self._categories.items()]
+        about = {"description": "written by zeroov"}
+        document = {"info": about, "licenses": [], "images": list(self._images.values()), "categories": categories}
+        write.write_json(self._path, {**document, "annotations": self._annotations}, compact=True)
+        return (self._path,)
+
+
+def require_countable(info: SceneInfo) -> None:
+    """Refuse a scene of more pixels than run lengths count."""
+    if info.hw[0] * info.hw[1] > MOST_PIXELS:
+        raise OutputError(
+            f"`{info.source}` has {info.hw[0] * info.hw[1]:,} pixels, COCO's run lengths count {MOST_PIXELS:,}; "
+            "write geotiff or gpkg"
+        )
+
+
+def run_lengths(mask: Bool, origin_xy: tuple[int, int], scene_hw: tuple[int, int]) -> dict[str, Any]:
+    """Return COCO's compressed run lengths of a mask window as part of its scene, without the scene's full mask."""
+    from pycocotools import mask as coco
+
+    height, width = scene_hw
+    columns = np.zeros((mask.shape[1], mask.shape[0] + 2), np.int8)  # COCO counts down the columns
+    columns[:, 1:-1] = mask.T
+    edges = np.diff(columns, axis=1)
+    starts, ends = (
+        (origin_xy[0] + x) * height + origin_xy[1] + y for x, y in (np.nonzero(edges == 1), np.nonzero(edges == -1))
+    )
+    apart = starts[1:] != ends[:-1]  # a run to the foot of a column goes on at the head of the next
+    starts, ends = starts[np.concatenate(([True], apart))], ends[np.concatenate((apart, [True]))]
+    turns = np.concatenate(([0], np.column_stack((starts, ends)).reshape(-1), [height * width]))
+    lengths = np.diff(turns).tolist()
+    if not lengths[-1]:  # only the first run may be empty: it says that the mask begins at once
+        lengths.pop()
+    encoded = coco.frPyObjects({"size": [height, width], "counts": lengths}, height, width)
+    return {"size": [height, width], "counts": encoded["counts"].decode("ascii")}

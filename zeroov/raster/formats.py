@@ -1,0 +1,221 @@
+"""The formats by name: what a command writes when it is told `--format geojson,gpkg`."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from zeroov.errors import OutputError, UsageError, did_you_mean
+from zeroov.raster import write as files
+from zeroov.raster.attributes import Provenance
+from zeroov.raster.coco import Coco, require_countable
+from zeroov.raster.extras import need
+from zeroov.raster.found import Found, SceneInfo
+from zeroov.raster.geojson import require_degrees, write_geojson
+from zeroov.raster.geopackage import require_transform, write_geopackage
+from zeroov.raster.label_studio import LabelStudio
+from zeroov.raster.mask_tiff import write_mask_tiff
+from zeroov.raster.names import Names
+from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster.yolo import Yolo
+
+
+class Writer(Protocol):
+    """What every format is: image after image is added, and in the end it is finished."""
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Add an image and what was found in it, possibly nothing."""
+
+    def finish(self) -> tuple[Path, ...]:
+        """Write what is still to be written; return all files."""
+
+
+class OneEach:
+    """A format with a file of its own for every image, written as soon as it is added."""
+
+    def __init__(self, path: Path, write_one: Callable[..., None], ending: str, in_folder: bool) -> None:
+        self._path, self._write_one, self._ending, self._in_folder = path, write_one, ending, in_folder
+        self._names = Names()
+        self._written: dict[Path, None] = {}
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Write the image's file, in place of what was written of it before."""
+        path = self._path / f"{self._names.stem(info.source)}{self._ending}" if self._in_folder else self._path
+        self._write_one(path, info, founds, provenance)
+        self._written.setdefault(path)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Return the files."""
+        return tuple(self._written)
+
+
+def write_full_png(
+    path: str | os.PathLike[str], info: SceneInfo, founds: Sequence[Found], provenance: Provenance
+) -> None:
+    """Write one mask of all objects as a PNG, 255 where any lies; a PNG has no room for a georeference."""
+    require_room(info)
+    info.require_inside(founds)
+    mask = np.zeros(info.hw, np.bool_)
+    for found in founds:
+        x0, y0, x1, y1 = found.window_xyxy
+        mask[y0:y1, x0:x1] |= found.mask
+    files.write_mask_png(path, mask)
+
+
+def require_room(info: SceneInfo) -> None:
+    """Refuse a scene whose full mask would take much memory."""
+    height, width = info.hw
+    if height * width > MOST_PIXELS:
+        raise OutputError(
+            f"a PNG of {width} x {height} pixels would be held in memory whole; write geotiff, which is not"
+        )
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format: what it is, how its files end, and how a writer of it is made.
+
+    `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
+    are the options it knows, of `label` and `tolerance`; `modules` what it imports of the extra `geo`; `check` refuses
+    a scene that it cannot be written for.
+    """
+
+    summary: str
+    ending: str
+    make: Callable[..., Any]
+    collection: str | None = None
+    takes: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    check: Callable[[SceneInfo], None] | None = None
+
+    def writer(self, target: Path, in_folder: bool, options: dict[str, Any]) -> Writer:
+        """Make a writer into a folder, or for a file."""
+        taken = {name: options[name] for name in self.takes}
+        if self.collection is None:
+            return OneEach(target, functools.partial(self.make, **taken), self.ending, in_folder)
+        made: Writer = self.make(target / self.collection if in_folder else target, **taken)
+        return made
+
+
+OUTLINES = ("shapely", "rasterio")
+FORMATS = {
+    "geotiff": Format("mask on the scene's grid, 1 and 0", ".mask.tif", write_mask_tiff, modules=("rasterio",)),
+    "geotiff-instances": Format(
+        "the objects' numbers on the scene's grid",
+        ".instances.tif",
+        functools.partial(write_mask_tiff, instances=True),
+        modules=("rasterio",),
+    ),
+    "png": Format("mask of 255 and 0, without a georeference", ".mask.png", write_full_png, check=require_room),
+    "geojson": Format(
+        "the masks' polygons in WGS 84",
+        ".geojson",
+        write_geojson,
+        takes=("tolerance",),
+        modules=(*OUTLINES, "pyproj"),
+        check=require_degrees,
+    ),
+    "geojson-boxes": Format(
+        "the boxes in WGS 84",
+        ".boxes.geojson",
+        functools.partial(write_geojson, boxes=True),
+        modules=("shapely", "pyproj"),
+        check=require_degrees,
+    ),
+    "gpkg": Format(
+        "masks and boxes in the scene's CRS",
+        ".gpkg",
+        write_geopackage,
+        takes=("tolerance",),
+        modules=(*OUTLINES, "pyogrio"),
+        check=require_transform,
+    ),
+    "coco": Format("COCO JSON with run lengths", ".json", Coco, "coco.json", ("label",), check=require_countable),
+    "yolo": Format("YOLO boxes", "", Yolo, "yolo", ("label",)),
+    "yolo-seg": Format(
+        "YOLO polygons", "", functools.partial(Yolo, segments=True), "yolo-seg", ("label", "tolerance"), OUTLINES
+    ),
+    "labelstudio": Format(
+        "Label Studio predictions", ".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES
+    ),
+}
+
+
+class Writers:
+    """Several formats at once."""
+
+    def __init__(self, writers: Mapping[str, Writer]) -> None:
+        self._writers = writers
+
+    def check(self, info: SceneInfo) -> None:
+        """Refuse a scene that one of the formats cannot be written for; worth a call before the search begins."""
+        for name in self._writers:
+            if check := FORMATS[name].check:
+                check(info)
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Add an image to every format, or to none where one refuses it."""
+        self.check(info)
+        for writer in self._writers.values():
+            writer.add(info, founds, provenance)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Finish every format; return all files."""
+        return tuple(path for writer in self._writers.values() for path in writer.finish())
+
+
+def open_writers(
+    target: str | os.PathLike[str], formats: Iterable[str], *, label: str | None = None, tolerance: float = 0.0
+) -> Writers:
+    """Make writers of formats by name, into a folder, which is made, or, for one format, to a file of its ending.
+
+    `label` names the class of annotations, by default each expression; `tolerance` simplifies polygons, in pixels.
+    """
+    names = list(dict.fromkeys(formats))
+    for name in names:
+        if name not in FORMATS:
+            raise UsageError(f"`{name}` is no format{did_you_mean(name, FORMATS)}")
+        for module in FORMATS[name].modules:
+            need(module, f"format {name}")
+    if not names:
+        raise UsageError(f"no format was given; known: {', '.join(FORMATS)}")
+    path = Path(target).expanduser()
+    in_folder = _is_folder(path, names)
+    files.ensure_writable_folder(path if in_folder else path.parent)
+    options = {"label": label, "tolerance": tolerance}
+    return Writers({name: FORMATS[name].writer(path, in_folder, options) for name in names})
+
+
+def _is_folder(path: Path, names: list[str]) -> bool:
+    """Tell a folder from a file by the name; refuse a file for several formats, or with another format's ending."""
+    kinds = {name: each.ending.rpartition(".")[2] for name, each in FORMATS.items()}
+    kind = path.suffix.lower().lstrip(".")
+    if path.is_dir() or not kind or kind not in kinds.values():
+        return True
+    own = kinds[names[0]] if len(names) == 1 else ""
+    if own != kind:
+        expected = f"a file that ends in .{own}, or a folder" if own else "a folder"
+        raise UsageError(f"`{path}` cannot hold {' and '.join(names)}; name {expected}")
+    return False
+
+
+def write(
+    target: str | os.PathLike[str],
+    formats: Iterable[str],
+    info: SceneInfo,
+    founds: Sequence[Found],
+    provenance: Provenance,
+    *,
+    label: str | None = None,
+    tolerance: float = 0.0,
+) -> tuple[Path, ...]:
+    """Write what was found in one image, possibly nothing: the files are then valid and empty. Return the files."""
+    writers = open_writers(target, formats, label=label, tolerance=tolerance)
+    writers.add(info, founds, provenance)
+    return writers.finish()

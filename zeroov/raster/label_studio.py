@@ -1,0 +1,97 @@
+"""Write what was found as predictions that Label Studio imports, to be corrected there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+from zeroov.raster import write
+from zeroov.raster.attributes import Provenance, run_attributes
+from zeroov.raster.found import Found, SceneInfo
+from zeroov.raster.names import Names
+from zeroov.raster.polygons import one_ring, polygons
+
+LOCAL_FILES = "/data/local-files/?d="  # how Label Studio names files of a folder that it was given
+
+
+class LabelStudio:
+    """A file of Label Studio tasks in the making: `add` image after image, then `finish` writes it.
+
+    Every found object is a rectangle (RectangleLabels) and a polygon (PolygonLabels), in percent of the image. Beside
+    NAME.json lies NAME.xml, the labeling configuration that fits it. Images are named `prefix` and their file name.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        label: str | None = None,
+        tolerance: float = 0.0,
+        prefix: str = LOCAL_FILES,
+    ) -> None:
+        self._path, self._label, self._tolerance, self._prefix = Path(path), label, tolerance, prefix
+        self._tasks: dict[str, dict[str, Any]] = {}
+        self._labels: dict[str, None] = {}
+        self._names = Names()
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Add an image and what was found in it; an image in which nothing was found becomes a task as well."""
+        info.require_inside(founds)
+        about = run_attributes(info, provenance)
+        task = self._tasks.setdefault(
+            info.source,
+            {
+                "data": {"image": self._prefix + quote(self._names.file(info.source)), **about},
+                "predictions": [{"model_version": _version(about), "score": 0.0, "result": []}],
+            },
+        )
+        prediction = task["predictions"][0]
+        for found in founds:
+            name = self._label or found.expression
+            self._labels.setdefault(name)
+            number = len(prediction["result"]) // 2 + 1
+            for kind, value in self._regions(info, found):
+                prediction["result"].append(
+                    {
+                        "id": f"{number}-{kind}",
+                        "type": f"{kind}labels",
+                        "from_name": kind,
+                        "to_name": "image",
+                        "original_width": info.hw[1],
+                        "original_height": info.hw[0],
+                        "image_rotation": 0,
+                        "score": float(found.score),
+                        "value": {**value, f"{kind}labels": [name]},
+                    }
+                )
+            prediction["score"] = max(prediction["score"], float(found.score))
+
+    def finish(self) -> tuple[Path, ...]:
+        """Write the tasks and the labeling configuration."""
+        write.write_json(self._path, list(self._tasks.values()), compact=True)
+        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self._labels)
+        controls = "".join(
+            f'  <{control}Labels name="{control.lower()}" toName="image">\n{labels}  </{control}Labels>\n'
+            for control in ("Rectangle", "Polygon")
+        )
+        config = self._path.with_suffix(".xml")
+        shown = '  <Image name="image" value="$image" zoom="true"/>\n'
+        write.write_atomically(config, f"<View>\n{shown}{controls}</View>\n".encode())
+        return self._path, config
+
+    def _regions(self, info: SceneInfo, found: Found) -> list[tuple[str, dict[str, Any]]]:
+        height, width = info.hw
+        x0, y0, x1, y1 = found.box.xyxy
+        box = {"x": x0 / width, "y": y0 / height, "width": (x1 - x0) / width, "height": (y1 - y0) / height}
+        ring = one_ring(polygons(found, self._tolerance)) / (width, height) * 100
+        rectangle = {name: number * 100 for name, number in box.items()} | {"rotation": 0}
+        return [("rectangle", rectangle), ("polygon", {"points": ring.tolist(), "closed": True})]
+
+
+def _version(about: dict[str, Any]) -> str:
+    named = [str(about[name]) for name in ("model", "revision", "recipe") if about.get(name)]
+    return " ".join(["zeroov", str(about["zeroov_version"]), *named])
