@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
+import pytest
 
 from zeroov.frames import Transform
 
+rasterio = pytest.importorskip("rasterio")
 UTM: Transform = (0.5, 0.0, 500_000.0, 0.0, -0.5, 5_000_000.0)
 ROTATED: Transform = (0.4, 0.3, 500_000.0, 0.3, -0.4, 5_000_000.0)
 SOUTH_UP: Transform = (0.5, 0.0, 500_000.0, 0.0, 0.5, 4_999_900.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 
 import numpy as np
 import pytest
@@ -184,61 +183,6 @@ def test_windows_outside_and_enlargements_are_refused(tmp_path):
                 scene.read(0, 0, 10, 10, out_hw)
 
 
-@pytest.mark.parametrize("mode", ["P", "CMYK", "1", "LAB", "L", "RGB"])
-def test_tiffs_of_every_colour_space(tmp_path, mode):
-    image = Image.new("LAB", (4, 4), (200, 128, 128)) if mode == "LAB" else Image.fromarray(sample()).convert(mode)
-    image.save(tmp_path / "a.tif")
-    with open_scene(tmp_path / "a.tif") as scene:
-        np.testing.assert_array_equal(whole(scene), np.asarray(image.convert("RGB")))
-
-
-def test_a_palette_behind_a_virtual_raster_says_how_to_make_colours(tmp_path):
-    (tmp_path / "b.vrt").write_text(
-        '<VRTDataset rasterXSize="10" rasterYSize="6"><VRTRasterBand dataType="Byte" band="1">'
-        "<ColorInterp>Palette</ColorInterp></VRTRasterBand></VRTDataset>"
-    )
-    with pytest.raises(PictureError, match="gdal_translate -expand rgb"):
-        open_scene(tmp_path / "b.vrt")
-
-
-@pytest.mark.parametrize("kind", ["png", "jpg", "bmp", "gif", "webp"])
-@pytest.mark.parametrize("has_rasterio", [True, False])
-def test_pictures_without_windows(tmp_path, monkeypatch, kind, has_rasterio):
-    if not has_rasterio:
-        monkeypatch.setitem(sys.modules, "rasterio", None)
-    Image.fromarray(sample(60, 100)).save(tmp_path / f"ä b.{kind}")
-    picture = open_picture(tmp_path / f"ä b.{kind}")
-    with open_scene(tmp_path / f"ä b.{kind}") as scene:
-        np.testing.assert_array_equal(whole(scene), picture.rgb)
-        np.testing.assert_array_equal(scene.read(20, 30, 90, 60).rgb, picture.rgb[30:60, 20:90])
-        assert scene.overview(50).hw == (30, 50)
-        assert (scene.crs, scene.transform, scene.damaged) == (None, None, ())
-
-
-def test_transparent_and_turned_pictures(tmp_path):
-    rgba = np.dstack([sample(), np.full((6, 10), 255, np.uint8)])
-    rgba[:, :5, 3] = 0
-    Image.fromarray(rgba).save(tmp_path / "a.png")
-    with open_scene(tmp_path / "a.png") as scene:
-        assert scene.valid_share(0, 0, 10, 6) == 0.5
-        assert not scene.valid(0, 0, 5, 6).any()
-    exif = Image.Exif()
-    exif[274] = 6
-    for kind in ("jpg", "tif"):
-        Image.fromarray(sample()).save(tmp_path / f"b.{kind}", exif=exif)
-        with open_scene(tmp_path / f"b.{kind}") as scene:
-            assert scene.hw == (10, 6)
-            np.testing.assert_array_equal(whole(scene), open_picture(tmp_path / f"b.{kind}").rgb)
-
-
-def test_bands_of_a_picture(tmp_path):
-    Image.fromarray(sample()).save(tmp_path / "a.png")
-    with open_scene(tmp_path / "a.png", bands=(3, 2, 1)) as scene:
-        np.testing.assert_array_equal(whole(scene), sample()[..., ::-1])
-    with pytest.raises(UsageError, match="from 1 to 3"):
-        open_scene(tmp_path / "a.png", bands=(4,))
-
-
 def test_the_digest_tells_contents_apart_and_no_names(tmp_path, monkeypatch):
     first = write_scene(tmp_path / "a.tif", textured())
     (tmp_path / "b c.tif").write_bytes(first.read_bytes())
@@ -279,18 +223,3 @@ def test_complex_samples_huge_blocks_and_files_of_files(tmp_path, monkeypatch):
     monkeypatch.setattr(windowed, "MOST_BLOCK_BYTES", 1000)
     with pytest.raises(PictureError, match="TILED=YES"):
         open_scene(write_scene(tmp_path / "b.tif", textured()))
-
-
-def test_what_is_no_raster(tmp_path):
-    (tmp_path / "a.tif").write_bytes(b"II*\x00" + b"rubbish" * 9)
-    (tmp_path / "b.txt").write_text("no picture")
-    for name, what in (("a.tif", "copy or download it again"), ("b.txt", "not an image"), ("c.tif", "does not exist")):
-        with pytest.raises(PictureError, match=what):
-            open_scene(tmp_path / name)
-
-
-def test_deep_tiffs_need_rasterio(tmp_path, monkeypatch):
-    path = write_scene(tmp_path / "a.tif", textured())
-    monkeypatch.setitem(sys.modules, "rasterio", None)
-    with pytest.raises(PictureError, match=r"pip install 'zeroov\[geo\]'"):
-        open_scene(path)

@@ -1,0 +1,141 @@
+"""One object in a scene that is too large for one look, with the miniature models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zeroov
+from zeroov import frames
+from zeroov.errors import HardwareError
+from zeroov.mini.expressions import ask
+from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+from zeroov.pipeline import Pipeline
+from zeroov.raster.scene import open_scene
+from zeroov.search import SceneAnswer, search
+from zeroov.types import Box
+
+STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return zeroov.load("mini", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[tuple[Scene, str, int]]:
+    found = []
+    for index in range(40):
+        scene = make_scene(seed_for("test", 5000 + index), STYLE)
+        expression = ask(scene, np.random.default_rng(index), ("colour", "position", "category"))
+        if expression and expression.target is not None:
+            found.append((scene, expression.text, expression.target))
+        if len(found) == 8:
+            break
+    return found
+
+
+def look(pipeline: Pipeline, folder: Path, rgb: Any, expression: str, **options: Any) -> SceneAnswer:
+    Image.fromarray(rgb).save(folder / "scene.tif")
+    with open_scene(folder / "scene.tif") as scene:
+        return search(pipeline, scene, expression, **options)
+
+
+def test_one_referent_for_the_scene(pipeline: Pipeline, asked: list[tuple[Scene, str, int]], tmp_path: Path) -> None:
+    ious = []
+    for scene, expression, target in asked:
+        answer = look(pipeline, tmp_path, scene.image, expression)
+        assert len(answer.found) <= 1
+        assert len(answer.tiles) > 4
+        assert {tile.status for tile in answer.tiles} == {"looked"}
+        truth = Box(*map(float, scene.objects[target].box_xyxy))
+        ious.append(frames.box_iou(answer.found[0].box, truth) if answer.found else 0.0)
+        for found in answer.found:
+            assert found.expression == expression
+            x0, y0, x1, y1 = found.window_xyxy
+            assert 0 <= x0 < x1 <= 640
+            assert 0 <= y0 < y1 <= 560
+    assert np.mean(np.array(ious) > 0.5) >= 0.5
+
+
+def test_every_object_of_a_kind_is_found_once(pipeline: Pipeline, tmp_path: Path) -> None:
+    hits = total = extra = 0
+    for index in range(4):
+        scene = make_scene(seed_for("test", 6000 + index), STYLE)
+        kind = scene.objects[0].kind
+        truths = [Box(*map(float, thing.box_xyxy)) for thing in scene.objects if thing.kind == kind]
+        answer = look(pipeline, tmp_path, scene.image, f"the {kind}", every=True)
+        matched = [[t for t in truths if frames.box_iou(t, found.box) > 0.4] for found in answer.found]
+        assert all(len(m) <= 1 for m in matched)
+        hit = {m[0].xyxy for m in matched if m}
+        assert len(hit) == sum(bool(m) for m in matched)  # none twice
+        hits, total, extra = hits + len(hit), total + len(truths), extra + sum(not m for m in matched)
+    assert hits / total >= 0.5, (hits, total, extra)
+
+
+def test_tiles_of_nodata_are_told_and_never_looked_at(
+    pipeline: Pipeline, asked: list[tuple[Scene, str, int]], tmp_path: Path
+) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    scene, expression, _ = asked[0]
+    rgb = scene.image.copy()
+    rgb[rgb == 0] = 1
+    rgb[:300] = 0
+    profile = {"driver": "GTiff", "width": 640, "height": 560, "count": 3, "dtype": "uint8", "nodata": 0}
+    with rasterio.open(
+        tmp_path / "half.tif", "w", **profile, crs="EPSG:32633", transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)
+    ) as file:
+        file.write(rgb.transpose(2, 0, 1))
+    with open_scene(tmp_path / "half.tif") as half:
+        answer = search(pipeline, half, expression)
+    nodata = [tile for tile in answer.tiles if tile.status == "nodata"]
+    assert nodata
+    assert all(tile.window[3] <= 310 for tile in nodata)
+
+
+def test_a_tile_that_fails_is_in_the_result(
+    pipeline: Pipeline, asked: list[tuple[Scene, str, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zeroov.overview import stage
+
+    original = stage.look
+
+    def failing(models: Any, pictures: Any, expressions: Any, recipe: Any) -> Any:
+        if any(picture.rgb[0, 0].tolist() == corner for picture in pictures):
+            raise HardwareError("overview ran out of device memory")
+        return original(models, pictures, expressions, recipe)
+
+    scene, expression, _ = asked[1]
+    corner = scene.image[0, 0].tolist()
+    first = look(pipeline, tmp_path, scene.image, expression)
+    pipeline.models.drop_all()
+    monkeypatch.setattr(stage, "look", failing)
+    second = look(pipeline, tmp_path, scene.image, expression)
+    assert not first.failed
+    assert len(second.tiles) == len(first.tiles)
+    assert {tile.reason for tile in second.failed} <= {"overview ran out of device memory"}
+    assert 0 < len(second.failed) < len(second.tiles)
+
+
+def test_a_scene_without_anything_is_empty_and_no_error(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from zeroov.cli.main import app
+
+    ground = make_scene(seed_for("test", 1), SceneStyle(height_width=(560, 560), objects=(0, 0)))
+    Image.fromarray(ground.image).save(tmp_path / "bare.tif")
+    command = ["ground", str(tmp_path / "bare.tif"), "the red plane", "--recipe", "mini", "--scene", "--json"]
+    options = ["--set", "min_score=0.3", "--out", str(tmp_path / "out"), "--format", "geotiff,coco"]
+    told = CliRunner().invoke(app, [*command, *options])
+    assert told.exit_code == 0, told.output
+    report = json.loads(told.stdout)
+    assert report["status"] == "empty"
+    assert report["found"] == []
+    assert json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"] == []
+    assert (tmp_path / "out" / "bare.mask.tif").exists()

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zeroov.types import Box
+from zeroov.zoom.choose import Candidate, rank
+from zeroov.zoom.phrase import parse
+
+HW = (1000, 2000)
+CORNERS = {
+    "upper left": Box(100, 100, 150, 140),
+    "upper right": Box(1800, 90, 1860, 150),
+    "lower left": Box(90, 850, 160, 900),
+    "lower right": Box(1830, 860, 1930, 960),
+}
+
+
+def best(expression: str, glance: np.ndarray | None = None, scores: tuple[float, ...] = (0.5, 0.5, 0.5, 0.5)) -> str:
+    candidates = [Candidate(box, score) for box, score in zip(CORNERS.values(), scores, strict=True)]
+    values = rank(candidates, parse(expression), glance, HW, 4.0)
+    return list(CORNERS)[int(values.argmax())]
+
+
+@pytest.mark.parametrize("corner", list(CORNERS))
+def test_words_of_place_are_heard_over_the_whole_scene(corner: str) -> None:
+    assert best(f"the white plane on the {corner}") == corner
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("the largest ship", {"lower right"}),
+        ("the smallest ship", {"upper left"}),
+        ("the leftmost ship", {"lower left", "upper left"}),
+        ("the rightmost ship", {"lower right"}),
+        ("the topmost ship", {"upper right", "upper left"}),
+    ],
+)
+def test_superlatives_compare_the_candidates(expression: str, expected: set[str]) -> None:
+    assert best(expression) in expected
+
+
+def test_the_glance_decides_where_words_do_not() -> None:
+    glance = np.zeros((10, 20), dtype=np.float32)
+    glance[8:10, 0:3] = 1
+    assert best("the ship near the pier", glance) == "lower left"
+    assert best("the ship near the pier", glance, (0.5, 0.5, 0.1, 0.5)) != "lower left"  # but a poor look stays poor
+
+
+def test_no_candidates_have_no_ranks() -> None:
+    assert rank([], parse("the ship"), None, HW, 4.0).shape == (0,)
