@@ -1,4 +1,4 @@
-"""Write a sheet of scenes as one PNG, to look at them: `python scripts/mini/contact_sheet.py sheet.png --split val`."""
+"""Write a sheet of scenes as one PNG, to look at them: `python -m scripts.mini.contact_sheet sheet.png --split val`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure an exported VLM folder as a user would run it: `python scripts/mini/measure_vlm.py FOLDER --split val`.
+"""Measure an exported VLM folder as a user would run it: `python -m scripts.mini.measure_vlm FOLDER --split val`.
 
 Loads with AutoProcessor and from_pretrained, generates greedily, reads the box out of the text, and looks where the
 newest position's attention (mean over heads and answer steps) has its maximum, layer by layer.

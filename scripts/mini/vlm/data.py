@@ -260,7 +260,7 @@ class BatchStream:
 
     def __init__(self, tokenizer: Qwen2Tokenizer, plans: list[tuple[int, Plan]], start: int, workers: int = 1) -> None:
         self._tokenizer, self._plans, self._start = tokenizer, plans, start
-        context = mp.get_context("fork")
+        context = mp.get_context("spawn")  # a fork inherits the locks of torch's and OpenCV's threads, not the threads
         self._queues: list[mp.Queue[Batch]] = [context.Queue(4) for _ in range(workers)]
         self._workers = [
             context.Process(target=_work, args=(queue, tokenizer, plans, start + i, workers), daemon=True)
