@@ -19,7 +19,7 @@ demo: install ## ground something on a drawn scene, offline
 	$(BIN)/zeroov demo --out out
 
 test: install lint ## lint, types and tests
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Each benchmark's script, from a data set's exact layout (of drawn scenes) to its scores, with the miniature models."""
+"""Each benchmark's script, from its data set's layout (of drawn scenes) to its scores, with the miniature models."""
 
 from __future__ import annotations
 

@@ -201,11 +201,11 @@ def test_shards_join_to_the_whole(csv: Path, undisturbed: Path, tmp_path: Path) 
     assert answers(tmp_path / "joined" / "records.jsonl") == answers(undisturbed / "records.jsonl")
     with pytest.raises(UsageError, match="of 2 shards, 2 are missing"):
         merge(folders[:1], tmp_path / "joined")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in folders[0].glob("*.json*"):
+        (copy / file.name).write_bytes(file.read_bytes())
     with pytest.raises(UsageError, match=r"1/2 is there twice"):
-        copy = tmp_path / "copy"
-        copy.mkdir()
-        for file in folders[0].glob("*.json*"):
-            (copy / file.name).write_bytes(file.read_bytes())
         merge([folders[0], copy], tmp_path / "joined")
     about = folders[1] / "records-0002-of-0002.made-with.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"evolve.k": 9}))
