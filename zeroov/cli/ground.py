@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from zeroov.raster.scene import Scene
     from zeroov.recipe import Recipe
 
-LARGE = 2  # a scene whose longer side is more than this many tiles is searched tile by tile
-
 
 def ground(
     image: Annotated[Path, typer.Argument(help="The picture: JPEG, PNG, TIFF, GeoTIFF ...")],
@@ -57,6 +55,7 @@ def ground(
     chosen = options.chosen(recipe, set_)
     if zoom and not chosen.zoom.rounds:
         chosen = chosen.with_values({"zoom.rounds": 1})
+    from zeroov.batch import is_large
     from zeroov.pipeline import Pipeline
     from zeroov.raster.formats import open_writers
     from zeroov.raster.scene import open_scene
@@ -66,11 +65,11 @@ def ground(
     names = [name.strip() for name in (formats or "").split(",") if name.strip()]
     writers = open_writers(out, names, label=label, tolerance=tolerance) if names else None  # a wrong name is told now
     with (
-        open_scene(image, bands=_numbers(bands)) as raster,
+        open_scene(image, bands=band_numbers(bands)) as raster,
         options.progress() as progress,
         Pipeline(chosen, device, dumps, progress) as pipeline,
     ):
-        if every or scene or (scene is None and max(raster.hw) > LARGE * chosen.search.tile):
+        if every or scene or (scene is None and is_large(pipeline, raster)):
             from zeroov.cli.ground_scene import ground_scene
 
             failed = ground_scene(pipeline, raster, expression, out, writers, every=every, json=json, tell=progress)
@@ -130,7 +129,8 @@ def provenance(recipe: Recipe, pipeline: Pipeline) -> dict[str, str]:
     return told | {"model": located.reference, "model_revision": located.revision}
 
 
-def _numbers(bands: str | None) -> tuple[int, ...] | None:
+def band_numbers(bands: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of `4,3,2`."""
     if bands is None:
         return None
     try:

@@ -11,7 +11,21 @@ import typer
 from typer.core import TyperGroup
 
 from zeroov import __version__
-from zeroov.cli import analyse, bench, demo, dumps, evolve, focus, ground, models, options, overview, recipes, refine
+from zeroov.cli import (
+    analyse,
+    batch,
+    bench,
+    demo,
+    dumps,
+    evolve,
+    focus,
+    ground,
+    models,
+    options,
+    overview,
+    recipes,
+    refine,
+)
 from zeroov.errors import ZeroovError
 
 
@@ -54,6 +68,7 @@ def common(
 
 
 app.command("ground")(ground.ground)
+app.command("batch")(batch.batch)
 app.command("overview")(overview.overview)
 app.command("focus")(focus.focus)
 app.command("evolve")(evolve.evolve)

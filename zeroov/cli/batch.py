@@ -1,0 +1,78 @@
+"""`zeroov batch`: several expressions over a folder of images, resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zeroov.cli import options
+from zeroov.cli.options import Device, Dumps, Json, RecipeName, Set
+
+
+def batch(
+    images: Annotated[list[Path], typer.Argument(help="Folders of images, or image files.")],
+    expressions: Annotated[Path, typer.Option("--expressions", metavar="FILE", help="A text file, one a line.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    formats: Annotated[
+        str, typer.Option("--format", metavar="NAME,...", help="geotiff, geojson, gpkg, coco, yolo, labelstudio ...")
+    ] = "coco",
+    recipe: RecipeName = None,
+    set_: Set = None,
+    every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
+    bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class name in annotations; by itself the expression.")] = None,
+    tolerance: Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")] = 0.0,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the images again that failed.")] = False,
+    allow_failures: Annotated[
+        bool, typer.Option("--allow-failures", help="Exit with 0 although images failed.")
+    ] = False,
+    dumps: Dumps = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Ask every expression of every image, and write the answers in the formats of your tools.
+
+    Interrupted, the same command goes on where it was; given again with another --format, it asks no model. An image
+    that fails is told with its reason and makes the exit code 1; one with nothing in it is an empty answer.
+
+    Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
+    """
+    chosen = options.chosen(recipe, set_)
+    from zeroov.batch import batch as run
+    from zeroov.batch import images_in, read_expressions
+    from zeroov.cli.ground import band_numbers, provenance
+    from zeroov.pipeline import Pipeline
+    from zeroov.raster.formats import open_writers
+
+    files, asked = images_in(images), read_expressions(expressions)
+    writers = open_writers(out, [name.strip() for name in formats.split(",")], label=label, tolerance=tolerance)
+    with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
+        outcome = run(
+            pipeline,
+            files,
+            asked,
+            out,
+            writers,
+            provenance(chosen, pipeline),
+            every=every,
+            bands=band_numbers(bands),
+            retry_failed=retry_failed,
+            tell=progress or (lambda *_: None),
+        )
+    told = {
+        "images": outcome.images,
+        "done_now": outcome.done_now,
+        "failed": dict(outcome.failed),
+        "files": [str(path) for path in outcome.files],
+    }
+    if json:
+        options.say_json(told)
+    else:
+        options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
+        for name, reason in list(outcome.failed.items())[:5]:
+            options.note(f"{name}: {reason}")
+        options.say(f"wrote     {', '.join(map(str, outcome.files[:8]))}{' ...' if len(outcome.files) > 8 else ''}")
+    if outcome.failed and not allow_failures:
+        raise typer.Exit(1)
