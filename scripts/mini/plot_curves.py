@@ -19,8 +19,8 @@ ONE_GO = RUNS / "one_go"
 """What the commands as they stand do from nothing, as far as they were run; drawn dashed."""
 LAYER = 2
 """The layer whose pointing is drawn: the first of recipe `mini`."""
-SHIPPED_STEP = 3256
-"""Where the shipped diffusion model was taken."""
+SHIPPED = (3256, 0.664)
+"""Step of the shipped diffusion model, and its IoU on 100 validation scenes as its card has it."""
 BLUE, ORANGE, GREEN, RED = "#3465a4", "#ce7b12", "#4e8f3a", "#b03a3a"
 
 
@@ -71,15 +71,21 @@ def draw_sam(axes: Axes) -> None:
 
 
 def draw_diffusion(axes: Axes) -> None:
-    """Draw the losses, and where the shipped model was taken."""
+    """Draw two losses, and the mask IoU of Evolve on a second axis; the shipped model as a star."""
+    right = axes.twinx()
     for folder, style, note in ((RUNS, "-", ""), (ONE_GO, "--", ", one go")):
         lines = rising(lines_of(folder / "diffusion_curve.jsonl", "noise", "place"))
         steps = [line["step"] for line in lines]
-        for name, colour in (("noise", "0.5"), ("kind", BLUE), ("place", GREEN)):
-            axes.plot(steps, [line[name] for line in lines], style, color=colour, label=f"{name}{note}", lw=1)
-    axes.axvline(SHIPPED_STEP, color=RED, lw=0.8, ls=":", label="shipped")
+        for name, colour in (("noise", "0.6"), ("kind", GREEN)):
+            axes.plot(steps, [line[name] for line in lines], style, color=colour, label=f"loss, {name}{note}", lw=1)
+        measured = rising(lines_of(folder / "diffusion_curve.jsonl", "val"))
+        at, found = [line["step"] for line in measured], [line["val"]["evolve0.4"] for line in measured]
+        right.plot(at, found, f"o{style}", ms=3, color=BLUE, label=f"IoU, evolve{note}")
+    right.plot(*SHIPPED, "*", ms=9, color=RED, label="IoU, evolve, as shipped")
     axes.set_yscale("log")
-    axes.legend(fontsize=7)
+    right.set_ylim(0, 1)
+    handles = [one for part in (axes, right) for one in part.get_legend_handles_labels()[0]]
+    right.legend(handles=handles, fontsize=7, loc="upper right")
 
 
 def draw(path: Path) -> None:
@@ -94,7 +100,7 @@ def draw(path: Path) -> None:
     draw_sam(sam)
     sam.set(title="SAM: 30 validation scenes", xlabel="steps")
     draw_diffusion(diffusion)
-    diffusion.set(title="diffusion: losses of the UNet", xlabel="steps")
+    diffusion.set(title="diffusion: 24 validation scenes", xlabel="steps")
     for axes in (steps, hours, sam, diffusion):
         axes.grid(alpha=0.25)
         axes.set_xlim(0)

@@ -111,8 +111,11 @@ class Trainer:
         return {"noise": F.mse_loss(guess.float(), noise), **self.heads.loss(owners, facts, signal)}
 
     def descend(self, losses: dict[str, Tensor]) -> None:
-        """Take one step at a rate that falls over the last 40 % of the course; the averaged weights follow."""
-        rate = min(1.0, (self.step + 1) / 30, max(0.02, (1 - self.step / self.args.course) / 0.4))
+        """Take one step; the averaged weights follow.
+
+        They stand in for a falling rate: while it fell, the losses did so further, and the grouping worsened.
+        """
+        rate = min(1.0, (self.step + 1) / 30)
         for optimiser, base in zip(self.optimisers, self.bases, strict=True):
             for group in optimiser.param_groups:
                 group["lr"] = base * rate
@@ -165,7 +168,7 @@ class Trainer:
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line and train."""
     parser = run_arguments(__doc__, measure_every=300, log_every=50)
-    parser.add_argument("--course", type=int, default=3300, help="steps of the UNet's whole course")
+    parser.add_argument("--course", type=int, default=2000, help="steps of the UNet's whole course")
     parser.add_argument("--vae-course", type=int, default=550, help="steps of the VAE's, which comes first")
     parser.add_argument("--scenes", type=int, default=10000)
     parser.add_argument("--batch", type=int, default=8)

@@ -32,6 +32,8 @@ def ground_scene(
     from zeroov.search import search
     from zeroov.show.scene import scene_overlay
 
+    if writers:
+        writers.check(SceneInfo.of(scene))  # what cannot be written is told before the work
     answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
     files = {"overlay": out / "overlay.png", "result": out / "result.json"}
     write_rgb_png(files["overlay"], scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found))
