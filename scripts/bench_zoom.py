@@ -20,6 +20,7 @@ from zeroov import frames
 from zeroov.bench.statistics import paired
 from zeroov.mini.expressions import FORMS, ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+from zeroov.recipe import parse_assignments
 from zeroov.types import Box
 
 PRESENT = tuple(form for form in FORMS if form != "absent")
@@ -70,8 +71,8 @@ def main() -> None:
     parser.add_argument("--zoom", action="append", default=[], metavar="KEY=VALUE", help="for the closer look")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    both = {key.replace(".", "__"): value for key, value in zeroov.recipe.parse_assignments(args.set).items()}
-    closer = {key.replace(".", "__"): value for key, value in zeroov.recipe.parse_assignments(args.zoom).items()}
+    both = {key.replace(".", "__"): value for key, value in parse_assignments(args.set).items()}
+    closer = {key.replace(".", "__"): value for key, value in parse_assignments(args.zoom).items()}
     told = []
     for side in args.sides:
         asked = questions(side, args.scenes)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several workers with threads of their own slow each other
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # the maintainers' reference material, where a checkout has it
 
@@ -32,11 +33,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def tiny(own_cache: Path) -> Path:
     """The folder of the tiny models: vlm, diffusion, sam.pth."""
-    import torch
-
     from zeroov.tiny.build import ensure
 
-    torch.set_num_threads(2)
     folder = own_cache / "tiny"
     for part in ("vlm", "diffusion", "sam.pth"):
         ensure(part, folder)
