@@ -1,0 +1,99 @@
+"""What a very large scene costs: `OMP_NUM_THREADS=1 python scripts/bench_scene.py --side 20000`.
+
+Writes a synthetic four-band uint16 GeoTIFF of drawn scenes side by side, in EPSG:32633, one object of it the only one
+of its kind and colour, and searches it as `zeroov ground` does. Memory is told above what the loaded models take. Ends
+with one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import torch
+
+import zeroov
+from zeroov import frames
+from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+from zeroov.raster.scene import open_scene
+from zeroov.search import search
+from zeroov.types import Box
+
+PART = 1000  # side of one drawn scene
+KIND, COLOUR = "stadium", "purple"
+
+
+def drawn(index: int, special: bool) -> Scene:
+    """Return the index-th drawn scene with one object of the special kind and colour, or with none."""
+    style = SceneStyle(height_width=(PART, PART), scale=1.2, objects=(3, 6))
+    while True:
+        scene = make_scene(seed_for("test", 20_000 + index), style)
+        count = sum(thing.kind == KIND and thing.colour == COLOUR for thing in scene.objects)
+        if count == special:
+            return scene
+        index += 10_000
+
+
+def write_scene(path: Path, side: int) -> Box:
+    """Write the GeoTIFF and return the true box of the object that is asked for."""
+    parts = [drawn(index, special=False) for index in range(8)]
+    special = drawn(900, special=True)
+    rng = np.random.default_rng(0)
+    across = side // PART
+    place = (int(across * 0.7), int(across * 0.2))  # column, row
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": 4, "dtype": "uint16", "tiled": True}
+    profile |= {"blockxsize": 512, "blockysize": 512, "compress": "deflate", "bigtiff": "yes", "crs": "EPSG:32633"}
+    with rasterio.open(path, "w", **profile, transform=rasterio.Affine(0.3, 0, 4e5, 0, -0.3, 5e6)) as file:
+        for row in range(across):
+            for col in range(across):
+                scene = special if (col, row) == place else parts[int(rng.integers(len(parts)))]
+                bands = np.concatenate([scene.image, scene.image[..., :1]], axis=2).astype(np.uint16) * 40 + 200
+                window = rasterio.windows.Window(col * PART, row * PART, PART, PART)
+                file.write(bands.transpose(2, 0, 1), window=window)
+    thing = next(thing for thing in special.objects if (thing.kind, thing.colour) == (KIND, COLOUR))
+    x0, y0, x1, y1 = (float(v) for v in thing.box_xyxy)
+    return frames.crop_to_image(Box(x0, y0, x1, y1), (place[0] * PART, place[1] * PART))
+
+
+def peak_mib() -> float:
+    """Return the process's largest resident memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=20_000)
+    parser.add_argument("--tile", type=int, default=448)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder, zeroov.load("mini", device="cpu", search__tile=args.tile) as pipeline:
+        small = make_scene(seed_for("test", 0)).image
+        pipeline.ground(small, "the ship")  # loads all models
+        truth = write_scene(Path(folder) / "scene.tif", args.side)
+        before = peak_mib()
+        began = time.perf_counter()
+        with open_scene(Path(folder) / "scene.tif") as scene:
+            answer = search(pipeline, scene, f"the {COLOUR} {KIND}")
+        seconds = time.perf_counter() - began
+        iou = frames.box_iou(answer.found[0].box, truth) if answer.found else 0.0
+        told = {
+            "side": args.side,
+            "file_mib": round((Path(folder) / "scene.tif").stat().st_size / 2**20),
+            "tiles": len(answer.tiles),
+            "failed": len(answer.failed),
+            "seconds": round(seconds, 1),
+            "peak_mib_above_models": round(peak_mib() - before),
+            "box_iou": round(iou, 3),
+        }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
