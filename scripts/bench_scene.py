@@ -21,7 +21,9 @@ import torch
 import zeroov
 from zeroov import frames
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
+from zeroov.recipe import load, parse_assignments
 from zeroov.search import search
 from zeroov.types import Box
 
@@ -66,14 +68,21 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def pipeline_of(args: argparse.Namespace) -> Pipeline:
+    """Return the miniature pipeline with the recipe keys that were asked for."""
+    changes = {"search.tile": args.tile, **parse_assignments(args.set)}
+    return zeroov.load(load("mini", changes), device="cpu")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=20_000)
-    parser.add_argument("--tile", type=int, default=448)
+    parser.add_argument("--tile", type=int, default=1120)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="recipe keys, e.g. a model")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder, zeroov.load("mini", device="cpu", search__tile=args.tile) as pipeline:
+    with tempfile.TemporaryDirectory() as folder, pipeline_of(args) as pipeline:
         small = make_scene(seed_for("test", 0)).image
         pipeline.ground(small, "the ship")  # loads all models
         truth = write_scene(Path(folder) / "scene.tif", args.side)

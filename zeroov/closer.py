@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from zeroov import frames
@@ -10,16 +12,15 @@ from zeroov.recipe import ZoomRecipe
 from zeroov.types import Box, Picture
 from zeroov.zoom.crop import is_small, window_around
 from zeroov.zoom.merge import agreement
-from zeroov.zoom.phrase import parse
 
 CLOSER = 0.8  # a crop wider than this share of the picture before shows nothing new
 
 
-def closer_look(first: Job, before: Job, recipe: ZoomRecipe) -> Job | None:
+def closer_look(first: Job, before: Job, recipe: ZoomRecipe, category: Callable[[str], str]) -> Job | None:
     """Return the job of a closer look, cut from the pixels of the first look's picture, or `None` where none is due.
 
-    None is due when the look before found nothing, or something that fills enough of its picture, or when the crop
-    would be hardly smaller than that.
+    `category` says what kind of thing an expression speaks of. None is due when the look before found nothing, or
+    something that fills enough of its picture, or when the crop would be hardly smaller than that.
     """
     box = place(before, recipe)
     if box is None or not is_small(box, before.picture.hw, recipe.until):
@@ -31,7 +32,7 @@ def closer_look(first: Job, before: Job, recipe: ZoomRecipe) -> Job | None:
     if max(x1 - x0, y1 - y0) > CLOSER * max(before.picture.hw):
         return None
     crop = np.ascontiguousarray(first.picture.rgb[y0:y1, x0:x1])
-    text = parse(first.expression).category if recipe.ask == "category" else ""
+    text = category(first.expression) if recipe.ask != "expression" else ""
     return Job(
         picture=Picture(crop, f"{first.picture.source} [{x0}:{x1}, {y0}:{y1}]"),
         expression=f"the {text}" if text else first.expression,

@@ -27,6 +27,7 @@ from zeroov.recipe import STAGES, Recipe
 from zeroov.types import Affinity, Box, Float32, Grounding, Overview, Picture, Refined, StageReport, clean_expression
 from zeroov.zoom.crop import Window
 from zeroov.zoom.merge import near_weights
+from zeroov.zoom.phrase import parse
 from zeroov.zoom.pyramid import average_maps, scales
 
 if TYPE_CHECKING:
@@ -127,10 +128,20 @@ class Pipeline:
         for job in jobs:
             looks = job.believed(self.recipe.zoom.agreement)
             if len(looks) == number and looks[-1].closer is None:
-                looks[-1].closer = closer_look(job, looks[-1], self.recipe.zoom)
+                looks[-1].closer = closer_look(job, looks[-1], self.recipe.zoom, self.category)
         closer = [job.chain()[number] for job in jobs if len(job.chain()) > number]
         for stage in stages:
             self.run(stage, closer)
+
+    def category(self, expression: str) -> str:
+        """Return the kind of thing that an expression speaks of: by rules, or as the language model names it."""
+        if self.recipe.zoom.ask == "model":
+            from zeroov.overview.name import name_category
+
+            if named := name_category(self.models.overview(), expression):
+                return named
+            log.warning('the model named no category for "%s"; it is taken by rules', expression)
+        return parse(expression).category
 
     def path(self, job: Job, stage: str) -> Path:
         """Return where a job's dump of a stage is; needs a dumps folder."""

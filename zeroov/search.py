@@ -183,7 +183,7 @@ def _look_closer(pipeline: Pipeline, scene: Scene, seen: Found, phrase: Phrase) 
     Where nothing does, the sighting stays, drawn by Segment Anything in its own box.
     """
     recipe, box = pipeline.recipe, seen.box
-    text = f"the {phrase.category}" if recipe.zoom.ask == "category" else _described(phrase)
+    text = _described(phrase) if recipe.zoom.ask == "expression" else f"the {phrase.category}"
     for _ in range(2):  # a second time where the window cut the object off
         window = window_around(box, scene.hw, recipe.zoom.context, recipe.zoom.least_side or recipe.search.tile // 4)
         x0, y0, x1, y1 = window

@@ -57,6 +57,8 @@ def run(
 ) -> Outcome:
     """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice."""
     started, shard, folder = time.time(), shard or Shard(), ensure_writable_folder(folder)
+    if recipe.zoom.rounds and recipe.zoom.ask == "model":
+        raise RecipeError('zoom.ask = "model" needs two models at once, a run holds one; --set zoom.ask=category')
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with Pipeline(one_model, device, folder / "dumps", lambda *_: None, keep_evolved=False) as pipeline:
         about = manifest.made_with(split, recipe, pipeline, shard)

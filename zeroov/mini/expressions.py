@@ -175,7 +175,8 @@ def expressions_for(scene: Scene, target: int, word: KindWord = str) -> list[Exp
 def absent_expression(scene: Scene, rng: np.random.Generator) -> Expression:
     """Name a kind and colour that no object of the scene has together; half the time the kind itself is there."""
     there = {(thing.kind, thing.colour) for thing in scene.objects}
-    kinds = sorted({thing.kind for thing in scene.objects}) if rng.random() < 0.5 else list(KINDS)
+    here = sorted({thing.kind for thing in scene.objects})
+    kinds = here if rng.random() < 0.5 and here else list(KINDS)
     choices = [(kind, colour) for kind in kinds for colour in COLOURS if (kind, colour) not in there]
     kind, colour = choices[int(rng.integers(len(choices)))]
     only_kind = not any(thing.kind == kind for thing in scene.objects) and rng.random() < 0.5

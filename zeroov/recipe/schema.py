@@ -175,7 +175,7 @@ class ZoomRecipe:
     least_side: int = _key(0, _between(0, 8192))  # of the crop, in pixels of the image
     until: float = _key(0.25, _between(0, 1))  # a box that takes this share of its picture needs no closer look
     at: str = _key("both", _one_of("both", "map", "answer"))
-    ask: str = _key("category", _one_of("category", "expression"))
+    ask: str = _key("category", _one_of("category", "expression", "model"))
     pull: float = _key(0.8, _between(0, 1))  # how far the first look draws the second one's attention to its place
     agreement: float = _key(0.3, _between(0, 1))  # below it the closer look is not believed
     merge: str = _key("refined", _one_of("refined", "mean", "weighted"))

@@ -1,0 +1,37 @@
+"""Ask the language model, without a picture, what kind of thing an expression speaks of."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from zeroov.overview.load import OverviewModels
+from zeroov.overview.prompt import neutralise
+
+QUESTION = 'What kind of object does this description speak of: "{expression}"? Answer with the noun alone.'
+LONGEST = 5  # words: more is a sentence, not a noun
+
+
+def name_category(models: OverviewModels, expression: str) -> str | None:
+    """Return the category in the model's words, lower case, or `None` where its answer is no noun."""
+    tokenizer = models.processor.tokenizer
+    special = {*tokenizer.all_special_tokens, *(token for token in tokenizer.get_added_vocab() if token[0] == "<")}
+    text = QUESTION.replace("{expression}", neutralise(expression, special))
+    turn = [{"role": "user", "content": [{"type": "text", "text": text}]}]
+    prompt = models.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).to(models.device)
+    with torch.inference_mode():
+        tokens = models.model.generate(
+            **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=16
+        )
+    return noun_of(tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+
+
+def noun_of(answer: str) -> str | None:
+    """Return the noun of an answer: its first line without article and punctuation; `None` where that is none."""
+    line = answer.strip().splitlines()[0] if answer.strip() else ""
+    words = re.sub(r"^(?:the|a|an)\s+", "", line.strip(" .\"'*`").lower()).split()
+    if not 0 < len(words) <= LONGEST or not all(re.fullmatch(r"[^\W\d_]+(?:[-'][^\W\d_]+)*", word) for word in words):
+        return None
+    return " ".join(words)
