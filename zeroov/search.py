@@ -76,7 +76,8 @@ def search(
     attention = None if every else pipeline.seen(glance)
 
     def order(seen: Sequence[Found]) -> list[int]:
-        values = rank([Candidate(f.box, f.score) for f in seen], phrase, attention, scene.hw, how.place)
+        candidates = [Candidate(found.box, found.score) for found in seen]
+        values = rank(candidates, phrase, attention, scene.hw, how.place, glance.overview.resized_hw[0] / scene.hw[0])
         return [int(position) for position in np.argsort(-values, kind="stable")]
 
     seen = list(_glanced(glance, scene, expression))

@@ -58,3 +58,18 @@ def test_memory_stays_small(tmp_path, stored):
     with rasterio.open(tmp_path / "mask.tif") as mask:
         assert mask.shape == (SIDE, SIDE)
         assert mask.read(1, window=rasterio.windows.Window(9_999, 10_199, 32, 42)).sum() == 1200
+
+
+def test_a_large_picture_of_bytes_is_no_decompression_bomb(tmp_path):
+    """PIL knows such files, unlike those of four deep bands, and would refuse to open one of this size."""
+    from zeroov.raster.scene import open_scene
+
+    path = tmp_path / "bytes.tif"
+    profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8", "tiled": True}
+    with rasterio.open(
+        path, "w", **profile, sparse_ok=True, crs=UTM, transform=rasterio.Affine(1, 0, 5e5, 0, -1, 5e6)
+    ) as f:
+        f.write(np.full((3, 64, 64), 200, np.uint8), window=rasterio.windows.Window(512, 512, 64, 64))
+    with open_scene(path) as scene:
+        assert scene.hw == (SIDE, SIDE)
+        assert (scene.read(512, 512, 576, 576).rgb == 200).all()

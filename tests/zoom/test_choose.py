@@ -48,5 +48,14 @@ def test_the_glance_decides_where_words_do_not() -> None:
     assert best("the ship near the pier", glance, (0.5, 0.5, 0.1, 0.5)) != "lower left"  # but a poor look stays poor
 
 
+def test_what_the_glance_could_not_see_it_cannot_deny() -> None:
+    candidates = [Candidate(CORNERS["upper left"], 0.5), Candidate(CORNERS["lower left"], 0.4)]
+    glance = np.zeros((10, 20), dtype=np.float32)
+    glance[8:10, 0:3] = 1
+    phrase = parse("the ship near the pier")
+    assert rank(candidates, phrase, glance, HW, 4.0, reduced=1.0).argmax() == 1
+    assert rank(candidates, phrase, glance, HW, 4.0, reduced=0.02).argmax() == 0
+
+
 def test_no_candidates_have_no_ranks() -> None:
     assert rank([], parse("the ship"), None, HW, 4.0).shape == (0,)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import shlex
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin
 
 from zeroov.errors import PictureError, UsageError
 from zeroov.frames import Transform
@@ -91,13 +92,16 @@ class View(NamedTuple):
 
 
 def view(path: Path) -> View:
-    """Tell by the header what GDAL will not do: palettes, CMYK, CIELab, inversion, less than 8 bits, turning."""
+    """Tell by the header what GDAL will not do: palettes, CMYK, CIELab, inversion, less than 8 bits, turning.
+
+    Past `Image.open`, which refuses large pictures although only the header is read here.
+    """
     try:
-        with Image.open(path) as image:
+        with TiffImagePlugin.TiffImageFile(path) as image:
             shallow = first_tag(image, BITS_PER_SAMPLE, 1) < 8
             converted = first_tag(image, PHOTOMETRIC, 1) in NEEDS_COLOUR_CONVERSION
             return View(shallow or converted, first_tag(image, ORIENTATION, 1))
-    except UnidentifiedImageError:
+    except (SyntaxError, IndexError, TypeError, struct.error):  # what PIL does not know
         return View()
 
 

@@ -20,6 +20,7 @@ LARGER = ("largest", "biggest", "longest", "tallest", "widest")
 SMALLER = ("smallest", "tiniest", "shortest", "narrowest")
 
 
+SEEN = 24  # pixels of the glance: what is as long as that was seen there
 OUTERMOST = 10.0  # a tenth of the scene behind the outermost one weighs a third
 
 
@@ -32,19 +33,27 @@ class Candidate:
 
 
 def rank(
-    candidates: Sequence[Candidate], phrase: Phrase, glance: Float32 | None, scene_hw: HW, strength: float
+    candidates: Sequence[Candidate],
+    phrase: Phrase,
+    glance: Float32 | None,
+    scene_hw: HW,
+    strength: float,
+    reduced: float = 1.0,
 ) -> NDArray[np.float64]:
     """Return a value for each candidate, the highest for the one that is meant.
 
     The candidate's own score, times the attention that the glance at the whole scene paid to its place, times the
-    weight of its place under the expression's words of place; superlatives of size compare the candidates' boxes.
+    weight of its place under the expression's words of place; superlatives compare the candidates. The glance saw the
+    scene `reduced` to that share of its sides: what was too small in it to be seen is not held against a candidate.
     """
     if not candidates:
         return np.zeros(0)
     values = np.array([candidate.score for candidate in candidates], dtype=np.float64)
     if glance is not None:
         heat = frames.min_max(glance)
-        values *= LEAST_ATTENTION + (1 - LEAST_ATTENTION) * _highest_inside(heat, candidates, scene_hw)
+        longest = [max(c.box.x1 - c.box.x0, c.box.y1 - c.box.y0) for c in candidates]
+        trust = np.clip(np.array(longest) * reduced / SEEN, 0, 1) * (1 - LEAST_ATTENTION)
+        values *= 1 - trust * (1 - _highest_inside(heat, candidates, scene_hw))
     place = position_prior(phrase.place, (GRID, GRID), strength)
     values *= _at_centres(place, candidates, scene_hw)
     return values * _by_size(candidates, phrase) * _by_side(candidates, phrase, scene_hw)
