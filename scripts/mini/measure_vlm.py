@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
 
-from scripts.mini.vlm.evaluate import auroc, inside, iou
+from scripts.mini.vlm.evaluate import auroc, closeness, inside, iou
 from scripts.mini.vlm.tokens import PROMPT_HEAD, PROMPT_TAIL
 from zeroov.mini.expressions import FORMS, ask
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--height-width", type=int, nargs=2, default=(224, 224))
+    parser.add_argument("--scale", type=float, default=1.0, help="of objects: 0.65 gives 16 to 73 px")
     parser.add_argument("--layers", type=int, nargs="+", help="also measure these layers' weighted sum")
     parser.add_argument("--weights", type=float, nargs="+")
     parser.add_argument("--form", choices=FORMS, action="append", help="only these forms (several allowed)")
@@ -93,9 +94,10 @@ def main() -> None:
     ).eval()
     rows: list[dict[str, Any]] = []
     maps: list[np.ndarray] = []
+    style = SceneStyle(height_width=tuple(args.height_width), scale=args.scale)
     began = time.monotonic()
     for index in range(args.scenes):
-        scene = make_scene(seed_for(args.split, index), SceneStyle(height_width=tuple(args.height_width)))
+        scene = make_scene(seed_for(args.split, index), style)
         rng = np.random.default_rng([seed_for(args.split, index), 3])
         forms = tuple(args.form) if args.form else (FORMS[index % len(FORMS)], *FORMS)
         for expression in {ask(scene, rng, (form,)) for form in dict.fromkeys(forms[:3])} - {None}:
@@ -111,11 +113,16 @@ def main() -> None:
                 box = None if got["box"] is None else np.array(got["box"]) * np.tile(scale, 2)
                 row["iou"] = 0.0 if box is None else float(iou(box, truth))
                 row["centre"] = box is not None and bool(inside((box[:2] + box[2:]) / 2, truth))
+                middle = np.full(2, np.inf) if box is None else (box[:2] + box[2:]) / 2
+                row["close"] = {f"box_{k}": v for k, v in closeness(middle, truth, scene.height_width).items()}
                 row["points"] = [bool(inside(peak_xy(one, scale), truth)) for one in got["maps"]]
                 row["large"], row["kind"] = thing.large, thing.kind
                 if args.layers:
                     both = combined(got["maps"], tuple(args.layers), tuple(args.weights or [1.0] * len(args.layers)))
-                    row["combined"] = bool(inside(peak_xy(both, scale), truth))
+                    peak = peak_xy(both, scale)
+                    row["combined"] = bool(inside(peak, truth))
+                    near = closeness(peak, truth, scene.height_width)
+                    row["close"] |= {f"combined_{k}": v for k, v in near.items()}
                 maps.append(got["maps"])
                 row["truth"] = truth.tolist()
             rows.append(row)
@@ -137,6 +144,8 @@ def main() -> None:
     }
     if args.layers:
         result["combined"] = round(float(np.mean([row["combined"] for row in there])), 4)
+    for key in there[0]["close"]:
+        result[key] = round(float(np.mean([row["close"][key] for row in there])), 4)
     for key in ("form", "large", "kind"):
         for value in sorted({row[key] for row in there}, key=str):
             some = [row for row in there if row[key] == value]

@@ -1,7 +1,8 @@
 """Train the miniature VLM: `python -m scripts.mini.train_vlm --state runs/vlm`. Resumable, CPU or CUDA.
 
-The whole course is `scripts.mini.vlm.schedule.STAGES`; the same command goes on where the last one was cut off. The
-state folder holds the state, `curve.jsonl`, and the model's folder (or `--out`), written at every save.
+The course on scenes of 224 x 224 is `scripts.mini.vlm.schedule.STAGES`; the same command goes on where the last one was
+cut off. With `--schedule scripts/mini/runs/vlm_schedules/s5.json` it then goes on to all other sizes. The state folder
+holds the state, `curve.jsonl`, and the model's folder (or `--out`), written at every save.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scripts.mini.vlm.losses import DenseHeads, answer_loss, said_loss, soft_num
 from scripts.mini.vlm.muon import BlockMuon
 from scripts.mini.vlm.schedule import Schedule
 from scripts.mini.vlm.tokens import SHIPPED, build_tokenizer, read_chat_template
+from scripts.mini.vlm.views import HELD_OUT
 
 
 class Trainer:
@@ -47,6 +49,7 @@ class Trainer:
             for name, part in self.parts.items():
                 part.load_state_dict(kept[name])
         self.curve = Curve(args.state / "curve.jsonl", lambda line: line["step"] <= self.step)
+        torch._dynamo.config.cache_size_limit = 64  # each size of picture is compiled for itself
         self.see = torch.compile(see, dynamic=False) if args.compile else see
         self.read = torch.compile(read, dynamic=False) if args.compile else read
 
@@ -128,7 +131,11 @@ class Trainer:
             self.save()
             return
         stream = BatchStream(self.tokenizer, self.schedule.plans(), self.step, self.args.workers)
-        held_out = evaluation_batches(self.writer, self.args.val_images, 6)
+        held_out = {"val": evaluation_batches(self.writer, self.args.val_images, 6)}
+        if self.schedule.stages[-1].mixed:
+            for name, view in HELD_OUT.items():
+                batches = evaluation_batches(self.writer, self.args.val_images // 4, 6, view=view)
+                held_out[f"val_{name}"] = batches
         sums: dict[str, float] = {}
         since, last = self.step, time.monotonic()
         for batch in stream:
@@ -143,8 +150,9 @@ class Trainer:
                 self.log(**means, lr=round(self.schedule.rate_at(self.step - 1), 6))
                 sums, since = {}, self.step
             if limits.time_to_measure() or over:
-                figures = evaluate(self.model, self.heads, held_out, self.words, self.device)
-                self.log(val=figures.line())
+                for name, batches in held_out.items():
+                    figures = evaluate(self.model, self.heads, batches, self.words, self.device)
+                    self.log(**{name: figures.line()})
             if limits.time_to_save() or over:
                 self.save()
             last = time.monotonic()

@@ -20,6 +20,7 @@ from transformers import (
 from scripts.mini.vlm.tokens import NUMBERS
 
 PIXELS = 224 * 224
+MOST_PIXELS = 448 * 448
 HIDDEN, HEADS, LAYERS, INNER = 192, 4, 8, 384
 VISION_HIDDEN, VISION_HEADS, VISION_DEPTH, VISION_INNER = 128, 4, 4, 384
 
@@ -72,8 +73,8 @@ def build_config(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLConfig:
 
 
 def build_processor(tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLProcessor:
-    """Pair the tokenizer with Qwen's image processor, told to bring every picture to about 224 x 224 pixels."""
-    size = {"shortest_edge": int(0.9 * PIXELS), "longest_edge": PIXELS}
+    """Pair the tokenizer with Qwen's image processor, told to bring every picture to 224 x 224 to 448 x 448 pixels."""
+    size = {"shortest_edge": int(0.9 * PIXELS), "longest_edge": MOST_PIXELS}
     return Qwen2_5_VLProcessor(
         image_processor=Qwen2VLImageProcessor(size=size),
         tokenizer=tokenizer,

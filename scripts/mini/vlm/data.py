@@ -18,6 +18,7 @@ import numpy.typing as npt
 from transformers import Qwen2Tokenizer
 
 from scripts.mini.vlm.tokens import NUMBERS, PROMPT_HEAD, PROMPT_TAIL, SYSTEM
+from scripts.mini.vlm.views import PLAIN, View, Views, draw
 from zeroov.mini.expressions import SYNONYMS, Expression, Form, absent_expression, ask
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import Scene, SceneStyle, Split, make_scene, seed_for
@@ -42,6 +43,11 @@ class Plan:
     forms: tuple[tuple[Form, float], ...] = ()
     varied: float = 0.2
     """Share of scenes drawn at another scale than the test's."""
+    views: Views = PLAIN
+
+    def images_at(self, view: View | None) -> int:
+        """Return how many pictures of a view cost about what `images` plain ones do."""
+        return self.images if view is None else round(self.images * 96 / (view.hw[0] * view.hw[1] // CELL**2 + 32))
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,9 @@ def _style(plan: Plan, rng: np.random.Generator) -> SceneStyle:
 def _question(scene: Scene, plan: Plan, rng: np.random.Generator) -> Expression:
     forms = [form for form, _ in plan.forms]
     weights = np.array([weight for _, weight in plan.forms])
+    if not scene.objects:
+        colour, kind = rng.choice(list(COLOURS)), rng.choice(list(KINDS))
+        return Expression(f"the {kind}" if rng.random() < 0.5 else f"the {colour} {kind}", "absent", None)
     for _ in range(4):
         asked = ask(scene, rng, (forms[int(rng.choice(len(forms), p=weights / weights.sum()))],))
         if asked:
@@ -192,12 +201,21 @@ def _question(scene: Scene, plan: Plan, rng: np.random.Generator) -> Expression:
     return ask(scene, rng, tuple(forms)) or absent_expression(scene, rng)
 
 
+def _view(plan: Plan, split: Split, first: int) -> View | None:
+    rng = np.random.default_rng([seed_for(split, first), 11])
+    return plan.views[int(rng.choice(len(plan.views), p=[share for share, _ in plan.views]))][1]
+
+
 def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batch:
-    """Make the batch of scenes first .. first + plan.images of a split."""
+    """Make the batch of a split's scenes from `first` on, all in one of the plan's views."""
     scenes, dense, ids, labels, boxes, forms, named = [], [], [], [], [], [], []
-    for index in range(first, first + plan.images):
-        rng = np.random.default_rng([seed_for(split, index), 7])
-        scene = make_scene(seed_for(split, index), _style(plan, rng) if split == "train" else None)
+    view = _view(plan, split, first)
+    images = plan.images_at(view)
+    for index in range(first, first + images):
+        seed = seed_for(split, index)
+        rng = np.random.default_rng([seed, 7])
+        plain = _style(plan, rng) if split == "train" and not view else None
+        scene = draw(seed, view, rng) if view else make_scene(seed, plain)
         scenes.append(scene.image)
         dense.append(dense_targets(scene))
         turns: list[tuple[Int, Int, Int]] = []
@@ -215,8 +233,8 @@ def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batc
             boxes.append(np.stack([turn[2] for turn in turns]))
         forms.append(asked_forms)
     kind, colour, large, box = (np.stack(part) for part in zip(*dense, strict=True))
-    empty = np.zeros((plan.images, 0, SPAN), np.int64)
-    names = np.array(named, np.int64).reshape(plan.images, -1, 2)
+    empty = np.zeros((images, 0, SPAN), np.int64)
+    names = np.array(named, np.int64).reshape(images, -1, 2)
     return Batch(
         images=np.stack(scenes),
         kind=kind,
@@ -228,7 +246,7 @@ def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batc
         said_kind=names[..., 0],
         said_colour=names[..., 1],
         form=forms,
-        target_xyxy=np.stack(boxes) if boxes else np.zeros((plan.images, 0, 4), np.int64),
+        target_xyxy=np.stack(boxes) if boxes else np.zeros((images, 0, 4), np.int64),
     )
 
 

@@ -11,8 +11,11 @@ from torch import Tensor
 from scripts.mini.vlm.data import CELL, Batch, Plan, TurnWriter, Words, make_batch
 from scripts.mini.vlm.forward import Model, read, see
 from scripts.mini.vlm.losses import DenseHeads
+from scripts.mini.vlm.views import View
 from zeroov.mini.expressions import FORMS
 
+LOOKING: dict[int, float] = {2: 0.5, 3: 0.3}
+"""Layers and weights of the shipped Overview."""
 ANSWER = 10
 """Steps of a full answer: bracket, four numbers, three commas, bracket, end."""
 
@@ -30,11 +33,13 @@ class Figures:
         return {**{k: round(v, 4) for k, v in self.values.items()}, "pointing": [round(v, 3) for v in self.pointing]}
 
 
-def evaluation_batches(writer: TurnWriter, images: int, turns: int, size: int = 32) -> list[Batch]:
+def evaluation_batches(
+    writer: TurnWriter, images: int, turns: int, size: int = 32, view: View | None = None
+) -> list[Batch]:
     """Make the fixed validation questions, every form equally likely."""
-    size = min(size, images)
-    plan = Plan(images=size, turns=turns, forms=tuple((form, 1.0) for form in FORMS), varied=0.0)
-    return [make_batch(writer, plan, "val", first) for first in range(0, images, size)]
+    forms = tuple((form, 1.0) for form in FORMS)
+    plan = Plan(images=min(size, images), turns=turns, forms=forms, varied=0.0, views=((1.0, view),))
+    return [make_batch(writer, plan, "val", first) for first in range(0, images, plan.images_at(view))]
 
 
 def prefix_of(model: Model, images: Tensor, words: Words) -> Tensor:
@@ -111,6 +116,28 @@ def inside(xy: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
     return np.asarray(((xy >= box_xyxy[..., :2]) & (xy < box_xyxy[..., 2:])).all(-1))
 
 
+def together(maps: list[np.ndarray]) -> np.ndarray:
+    """Sum the min-max normalised maps (B, K, rows, columns) of the layers that Overview looks at."""
+    total = np.zeros_like(maps[0])
+    for layer, weight in LOOKING.items():
+        low, high = maps[layer].min((2, 3), keepdims=True), maps[layer].max((2, 3), keepdims=True)
+        total += weight * (maps[layer] - low) / np.maximum(high - low, 1e-9)
+    return total
+
+
+def peak_of(maps: np.ndarray) -> np.ndarray:
+    """Return the middle (B, K, 2) of each map's highest cell, in model pixels."""
+    peak = maps.reshape(*maps.shape[:2], -1).argmax(-1)
+    return (np.stack([peak % maps.shape[3], peak // maps.shape[3]], -1) + 0.5) * CELL
+
+
+def closeness(xy: np.ndarray, target: np.ndarray, hw: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Tell which points lie within 1.5 long sides of the target's middle, and which have it in a crop of a quarter."""
+    off = np.abs(xy - (target[..., :2] + target[..., 2:]) / 2)
+    long = (target[..., 2:] - target[..., :2]).max(-1)
+    return {"near": np.hypot(off[..., 0], off[..., 1]) <= 1.5 * long, "crop": (off <= np.array(hw[::-1]) / 8).all(-1)}
+
+
 def auroc(present: np.ndarray, absent: np.ndarray) -> float:
     """Return the chance that a present object's score beats an absent one's, ties counting half."""
     if not len(present) or not len(absent):
@@ -131,6 +158,7 @@ def evaluate(
     model.eval()
     overlap, centred, forms, odds_all, present_all = [], [], [], [], []
     pointed: list[list[np.ndarray]] = []
+    close: dict[str, list[np.ndarray]] = {}
     dense: dict[str, list[float]] = {"dense_kind": [], "dense_colour": [], "dense_iou": []}
     for batch in batches:
         box, odds, maps = decode(model, batch, words, device)
@@ -141,12 +169,12 @@ def evaluate(
         forms += [form for row in batch.form for form in row if form != "absent"]
         odds_all.append(odds.ravel())
         present_all.append(present.ravel())
-        hits = []
-        for one in maps:
-            peak = one.reshape(*one.shape[:2], -1).argmax(-1)
-            xy = (np.stack([peak % one.shape[3], peak // one.shape[3]], -1) + 0.5) * CELL
-            hits.append(inside(xy, target)[present])
-        pointed.append(hits)
+        pointed.append([inside(peak_of(one), target)[present] for one in maps])
+        looked = peak_of(together(maps))
+        close.setdefault("looking", []).append(inside(looked, target)[present])
+        for source, xy in (("box", (box[..., :2] + box[..., 2:]) / 2), ("looking", looked)):
+            for name, near in closeness(xy, target, batch.images.shape[1:3]).items():
+                close.setdefault(f"{source}_{name}", []).append(near[present])
         if heads is not None:
             _measure_dense(model, heads, batch, words, device, dense)
     overlaps, chances, there = np.concatenate(overlap), np.concatenate(odds_all), np.concatenate(present_all)
@@ -160,6 +188,7 @@ def evaluate(
     }
     for form in sorted(set(forms)):
         values[f"pr50_{form}"] = float((overlaps[form_array == form] >= 0.5).mean())
+    values.update({name: float(np.concatenate(v).mean()) for name, v in close.items()})
     values.update({name: float(np.mean(v)) for name, v in dense.items() if v})
     layers = [float(np.concatenate([hits[layer] for hits in pointed]).mean()) for layer in range(len(pointed[0]))]
     model.train()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scripts.mini.vlm.data import Plan
+from scripts.mini.vlm.views import MIXED, PLAIN
 from zeroov.mini.expressions import Form
 
 EASY: dict[Form, float] = {"category": 1, "colour": 2, "position": 0.3, "absent": 0.2}
@@ -31,6 +32,8 @@ class Stage:
     freeze_vision: bool = False
     weights: dict[str, float] = field(default_factory=dict)
     varied: float = 0.2
+    mixed: bool = False
+    """Whether the plain world alternates with larger, reduced and cut-out scenes."""
 
 
 STAGES = (
@@ -48,6 +51,8 @@ class Schedule:
     """Stages, and a learning rate that warms up, holds, and falls linearly to zero at `last`."""
 
     stages: tuple[Stage, ...] = STAGES
+    first: int = 0
+    """The step at which the learning rate rises; later than 0 in a course that goes on from another."""
     peak: float = 2e-3
     warm: int = 200
     fall_from: int = 5_000
@@ -66,10 +71,13 @@ class Schedule:
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate at a step."""
-        up = min(1.0, (step + 1) / self.warm)
+        up = min(1.0, (step + 1 - self.first) / self.warm)
         down = min(1.0, max(0.0, (self.last - step) / max(1, self.last - self.fall_from)))
         return self.peak * up * down
 
     def plans(self) -> list[tuple[int, Plan]]:
         """Return what the data workers need."""
-        return [(s.start, Plan(s.images, s.turns, s.objects, tuple(s.forms.items()), s.varied)) for s in self.stages]
+        return [
+            (s.start, Plan(s.images, s.turns, s.objects, tuple(s.forms.items()), s.varied, MIXED if s.mixed else PLAIN))
+            for s in self.stages
+        ]
