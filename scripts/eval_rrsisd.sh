@@ -9,25 +9,5 @@
 # 800; recipe official and protocol rsvg-zeroov reproduce all but the second. oIoU 22.83 as quoted by GeoSelect (protocol
 # rmsin).
 #
-# Tolerance: a share p over n samples is uncertain by 1.96 * sqrt(p (1 - p) / n); `bench score` prints that interval
-# beside each figure. A published figure inside it agrees. Re-runs of one method differ by up to a point in this field.
-# None of these figures is ours: this project has had no machine with the weights and the data so far.
-#
-# usage: bash scripts/eval_rrsisd.sh DATA_ROOT [RUNS_DIR] [more options of `zeroov bench run`, e.g. --limit 100]
-# RECIPES="fast" chooses recipes. Interrupted, the same command goes on where it was. On n GPUs, start it with
-# ZEROOV="torchrun --nproc-per-node n -m zeroov"
-set -euo pipefail
-root=${1:?usage: bash scripts/eval_rrsisd.sh DATA_ROOT [RUNS_DIR] [options]}
-runs=${2:-runs/rrsisd}
-shift $(($# < 2 ? $# : 2))
-split=${SPLIT:-test}
-mkdir -p "$runs"
-
-zeroov bench data rrsisd --root "$root" --split "$split" --sheet "$runs/samples.png"
-for recipe in ${RECIPES:-official paper fast qwen-sam}; do
-    ${ZEROOV:-zeroov} bench run rrsisd --root "$root" --split "$split" --recipe "$recipe" \
-        --out "$runs/$recipe" --allow-failures "$@"
-    for protocol in rsvg-zeroov rmsin honest; do
-        zeroov bench score "$runs/$recipe" --protocol "$protocol" --by size,category
-    done
-done
+# How to call it, and what tolerance means: run_benchmark.sh.
+exec bash "$(dirname "$0")/run_benchmark.sh" rrsisd test "rsvg-zeroov rmsin honest" "official paper fast qwen-sam" "$@"

@@ -23,7 +23,7 @@ from zeroov.raster.read import open_picture
 from zeroov.raster.scene import Scene, open_scene
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.search import search
-from zeroov.types import Box, clean_expression
+from zeroov.types import Box, Picture, clean_expression
 
 log = logging.getLogger("zeroov")
 
@@ -151,8 +151,7 @@ def _ask(
                 )
             yield from answer.found
         return
-    height, width = scene.hw
-    picture = scene.read(0, 0, width, height) if bands else open_picture(image)
+    picture = whole_picture(image, scene, bands is not None)
     for result in pipeline.ground_all([(picture, expression) for expression in expressions]):
         yield from founds(result, answer=result.answer)
 
@@ -160,6 +159,12 @@ def _ask(
 def is_large(pipeline: Pipeline, scene: Scene) -> bool:
     """Tell whether a scene is searched tile by tile: its longer side is more than two tiles."""
     return max(scene.hw) > 2 * pipeline.recipe.search.tile
+
+
+def whole_picture(image: Path, scene: Scene, chosen_bands: bool) -> Picture:
+    """Return the picture of a scene that takes one look: of the bands that were chosen, else as any image is opened."""
+    height, width = scene.hw
+    return scene.read(0, 0, width, height) if chosen_bands else open_picture(image)
 
 
 def _info(item: Mapping[str, Any]) -> SceneInfo:

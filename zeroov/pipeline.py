@@ -23,7 +23,7 @@ from zeroov.mini.recognise import looks_drawn
 from zeroov.overview.combine import combine, select
 from zeroov.raster.read import open_picture
 from zeroov.raster.write import ensure_writable_folder
-from zeroov.recipe import STAGES, Recipe
+from zeroov.recipe import LOOK, Recipe
 from zeroov.types import Affinity, Box, Float32, Grounding, Overview, Picture, Refined, StageReport, clean_expression
 from zeroov.zoom.crop import Window
 from zeroov.zoom.merge import near_weights
@@ -90,7 +90,7 @@ class Pipeline:
     @property
     def steps(self) -> tuple[str, ...]:
         """The stages in their order, `zoom` among them: it looks again before Refine draws."""
-        return (*STAGES[:-1], "zoom", STAGES[-1])
+        return (*LOOK, "zoom", "refine")
 
     def job(self, image: Source, expression: str) -> Job:
         """Open a picture and check an expression."""
@@ -123,7 +123,7 @@ class Pipeline:
         elif stage == "refine" and stage in wanted:
             self._refine([look for job in jobs for look in job.to_refine(self.recipe.zoom)])
 
-    def look_closer(self, jobs: Sequence[Job], number: int, stages: Sequence[str] = STAGES[:-1]) -> None:
+    def look_closer(self, jobs: Sequence[Job], number: int, stages: Sequence[str] = LOOK) -> None:
         """Run some stages of the `number`-th closer look of `jobs`, where the look before it found something small."""
         for job in jobs:
             looks = job.believed(self.recipe.zoom.agreement)

@@ -22,6 +22,7 @@ from zeroov.job import Job, score
 from zeroov.pipeline import Pipeline
 from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
+from zeroov.recipe import LOOK
 from zeroov.types import Bool, Box, clean_expression
 from zeroov.zoom.choose import Candidate, rank
 from zeroov.zoom.crop import Window, window_around
@@ -31,7 +32,6 @@ from zeroov.zoom.tiles import cut_by_seam, distinct, tiles
 log = logging.getLogger("zeroov")
 
 AT_ONCE = 16  # tiles whose maps are in memory together
-LOOK = ("overview", "focus", "evolve")
 Tell = Callable[[str, int, int], None]
 
 

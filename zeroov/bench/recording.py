@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -26,11 +27,7 @@ def record(sample: Sample, job: Job, recipe: Recipe, root: Path) -> Record:
     truth_box, truth_mask = _truth(sample, root, hw)
     coarse_mask, coarse_box = job.coarse()
     return Record(
-        id=sample.id,
-        image=sample.image,
-        expression=sample.expression,
-        category=sample.category,
-        kind=sample.kind,
+        **_asked(sample),
         hw=hw,
         truth_box=truth_box,
         truth_mask=truth_mask,
@@ -56,17 +53,17 @@ def failed_record(sample: Sample, root: Path, reason: str) -> Record:
     except ZeroovError:
         truth_box, truth_mask = _corners(sample.box), None
     return Record(
-        id=sample.id,
-        image=sample.image,
-        expression=sample.expression,
-        category=sample.category,
-        kind=sample.kind,
+        **_asked(sample),
         hw=hw,
         truth_box=truth_box,
         truth_mask=truth_mask,
         status="failed",
         error=reason,
     )
+
+
+def _asked(sample: Sample) -> dict[str, Any]:
+    return {name: getattr(sample, name) for name in ("id", "image", "expression", "category", "kind")}
 
 
 def _truth(sample: Sample, root: Path, hw: tuple[int, int]) -> tuple[Corners | None, Rle | None]:

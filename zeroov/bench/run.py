@@ -25,7 +25,7 @@ from zeroov.job import Job
 from zeroov.loaded import ModelStage
 from zeroov.pipeline import Pipeline
 from zeroov.raster.write import ensure_writable_folder
-from zeroov.recipe import STAGES, Recipe
+from zeroov.recipe import LOOK, Recipe
 
 log = logging.getLogger("zeroov")
 
@@ -91,14 +91,14 @@ class _Runner:
         """Make a stage's dumps of the first (0) or a closer look for every sample that has none."""
         self.pipeline.models.drop_all()
         self._batch = self.pipeline.recipe.runtime.batch
-        upto = STAGES[: STAGES.index(stage) + 1]
+        upto = LOOK[: LOOK.index(stage) + 1]
 
         def compute(samples: Sequence[Sample]) -> None:
             jobs = [self._job(sample) for sample in samples]
-            for each in upto if number == 0 else STAGES[:-1]:  # what is done comes from the dumps
+            for each in upto if number == 0 else LOOK:  # what is done comes from the dumps
                 self.pipeline.run(each, jobs)
             for closer in range(1, number + 1):
-                self.pipeline.look_closer(jobs, closer, upto if closer == number else STAGES[:-1])
+                self.pipeline.look_closer(jobs, closer, upto if closer == number else LOOK)
             self._meter(jobs)
 
         waiting, done = self._waiting(todo), 0

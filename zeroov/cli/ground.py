@@ -91,12 +91,11 @@ def _ground_picture(
     panel: bool,
     json: bool,
 ) -> None:
+    from zeroov.batch import whole_picture
     from zeroov.cli.results import write_grounding
     from zeroov.raster.found import SceneInfo, founds
-    from zeroov.raster.read import open_picture
 
-    height, width = raster.hw
-    picture = raster.read(0, 0, width, height) if bands else open_picture(image)
+    picture = whole_picture(image, raster, bands is not None)
     result = pipeline.ground(picture, expression)
     report = write_grounding(out, picture, result, panel=panel)
     files = list(report["files"].values())

@@ -2,6 +2,7 @@
 
 from zeroov.recipe.files import DEFAULT, find, load, names, parse_assignments
 from zeroov.recipe.schema import (
+    LOOK,
     PROMPT,
     STAGES,
     EvolveRecipe,
@@ -17,6 +18,7 @@ from zeroov.recipe.schema import (
 
 __all__ = [
     "DEFAULT",
+    "LOOK",
     "PROMPT",
     "STAGES",
     "EvolveRecipe",

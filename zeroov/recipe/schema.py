@@ -17,7 +17,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from zeroov.errors import RecipeError, did_you_mean
 
-STAGES = ("overview", "focus", "evolve", "refine")
+LOOK = ("overview", "focus", "evolve")  # what a look consists of; Refine draws what it found
+STAGES = (*LOOK, "refine")
 PROMPT = (
     "Locate it according to the following description.  {expression} "
     "The output format should be like [x1, y1, x2, y2] without any other text."
