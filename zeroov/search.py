@@ -15,6 +15,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from zeroov import frames
 from zeroov.errors import HardwareError, PictureError
@@ -28,6 +29,7 @@ from zeroov.zoom.choose import Candidate, rank
 from zeroov.zoom.crop import Window, window_around
 from zeroov.zoom.phrase import Phrase, parse
 from zeroov.zoom.tiles import cut_by_seam, distinct, tiles
+from zeroov.zoom.words import SIZES
 
 log = logging.getLogger("zeroov")
 
@@ -75,10 +77,9 @@ def search(
     pipeline.run("overview", [glance])
     attention = None if every else pipeline.seen(glance)
 
-    def order(seen: Sequence[Found]) -> list[int]:
+    def value(seen: Sequence[Found]) -> NDArray[np.float64]:
         candidates = [Candidate(found.box, found.score) for found in seen]
-        values = rank(candidates, phrase, attention, scene.hw, how.place, glance.overview.resized_hw[0] / scene.hw[0])
-        return [int(position) for position in np.argsort(-values, kind="stable")]
+        return rank(candidates, phrase, attention, scene.hw, how.place, glance.overview.resized_hw[0] / scene.hw[0])
 
     seen = list(_glanced(glance, scene, expression))
     reports: list[Tile] = []
@@ -90,22 +91,30 @@ def search(
             seen += more
         tell("tiles", len(reports), len(windows))
     seen = _one_each([found for found in seen if found.score >= how.least_score])
-    best = order(seen)[: None if every else how.candidates]
+    values = value(seen)
+    order = np.argsort(-values, kind="stable")[: None if every else how.candidates]
     closer: list[Found] = []
-    tell("closer looks", 0, len(best))
-    for done, position in enumerate(best, start=1):
-        closer.append(_look_closer(pipeline, scene, seen[position], phrase))
-        tell("closer looks", done, len(best))
+    best = 0.0
+    for done, position in enumerate(order):
+        if not every and best >= values[position]:
+            break  # a second look is seldom surer than the first: none of those left would outrank it
+        tell("closer looks", done, len(order))
+        one = _look_closer(pipeline, scene, seen[position], phrase)
+        if one.score >= how.least_score:
+            closer.append(one)
+            best = max(best, values[position] * one.score / seen[position].score)
+    tell("closer looks", len(order), len(order))
     closer = [found for found in _one_each(closer) if found.score >= pipeline.recipe.min_score]
-    if not every:
-        closer = [closer[position] for position in order(closer)[:1]]
+    if closer and not every:
+        closer = [closer[int(value(closer).argmax())]]
     named = tuple(replace(found, expression=glance.expression) for found in closer)
     return SceneAnswer(glance.expression, named, tuple(reports), glance.overview.answer)
 
 
-def _described(phrase: Phrase) -> str:
-    """Return what a tile is asked for: the kind of thing with what can be seen of it, nothing of where it lies."""
-    return " ".join(("the", *phrase.attributes, phrase.category))
+def _described(phrase: Phrase, sizes: bool = True) -> str:
+    """Return what a window is asked for: the kind of thing with what can be seen of it, nothing of where it lies."""
+    attributes = [word for word in phrase.attributes if sizes or word not in SIZES]
+    return " ".join(("the", *attributes, phrase.category))
 
 
 def _glanced(glance: Job, scene: Scene, expression: str) -> Iterator[Found]:
@@ -181,10 +190,11 @@ def _one_each(several: Sequence[Found]) -> list[Found]:
 def _look_closer(pipeline: Pipeline, scene: Scene, seen: Found, phrase: Phrase) -> Found:
     """Look again at a sighting in a window of its own; what agrees with it takes its place.
 
-    Where nothing does, the sighting stays, drawn by Segment Anything in its own box.
+    Where nothing does, the sighting stays, drawn by Segment Anything in its own box. Its score is the geometric mean of
+    both looks' scores, so that one which the closer look denies is worth nothing.
     """
     recipe, box = pipeline.recipe, seen.box
-    text = _described(phrase) if recipe.zoom.ask == "expression" else f"the {phrase.category}"
+    text = _described(phrase, sizes=False)  # how large it is cannot be seen beside nothing else
     for _ in range(2):  # a second time where the window cut the object off
         window = window_around(box, scene.hw, recipe.zoom.context, recipe.zoom.least_side or recipe.search.tile // 4)
         x0, y0, x1, y1 = window
@@ -203,11 +213,10 @@ def _look_closer(pipeline: Pipeline, scene: Scene, seen: Found, phrase: Phrase) 
     if job.agreement() >= recipe.zoom.agreement:
         pipeline.run("refine", [job])
         mask, drawn_box = job.refined_or_coarse()
-        believed = (seen.score + score(job.overview, drawn_box)) / 2
     else:
         drawn = pipeline.draw(job.picture, near) if near else None
         mask, drawn_box = (drawn.mask, drawn.box) if drawn else (np.zeros(job.picture.hw, dtype=np.bool_), None)
-        believed = seen.score / 2  # seen once, and not again
+    believed = math.sqrt(seen.score * score(job.overview, drawn_box or near))
     if drawn_box is None:
         return replace(seen, score=believed)
     return Found(mask, (x0, y0), frames.crop_to_image(drawn_box, (x0, y0)), believed, seen.expression).trimmed()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from zeroov.cli import options
 
 if TYPE_CHECKING:
-    from zeroov.pipeline import Pipeline, Progress
+    from zeroov.pipeline import Pipeline
     from zeroov.raster.scene import Scene
+    from zeroov.stages import Progress
 
 SHOWN = 1600  # longer side of the overlay
 
