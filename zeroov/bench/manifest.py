@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -81,7 +80,6 @@ def write(
         "root": str(split.root),
         "remarks": len(split.remarks),
         "peak_bytes": dict(peak_bytes),
-        "process_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "session_seconds": round(time.time() - started, 1),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "device": _device(),
