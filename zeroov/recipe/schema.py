@@ -150,6 +150,7 @@ class SearchRecipe:
     glance: int = key(1024, between(32, 8192))  # longer side of the reduced whole scene
     candidates: int = key(100, between(1, 10_000))  # at most so many are looked at again, closer
     place: float = key(4.0, between(0, 20))  # how much the expression's words of place weigh
+    relations: bool = key(True)  # the tiles are asked for the other objects of the expression too
     least_score: float = key(0.1, between(0, 1))  # a look below it has found nothing
     least_valid: float = key(0.02, between(0, 1))  # a tile with a smaller share of valid pixels is nodata
 

@@ -26,10 +26,12 @@ OUTERMOST = 10.0  # a tenth of the scene behind the outermost one weighs a third
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something of the right kind: its box in scene pixels, and how far the look that found it can be believed."""
+    """Something of the right kind: its box in scene pixels, and how far the look that saw it can be believed."""
 
     box: Box
     score: float
+    whole: bool = True
+    """The look showed all of it, and nothing else with it."""
 
 
 def rank(

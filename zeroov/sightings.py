@@ -1,0 +1,165 @@
+"""What is seen in the windows of a scene: at the glance, in every tile, and when one sighting is looked at again."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from zeroov import frames
+from zeroov.errors import HardwareError, PictureError
+from zeroov.job import Job, score
+from zeroov.pipeline import Pipeline
+from zeroov.raster.found import Found
+from zeroov.raster.scene import Scene
+from zeroov.recipe import LOOK
+from zeroov.types import Bool, Box, Picture
+from zeroov.zoom.choose import Candidate
+from zeroov.zoom.crop import Window, window_around
+from zeroov.zoom.tiles import cut_by_seam, distinct
+
+log = logging.getLogger("zeroov")
+
+LEAST_PART = 0.1  # a blob of a tile's mask is an object of its own from this share of the largest one's pixels on
+GROWTHS = 6  # windows at most in which an object that each of them cuts off is looked for
+MOST_TILES = 2  # a window wider than so many tiles is read reduced
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What became of a window of the scene: it was looked at, holds nothing but nodata, or could not be looked at."""
+
+    window: Window
+    status: Literal["looked", "nodata", "failed"]
+    reason: str = ""
+    sightings: dict[str, list[Candidate]] = field(default_factory=dict)
+    """By what was asked."""
+
+
+def glanced(glance: Job, scene_hw: frames.HW) -> Iterator[Candidate]:
+    """Yield the box that the model named at the glance, in scene pixels; a tile's look knows better what is in it."""
+    told = glance.overview.answer_box
+    box = frames.scale_box(told.xyxy, glance.picture.hw, scene_hw) if told else None
+    if box:
+        yield Candidate(box, score(glance.overview, told), whole=False)
+
+
+def look_at(pipeline: Pipeline, scene: Scene, windows: Sequence[Window], asked: Sequence[str]) -> Iterator[Tile]:
+    """Look at some tiles; one that cannot be read or does not fit into memory is told, not left out."""
+    jobs: dict[Window, list[Job]] = {}
+    for window in windows:
+        try:
+            if scene.valid_share(*window) < pipeline.recipe.search.least_valid:
+                yield Tile(window, "nodata")
+                continue
+            picture = scene.read(*window)
+        except PictureError as error:
+            yield Tile(window, "failed", str(error))
+            continue
+        pipeline.warn_if_unknown(picture)
+        jobs[window] = [Job(picture, text, window=window) for text in asked]
+    try:
+        for stage in LOOK:
+            pipeline.run(stage, [job for several in jobs.values() for job in several])
+    except HardwareError as error:
+        if len(jobs) == 1:
+            yield Tile(next(iter(jobs)), "failed", str(error))
+            return
+        for window in jobs:
+            yield from look_at(pipeline, scene, [window], asked)
+        return
+    for window, several in jobs.items():
+        yield Tile(window, "looked", "", {job.expression: list(_sighted(job, window, scene.hw)) for job in several})
+
+
+def one_each(several: Sequence[Candidate]) -> list[Candidate]:
+    """Return what is left when of one object one sighting stays: a whole one, if there is, and of these the surest."""
+    kept = distinct([one.box for one in several], [one.whole + one.score for one in several])
+    return [several[position] for position in sorted(kept)]
+
+
+def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) -> Found:
+    """Look again at a sighting in a window of its own; what agrees with it takes its place.
+
+    Where the window cuts the object off, a wider one follows. Where nothing agrees, the sighting stays, drawn by
+    Segment Anything in its own box, or as the box itself. The score is the geometric mean of both looks' scores, so
+    that what the closer look denies is worth nothing.
+    """
+    zoom, tile, box = pipeline.recipe.zoom, pipeline.recipe.search.tile, seen.box
+    for growth in range(GROWTHS):
+        least = tile if growth else zoom.least_side or tile // 4
+        window = window_around(box, scene.hw, zoom.context, least)
+        try:
+            job = _closer_job(scene, window, box, text, MOST_TILES * tile)
+        except PictureError as error:
+            log.warning("no closer look at %s: %s", list(window), error)
+            return _filled(seen.box, scene.hw, seen.score / 2, text)
+        for stage in LOOK:
+            pipeline.run(stage, [job])
+        agreed = job.agreement() >= zoom.agreement
+        found = job.coarse()[1]
+        if not agreed or found is None:
+            break
+        found = _in_scene(found, job.picture, window)
+        if not cut_by_seam(found, window, scene.hw, 1.0):
+            break
+        box = Box(min(box.x0, found.x0), min(box.y0, found.y0), max(box.x1, found.x1), max(box.y1, found.y1))
+    if agreed:
+        pipeline.run("refine", [job])
+        mask, drawn_box = job.refined_or_coarse()
+    else:
+        drawn = pipeline.draw(job.picture, job.near) if job.near else None
+        mask, drawn_box = (drawn.mask, drawn.box) if drawn else (np.zeros(job.picture.hw, dtype=np.bool_), None)
+    believed = math.sqrt(seen.score * score(job.overview, drawn_box or job.near))
+    x0, y0, x1, y1 = window
+    mask = frames.resize_mask(mask, (y1 - y0, x1 - x0))
+    if drawn_box is None or not mask.any():  # thinner than a pixel of a reduced window
+        return _filled(seen.box, scene.hw, believed, text)
+    return Found(mask, (x0, y0), _in_scene(drawn_box, job.picture, window), believed, text).trimmed()
+
+
+def _closer_job(scene: Scene, window: Window, box: Box, text: str, most: int) -> Job:
+    """Return the look at a window whose `box` is near, reduced to `most` pixels a side where it is wider."""
+    x0, y0, x1, y1 = window
+    height, width = y1 - y0, x1 - x0
+    scale = min(1.0, most / max(height, width))
+    picture = scene.read(*window, (max(1, round(height * scale)), max(1, round(width * scale))))
+    inside = box.x0 - x0, box.y0 - y0, box.x1 - x0, box.y1 - y0
+    return Job(picture, text, window=window, near=frames.scale_box(inside, (height, width), picture.hw))
+
+
+def _in_scene(box: Box, picture: Picture, window: Window) -> Box:
+    x0, y0, x1, y1 = window
+    down, across = (y1 - y0) / picture.hw[0], (x1 - x0) / picture.hw[1]
+    return frames.crop_to_image(Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down), (x0, y0))
+
+
+def _sighted(job: Job, window: Window, scene_hw: frames.HW) -> Iterator[Candidate]:
+    """Yield what a tile's look saw, in scene pixels: the boxes of its mask's parts, and that of its answer."""
+    boxes = _parts(job.coarse()[0])
+    told = job.overview.answer_box
+    if told and not any(frames.box_iou(told, one) > 0.5 for one in boxes):
+        boxes.append(told)
+    for box in boxes:
+        in_scene = frames.crop_to_image(box, window[:2])
+        yield Candidate(in_scene, score(job.overview, box), not cut_by_seam(in_scene, window, scene_hw, 1.0))
+
+
+def _parts(mask: Bool) -> list[Box]:
+    """Return the boxes of a mask's blobs, but for crumbs."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    blobs = stats[1:].astype(np.float64)  # x, y, width, height, pixels; the first is the ground
+    kept = blobs[blobs[:, 4] >= LEAST_PART * blobs[:, 4].max(initial=0)]
+    return [Box(x, y, x + width, y + height) for x, y, width, height, _ in kept]
+
+
+def _filled(box: Box, scene_hw: frames.HW, believed: float, expression: str) -> Found:
+    """Return a box as a found object: what is known of its mask is the box itself."""
+    x0, y0 = max(0, int(box.x0)), max(0, int(box.y0))
+    x1, y1 = min(scene_hw[1], math.ceil(box.x1)), min(scene_hw[0], math.ceil(box.y1))
+    return Found(np.ones((y1 - y0, x1 - x0), dtype=np.bool_), (x0, y0), box, believed, expression)
