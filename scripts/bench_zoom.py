@@ -1,34 +1,41 @@
-"""What a closer look is worth: `OMP_NUM_THREADS=1 python scripts/bench_zoom.py --scenes 100`.
+"""What a closer look and a search are worth: `OMP_NUM_THREADS=1 python scripts/bench_zoom.py --scenes 100`.
 
 Miniature scenes of the test split, 224, 1,120 and 2,240 pixels wide; in the large ones objects are 20 to 60 pixels,
-which the first look sees blurred. The same questions with one look and with a closer one, box Pr@0.5 and mask mIoU with
-the paired test, and the seconds of both. Ends with one JSON line.
+which the first look sees blurred. The same questions with one look, with a closer one, and (`--tile`) with a search
+over tiles: box Pr@0.5 and mask mIoU, the paired test against the one look, and the cost as a multiple of it.
+`--form` asks questions of one form alone. Ends with one JSON line.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 import zeroov
 from zeroov import frames
 from zeroov.bench.statistics import paired
-from zeroov.mini.expressions import FORMS, ask
+from zeroov.mini.expressions import FORMS, Form, ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.recipe import parse_assignments
-from zeroov.types import Box
+from zeroov.pipeline import Pipeline
+from zeroov.raster.scene import open_scene
+from zeroov.recipe import load, parse_assignments
+from zeroov.search import search
+from zeroov.types import Bool, Box
 
 PRESENT = tuple(form for form in FORMS if form != "absent")
 LENGTHS = (20, 60)  # of the asked object's longer side in large scenes, in pixels
 FIRST = 10_000  # scene of the test split; those before are others' tests
 
 
-def questions(side: int, count: int) -> list[tuple[Scene, str, int]]:
+def questions(side: int, count: int, forms: tuple[Form, ...]) -> list[tuple[Scene, str, int]]:
     """Return so many scenes with an expression and its target each."""
     style = SceneStyle(height_width=(side, side), scale=1.0 if side <= 224 else 0.6)
     found: list[tuple[Scene, str, int]] = []
@@ -36,7 +43,7 @@ def questions(side: int, count: int) -> list[tuple[Scene, str, int]]:
     while len(found) < count:
         scene, rng = make_scene(seed_for("test", index), style), np.random.default_rng(index)
         index += 1
-        expression = ask(scene, rng, (PRESENT[len(found) % len(PRESENT)],)) or ask(scene, rng, PRESENT)
+        expression = ask(scene, rng, (forms[len(found) % len(forms)],)) or ask(scene, rng, forms)
         if expression is None or expression.target is None:
             continue
         x0, y0, x1, y1 = scene.objects[expression.target].box_xyxy
@@ -45,21 +52,68 @@ def questions(side: int, count: int) -> list[tuple[Scene, str, int]]:
     return found
 
 
-def measure(asked: list[tuple[Scene, str, int]], changes: dict[str, Any]) -> tuple[Any, Any, float, float]:
-    """Return each question's box IoU and mask IoU, the seconds of all, and the share of closer looks believed."""
-    boxes, masks, believed = [], [], 0
-    with zeroov.load("mini", device="cpu", **changes) as pipeline:
+class Measured(NamedTuple):
+    """Each question's box IoU and mask IoU, and the seconds of all."""
+
+    box: Any
+    mask: Any
+    seconds: float
+
+
+def measure(asked: list[tuple[Scene, str, int]], changes: dict[str, Any], searched: bool = False) -> Measured:
+    """Ask all questions."""
+    boxes, masks = [], []
+    with zeroov.load(load("mini", changes), device="cpu") as pipeline:
         pipeline.ground(asked[0][0].image, asked[0][1])  # loads the models
         began = time.perf_counter()
         for scene, text, target in asked:
-            result = pipeline.ground(scene.image, text)
+            mask, box = (look_everywhere if searched else look)(pipeline, scene, text)
             truth = scene.objects[target]
-            true_box = Box(*map(float, truth.box_xyxy))
-            boxes.append(frames.box_iou(result.box, true_box) if result.box else 0.0)
-            masks.append((result.mask & truth.mask).sum() / (result.mask | truth.mask).sum())
-            believed += any(look.believed for look in result.looks)
+            boxes.append(frames.box_iou(box, Box(*map(float, truth.box_xyxy))) if box else 0.0)
+            masks.append((mask & truth.mask).sum() / (mask | truth.mask).sum())
         seconds = time.perf_counter() - began
-    return np.array(boxes), np.array(masks), seconds, believed / len(asked)
+    return Measured(np.array(boxes), np.array(masks), seconds)
+
+
+def look(pipeline: Pipeline, scene: Scene, text: str) -> tuple[Bool, Box | None]:
+    """Ground in the whole picture."""
+    result = pipeline.ground(scene.image, text)
+    return result.mask, result.box
+
+
+def look_everywhere(pipeline: Pipeline, scene: Scene, text: str) -> tuple[Bool, Box | None]:
+    """Search tile by tile."""
+    mask = np.zeros(scene.image.shape[:2], dtype=np.bool_)
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(scene.image).save(Path(folder) / "scene.tif")
+        with open_scene(Path(folder) / "scene.tif") as raster:
+            found = search(pipeline, raster, text).found
+    for one in found:
+        x0, y0, x1, y1 = one.window_xyxy
+        mask[y0:y1, x0:x1] = one.mask
+    return mask, found[0].box if found else None
+
+
+def told(name: str, first: Measured, second: Measured) -> dict[str, Any]:
+    """Print and return what the second way is worth beside the first."""
+    hits = paired((first.box > 0.5).astype(float), (second.box > 0.5).astype(float))
+    ious = paired(first.mask, second.mask)
+    cost = second.seconds / first.seconds
+    print(
+        f"{name}: box Pr@0.5 {(first.box > 0.5).mean():.3f} -> {(second.box > 0.5).mean():.3f} "
+        f"({hits.difference:+.3f}, p = {hits.p:.4f}), mask mIoU {first.mask.mean():.3f} -> {second.mask.mean():.3f} "
+        f"(p = {ious.p:.4f}), {cost:.2f} x the time",
+        flush=True,
+    )
+    return {
+        "way": name,
+        "scenes": len(first.box),
+        "box_pr50": [float((one.box > 0.5).mean()) for one in (first, second)],
+        "box_pr50_p": hits.p,
+        "mask_miou": [float(one.mask.mean()) for one in (first, second)],
+        "mask_miou_p": ious.p,
+        "cost": cost,
+    }
 
 
 def main() -> None:
@@ -67,37 +121,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--sides", type=int, nargs="+", default=(224, 1120, 2240))
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for both, e.g. a model")
+    parser.add_argument("--tile", type=int, default=0, help="search tiles of so many pixels too, in larger scenes")
+    parser.add_argument("--form", choices=PRESENT, action="append", help="by itself all forms take turns")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for all, e.g. a model")
     parser.add_argument("--zoom", action="append", default=[], metavar="KEY=VALUE", help="for the closer look")
+    parser.add_argument("--search", action="append", default=[], metavar="KEY=VALUE", help="for the search")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    both = {key.replace(".", "__"): value for key, value in parse_assignments(args.set).items()}
-    closer = {key.replace(".", "__"): value for key, value in parse_assignments(args.zoom).items()}
-    told = []
+    every = parse_assignments(args.set)
+    rows = []
     for side in args.sides:
-        asked = questions(side, args.scenes)
-        box1, mask1, seconds1, _ = measure(asked, both)
-        box2, mask2, seconds2, believed = measure(asked, {**both, "zoom__rounds": 1, **closer})
-        hits = paired((box1 > 0.5).astype(float), (box2 > 0.5).astype(float))
-        ious = paired(mask1, mask2)
-        row = {
-            "side": side,
-            "scenes": len(asked),
-            "box_pr50": [float((box1 > 0.5).mean()), float((box2 > 0.5).mean())],
-            "box_pr50_p": hits.p,
-            "mask_miou": [float(mask1.mean()), float(mask2.mean())],
-            "mask_miou_p": ious.p,
-            "believed": believed,
-            "cost": seconds2 / seconds1,
-        }
-        told.append(row)
-        print(
-            f"{side:5}: box Pr@0.5 {row['box_pr50'][0]:.3f} -> {row['box_pr50'][1]:.3f} ({hits.difference:+.3f}, "
-            f"p = {hits.p:.4f}), mask mIoU {mask1.mean():.3f} -> {mask2.mean():.3f} (p = {ious.p:.4f}), "
-            f"{believed:.0%} believed, {row['cost']:.2f} x the time",
-            flush=True,
-        )
-    print(json.dumps(told))
+        asked = questions(side, args.scenes, tuple(args.form or PRESENT))
+        one = measure(asked, every)
+        closer = measure(asked, {**every, "zoom.rounds": 1, **parse_assignments(args.zoom)})
+        rows.append({"side": side, **told(f"{side:5}, closer look", one, closer)})
+        if args.tile and side > 2 * args.tile:
+            changes = {**every, "search.tile": args.tile, **parse_assignments(args.search)}
+            rows.append({"side": side, **told(f"{side:5}, search", one, measure(asked, changes, searched=True))})
+    print(json.dumps(rows))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ import zeroov
 from zeroov.batch import batch, images_in, read_expressions
 from zeroov.bench.mini import questions
 from zeroov.cli.main import app
-from zeroov.errors import OutputError, UsageError
+from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.pipeline import Pipeline
 from zeroov.raster.formats import open_writers
+from zeroov.raster.scene import Scene
+from zeroov.types import Picture
 
 ASKED = ["the ship", "the largest building"]
 
@@ -113,3 +115,25 @@ def test_large_scenes_are_searched(tmp_path: Path, pipeline: Pipeline) -> None:
     Image.fromarray(rgb).save(tmp_path / "wide.png")
     outcome = batch(pipeline, [tmp_path / "wide.png"], ["the ship"], tmp_path / "out", None, {})
     assert not outcome.failed
+
+
+def test_a_tile_that_fails_costs_nothing_that_was_found(
+    tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = [q for q in questions(3) if q.truth]
+    rgb = np.concatenate([q.scene.image for q in (first, *others)], axis=1)
+    Image.fromarray(rgb).save(tmp_path / "wide.png")
+    original = Scene.read
+
+    def damaged(self: Scene, x0: int, y0: int, x1: int, y1: int, out_hw: Any = None) -> Picture:
+        if x1 == rgb.shape[1] and x0 > 0:
+            raise PictureError("the file is damaged there")
+        return original(self, x0, y0, x1, y1, out_hw)
+
+    monkeypatch.setattr(Scene, "read", damaged)
+    writers = open_writers(tmp_path / "out", ["coco"])
+    outcome = batch(pipeline, [tmp_path / "wide.png"], [first.expression.text], tmp_path / "out", writers, {})
+    (reason,) = outcome.failed.values()
+    assert "1 of 4 tiles failed" in reason
+    assert "damaged" in reason
+    assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"]) == 1

@@ -33,7 +33,10 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a batch went: images in all, done now, failed with their reasons, and the files that were written."""
+    """How a batch went: images in all, done now, failed with their reasons, and the files that were written.
+
+    An image some of whose tiles failed is among the failed, and what was found in its others is in the files.
+    """
 
     images: int
     done_now: int
@@ -97,7 +100,7 @@ def batch(
     if writers:
         for image in images:
             item = items[str(image)]
-            if not item["error"]:
+            if "found" in item:
                 writers.add(_info(item), tuple(_founds(item)), provenance)
     failed = {name: item["error"] for name, item in items.items() if item["error"]}
     return Outcome(len(images), len(todo), failed, writers.finish() if writers else ())
@@ -106,17 +109,18 @@ def batch(
 def _answer(
     pipeline: Pipeline, image: Path, expressions: Sequence[str], every: bool, bands: tuple[int, ...] | None
 ) -> dict[str, Any]:
-    """Return an image's item of the journal; an image that cannot be answered is one with its reason."""
+    """Return an image's item of the journal; one that cannot be answered, or not all of it, has its reason there."""
+    failed: list[str] = []
     try:
         with open_scene(image, bands=bands) as scene:
             info = SceneInfo.of(scene)
-            found = list(_ask(pipeline, image, scene, expressions, every, bands))
+            found = list(_ask(pipeline, image, scene, expressions, every, bands, failed))
     except (PictureError, HardwareError) as error:
         log.warning("%s: %s", image, error)
         return {"id": str(image), "error": str(error)}
     return {
         "id": str(image),
-        "error": "",
+        "error": "; ".join(failed),
         "hw": list(info.hw),
         "crs": info.crs,
         "transform": list(info.transform) if info.transform else None,
@@ -141,13 +145,16 @@ def _ask(
     expressions: Sequence[str],
     every: bool,
     bands: tuple[int, ...] | None,
+    failed: list[str],
 ) -> Iterator[Found]:
+    """Yield what is found; tiles that could not be looked at are told in `failed`, and cost nothing that was found."""
     if every or is_large(pipeline, scene):
         for expression in expressions:
             answer = search(pipeline, scene, expression, every=every)
             if answer.failed:
-                raise PictureError(
-                    f"{len(answer.failed)} of {len(answer.tiles)} tiles failed, first: {answer.failed[0].reason}"
+                first = f"{list(answer.failed[0].window)}: {answer.failed[0].reason}"
+                failed.append(
+                    f'"{expression}": {len(answer.failed)} of {len(answer.tiles)} tiles failed, the first {first}'
                 )
             yield from answer.found
         return
