@@ -13,7 +13,6 @@ from zeroov.bench.mini import questions
 from zeroov.show.panel import draw_panel
 
 CHOSEN = {
-    "366": "A small object, by its kind.",
     "19": "A small object, by its colour.",
     "62": "By its size, among others of its kind.",
     "482": "By its place in the picture.",
@@ -21,9 +20,10 @@ CHOSEN = {
     "2": "The same, a large one.",
     "11": "A superlative.",
     "31": "Evolve cuts the middle alone; SAM completes it.",
-    "10": "Bad: seeds at the bow, but the fused map is high on the cabin alone; no path joins them.",
-    "77": "Bad: the language model itself takes the wrong one.",
-    "14": "Bad: a second court attracts attention too; the box of both is no box of one, and SAM draws the larger.",
+    "366": "The language model's own box takes a plane; its attention is highest on the vehicle: the chain finds it.",
+    "265": "Bad: seeds on the right stadium, but the fused map is high on the largest alone; no path joins them.",
+    "167": "Bad: the language model itself takes the wrong one of six white ships.",
+    "83": "Bad: the other white tank attracts attention too; given the box of both, SAM draws even part of a third.",
     "61-absent": "Bad: nothing of the kind is there, and the model names the next best thing.",
 }
 WIDTH = 1200
