@@ -72,7 +72,8 @@ def ground(
         if every or scene or (scene is None and is_large(pipeline, raster)):
             from zeroov.cli.ground_scene import ground_scene
 
-            failed = ground_scene(pipeline, raster, expression, out, writers, every=every, json=json, tell=progress)
+            how: dict[str, Any] = {"every": every, "panel": panel, "json": json, "tell": progress}
+            failed = ground_scene(pipeline, raster, expression, out, writers, **how)
             if failed and not allow_failures:
                 raise typer.Exit(1)
             return

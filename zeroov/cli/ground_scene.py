@@ -23,21 +23,26 @@ def ground_scene(
     writers: Any,
     *,
     every: bool,
+    panel: bool,
     json: bool,
     tell: Progress | None,
 ) -> int:
-    """Search, write overlay.png, result.json and the asked formats, tell; return how many tiles failed."""
+    """Search, write overlay.png, panel.png, result.json and the asked formats, tell; return how many tiles failed."""
     from zeroov.cli.ground import provenance
     from zeroov.raster.found import SceneInfo
-    from zeroov.raster.write import write_json, write_rgb_png
+    from zeroov.raster.write import write_atomically, write_json, write_rgb_png
     from zeroov.search import search
-    from zeroov.show.scene import scene_overlay
+    from zeroov.show.scene import draw_scene_panel, scene_overlay
 
     if writers:
         writers.check(SceneInfo.of(scene))  # what cannot be written is told before the work
     answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
     files = {"overlay": out / "overlay.png", "result": out / "result.json"}
-    write_rgb_png(files["overlay"], scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found))
+    drawn = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found)
+    write_rgb_png(files["overlay"], drawn)
+    if panel:
+        files["panel"] = out / "panel.png"
+        write_atomically(files["panel"], draw_scene_panel(f'"{answer.expression}"', drawn, scene, answer.found))
     written = []
     if writers:
         writers.add(SceneInfo.of(scene), answer.found, provenance(pipeline.recipe, pipeline))

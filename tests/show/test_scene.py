@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from zeroov.errors import PictureError
+from zeroov.raster.found import Found
+from zeroov.raster.scene import Scene, open_scene
+from zeroov.show import scene as drawing
+from zeroov.show.scene import draw_scene_panel, scene_overlay
+from zeroov.types import Box
+
+HW = (3000, 4000)
+
+
+def found(x: int, y: int, side: int) -> Found:
+    mask = np.ones((side, side), dtype=np.bool_)
+    mask[0, 0] = False
+    return Found(mask, (x, y), Box(x, y, x + side, y + side), 0.5, "the tank")
+
+
+def test_a_small_object_can_be_seen_inside_its_ring() -> None:
+    rgb = np.full((300, 400, 3), 90, np.uint8)
+    drawn = scene_overlay(rgb, HW, [found(2000, 1000, 60)])  # 6 pixels here
+    changed = (drawn != rgb).any(axis=2)
+    assert changed.any()
+    assert not changed[98:108, 198:208].any()
+    ys, xs = np.nonzero(changed)
+    assert (xs.min(), ys.min(), xs.max(), ys.max()) == (188, 88, 217, 117)
+
+
+def test_a_large_object_is_outlined() -> None:
+    rgb = np.full((300, 400, 3), 90, np.uint8)
+    drawn = scene_overlay(rgb, HW, [found(1000, 1000, 900)])
+    assert (drawn[100, 100:190] != 90).any(axis=1).all()
+    assert not (drawn[110:180, 110:180] != 90).any()
+
+
+def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
+    rgb = np.full((*HW, 3), 60, np.uint8)
+    founds = [found(3900, 2900, 100), found(100, 200, 40), found(500, 500, 2000)]
+    for number, one in enumerate(founds):
+        x0, y0, x1, y1 = one.window_xyxy
+        rgb[y0:y1, x0:x1] = 100 + 50 * number
+    Image.fromarray(rgb).save(tmp_path / "scene.png", compress_level=1)
+    with open_scene(tmp_path / "scene.png") as scene:
+        small = scene.overview(400).rgb
+        panel = draw_scene_panel("tanks", scene_overlay(small, HW, founds), scene, founds)
+        windows = [(3750, 2750, 4000, 3000), (70, 170, 170, 270)]
+        for one, window in zip(founds, windows, strict=False):
+            mask = drawing._within(one, window)
+            x0, y0, x1, y1 = window
+            assert mask.shape == (y1 - y0, x1 - x0)
+            np.testing.assert_array_equal(mask.sum(), one.pixels)
+            assert not mask[one.origin_xy[1] - y0, one.origin_xy[0] - x0]
+    with Image.open(io.BytesIO(panel)) as picture:
+        assert picture.width > 1200
+
+
+def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((300, 300, 3), np.uint8) + 7).save(tmp_path / "scene.png")
+
+    class Damaged(Scene):
+        def read(self, *_: object) -> None:  # type: ignore[override]
+            raise PictureError("the file is damaged there")
+
+    with open_scene(tmp_path / "scene.png") as scene:
+        small = scene.overview(300).rgb
+        scene.__class__ = Damaged
+        panel = draw_scene_panel("tanks", small, scene, [found(10, 10, 20)])
+    assert panel.startswith(b"\x89PNG")
