@@ -266,9 +266,9 @@ def test_a_long_object_is_whole_though_a_piece_of_it_was_believed_more(every: bo
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("sight", [PerfectSight, SureOfPieces])
 def test_an_object_that_no_tile_holds_is_one_object(sight: type[PerfectSight], every: bool) -> None:
-    """Read reduced where a closer look at all of it is wider than two tiles, and then right to that many pixels."""
+    """Four tiles long: read reduced where a closer look is wider than two tiles, and then right to that many pixels."""
     tiling = Tiling((300, 900), 96, 0.25, 320)
-    place = (70, 130, 670, 160)
+    place = (70, 130, 454, 160)
     found = looked_for(painted(tiling.hw, [place]), sight(tiling.recipe), "the runway", every=every).found
     assert len(found) == 1
     np.testing.assert_allclose(found[0].box.xyxy, place, atol=900 / (2 * tiling.tile))

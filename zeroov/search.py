@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from zeroov.job import Job
 from zeroov.pipeline import Pipeline
 from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
-from zeroov.sightings import Tile, glanced, look_at, look_closer, one_each
+from zeroov.sightings import Drawn, Tile, glanced, look_at, look_closer, one_each
 from zeroov.stages import Progress
 from zeroov.types import clean_expression
 from zeroov.zoom.choose import Candidate, rank
@@ -79,18 +79,19 @@ def search(
 
     first = seen(kind, list(glanced(glance, scene.hw)))
     order = np.argsort(-value(first), kind="stable")[: None if every else how.candidates]
-    closer: list[Found] = []
+    closer: list[Drawn] = []
+    least = max(how.least_score, pipeline.recipe.min_score)
     tell("closer looks", 0, len(order))
     for done, position in enumerate(order, start=1):
-        closer.append(look_closer(pipeline, scene, first[position], described(phrase, sizes=False)))
+        if not any(one.holds(first[position].box) for one in closer):  # it would be drawn a second time
+            one = look_closer(pipeline, scene, first[position], described(phrase, sizes=False))
+            closer += [one] if one.score >= least else []
         tell("closer looks", done, len(order))
-    least = max(how.least_score, pipeline.recipe.min_score)
-    closer = [one for one in closer if one.score >= least]
-    found = [closer[position] for position in distinct([one.box for one in closer], [one.score for one in closer])]
-    if found and not every:
-        found = [found[int(value([Candidate(one.box, one.score) for one in found]).argmax())]]
-    named = tuple(replace(one, expression=glance.expression) for one in found)
-    return SceneAnswer(glance.expression, named, tuple(reports), glance.overview.answer)
+    kept = [closer[position] for position in distinct([one.box for one in closer], [one.score for one in closer])]
+    if kept and not every:
+        kept = [kept[int(value([Candidate(one.box, one.score) for one in kept]).argmax())]]
+    found = tuple(one.found(glance.expression) for one in kept)
+    return SceneAnswer(glance.expression, found, tuple(reports), glance.overview.answer)
 
 
 def described(phrase: Phrase, sizes: bool = True) -> str:

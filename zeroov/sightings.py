@@ -26,7 +26,7 @@ from zeroov.zoom.tiles import cut_by_seam, distinct
 log = logging.getLogger("zeroov")
 
 LEAST_PART = 0.1  # a blob of a tile's mask is an object of its own from this share of the largest one's pixels on
-GROWTHS = 6  # windows at most in which an object that each of them cuts off is looked for
+GROWTHS = 4  # windows at most in which an object that each of them cuts off is looked for, the last 6 tiles wide
 MOST_TILES = 2  # a window wider than so many tiles is read reduced
 
 
@@ -39,6 +39,30 @@ class Tile:
     reason: str = ""
     sightings: dict[str, list[Candidate]] = field(default_factory=dict)
     """By what was asked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """An object as a closer look drew it: its box in scene pixels, its mask in those of the window as it was read."""
+
+    box: Box
+    score: float
+    mask: Bool
+    window: Window
+
+    def holds(self, box: Box) -> bool:
+        """Tell whether the middle of a box lies on the object."""
+        (x0, y0, x1, y1), (rows, cols) = self.window, self.mask.shape
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        if not (x0 <= x < x1 and y0 <= y < y1):
+            return False
+        return bool(self.mask[int((y - y0) * rows / (y1 - y0)), int((x - x0) * cols / (x1 - x0))])
+
+    def found(self, expression: str) -> Found:
+        """Return it as what is told and written, the mask in scene pixels."""
+        x0, y0, x1, y1 = self.window
+        mask = frames.resize_mask(self.mask, (y1 - y0, x1 - x0))
+        return Found(mask, (x0, y0), self.box, self.score, expression).trimmed()
 
 
 def glanced(glance: Job, scene_hw: frames.HW) -> Iterator[Candidate]:
@@ -83,7 +107,7 @@ def one_each(several: Sequence[Candidate]) -> list[Candidate]:
     return [several[position] for position in sorted(kept)]
 
 
-def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) -> Found:
+def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) -> Drawn:
     """Look again at a sighting in a window of its own; what agrees with it takes its place.
 
     Where the window cuts the object off, a wider one follows. Where nothing agrees, the sighting stays, drawn by
@@ -98,7 +122,7 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
             job = _closer_job(scene, window, box, text, MOST_TILES * tile)
         except PictureError as error:
             log.warning("no closer look at %s: %s", list(window), error)
-            return _filled(seen.box, scene.hw, seen.score / 2, text)
+            return _filled(seen.box, scene.hw, seen.score / 2)
         for stage in LOOK:
             pipeline.run(stage, [job])
         agreed = job.agreement() >= zoom.agreement
@@ -116,11 +140,9 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
         drawn = pipeline.draw(job.picture, job.near) if job.near else None
         mask, drawn_box = (drawn.mask, drawn.box) if drawn else (np.zeros(job.picture.hw, dtype=np.bool_), None)
     believed = math.sqrt(seen.score * score(job.overview, drawn_box or job.near))
-    x0, y0, x1, y1 = window
-    mask = frames.resize_mask(mask, (y1 - y0, x1 - x0))
-    if drawn_box is None or not mask.any():  # thinner than a pixel of a reduced window
-        return _filled(seen.box, scene.hw, believed, text)
-    return Found(mask, (x0, y0), _in_scene(drawn_box, job.picture, window), believed, text).trimmed()
+    if drawn_box is None:
+        return _filled(seen.box, scene.hw, believed)
+    return Drawn(_in_scene(drawn_box, job.picture, window), believed, mask, window)
 
 
 def _closer_job(scene: Scene, window: Window, box: Box, text: str, most: int) -> Job:
@@ -158,8 +180,8 @@ def _parts(mask: Bool) -> list[Box]:
     return [Box(x, y, x + width, y + height) for x, y, width, height, _ in kept]
 
 
-def _filled(box: Box, scene_hw: frames.HW, believed: float, expression: str) -> Found:
-    """Return a box as a found object: what is known of its mask is the box itself."""
+def _filled(box: Box, scene_hw: frames.HW, believed: float) -> Drawn:
+    """Return a box as a drawn object: what is known of its mask is the box itself."""
     x0, y0 = max(0, int(box.x0)), max(0, int(box.y0))
     x1, y1 = min(scene_hw[1], math.ceil(box.x1)), min(scene_hw[0], math.ceil(box.y1))
-    return Found(np.ones((y1 - y0, x1 - x0), dtype=np.bool_), (x0, y0), box, believed, expression)
+    return Drawn(box, believed, np.ones((1, 1), dtype=np.bool_), (x0, y0, x1, y1))
