@@ -25,6 +25,7 @@ from zeroov.cli import (
     overview,
     recipes,
     refine,
+    serve,
 )
 from zeroov.errors import ZeroovError
 
@@ -69,6 +70,7 @@ def common(
 
 app.command("ground")(ground.ground)
 app.command("batch")(batch.batch)
+app.command("serve")(serve.serve)
 app.command("overview")(overview.overview)
 app.command("focus")(focus.focus)
 app.command("evolve")(evolve.evolve)

@@ -1,0 +1,67 @@
+"""A pipeline of the miniature models, drawn scenes as files, and a real server in a thread."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zeroov
+from zeroov.bench.mini import Question, questions
+from zeroov.cli.ground import provenance
+from zeroov.pipeline import Pipeline
+from zeroov.serve.server import Server
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Pipeline:
+    return zeroov.load("mini", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def told(pipeline: Pipeline) -> dict[str, str]:
+    return provenance(pipeline.recipe, pipeline)
+
+
+@pytest.fixture(scope="session")
+def asked() -> list[Question]:
+    return [question for question in questions(3) if question.truth]
+
+
+def png(rgb: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def photo(asked: list[Question]) -> bytes:
+    """The first scene as a PNG."""
+    return png(asked[0].scene.image)
+
+
+@pytest.fixture(scope="session")
+def wide(asked: list[Question]) -> bytes:
+    """Three scenes side by side, which take a search."""
+    return png(np.concatenate([question.scene.image for question in asked], axis=1))
+
+
+@pytest.fixture
+def server(pipeline: Pipeline, told: dict[str, str]) -> Iterator[Server]:
+    lines: list[str] = []
+    made = Server(pipeline, told, port=0, most_bytes=2**20, tell=lines.append)
+    made.lines = lines  # type: ignore[attr-defined]
+    made.server_activate()
+    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.finish()
+    assert not list(made.folder.iterdir()), "an upload was left behind"
+    made.server_close()
+    assert not made.folder.exists()

@@ -1,0 +1,291 @@
+"""A real server on a free port: its answers, every refusal, and that nothing a client does ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zeroov.bench.mini import Question
+from zeroov.errors import ModelError, UsageError
+from zeroov.pipeline import Pipeline
+from zeroov.serve import handler
+from zeroov.serve.answer import Reply
+from zeroov.serve.server import Server
+
+ORIGINAL = handler.answer
+GROUND = "/ground?expression=the+ship"
+
+
+def ask(
+    server: Server, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def refused(server: Server, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
+    status, told, text = ask(server, method, path, body, **headers)
+    assert told["Content-Type"] == "application/json"
+    return status, json.loads(text)["error"]
+
+
+def raw(server: Server, request: bytes, *, hang_up: bool = False) -> bytes:
+    """Send bytes as they are; return all that comes back."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
+        connection.sendall(request)
+        if hang_up:
+            connection.shutdown(socket.SHUT_WR)
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(1 << 16):
+                received += part
+        return received
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_answer_over_the_network(server: Server, pipeline: Pipeline, asked: list[Question], photo: bytes) -> None:
+    text = asked[0].expression.text
+    expected = pipeline.ground(asked[0].scene.image, text)
+    path = "/ground?expression=" + text.replace(" ", "+")
+    status, headers, body = ask(server, "POST", path, photo)
+    assert status == 200
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    report = json.loads(body)
+    assert tuple(report["box_xyxy"]) == expected.box.xyxy  # type: ignore[union-attr]
+    assert report["recipe_digest"] == pipeline.recipe.digest
+    closer = json.loads(ask(server, "POST", path + "&zoom=1", photo)[2])
+    assert closer["recipe_digest"] == pipeline.recipe.with_values({"zoom.rounds": 1}).digest
+    assert ask(server, "POST", path, photo, Accept="image/png")[2].startswith(b"\x89PNG")
+    assert ask(server, "POST", "/preview", photo)[2].startswith(b"\x89PNG")
+
+
+def test_health_tells_what_runs(server: Server, pipeline: Pipeline) -> None:
+    told = json.loads(ask(server, "GET", "/health")[2])
+    assert told["status"] == "ok"
+    assert (told["recipe"], told["recipe_digest"]) == ("mini", pipeline.recipe.digest)
+    assert (told["device"], told["max_bytes"]) == ("cpu", 2**20)
+    status, headers, body = ask(server, "HEAD", "/health")
+    assert (status, body) == (200, b"")
+    assert int(headers["Content-Length"]) > 100
+
+
+def test_the_page_is_whole_by_itself(server: Server) -> None:
+    status, headers, body = ask(server, "GET", "/?whatever")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    page = body.decode()
+    assert "://" not in page
+    assert not re.search(r"[\"'`]//|@import|url\(|<script[^>]+src|innerHTML|localStorage", page)
+    assert set(re.findall(r'(?:src|href)="([^"]+)"', page)) == {"data:,"}
+    named = set(re.findall(r'\$\("(\w+)"\)', page))
+    assert named
+    assert named <= set(re.findall(r'id="(\w+)"', page))
+    assert set(re.findall(r'(?:post|fetch)\("(/\w+)"', page)) == {"/ground", "/preview", "/health"}
+
+
+def test_each_refusal_has_its_status(server: Server, photo: bytes) -> None:
+    assert refused(server, "POST", "/ground", photo)[0] == 400
+    assert "no image" in refused(server, "POST", GROUND, b"hello")[1]
+    assert "empty" in refused(server, "POST", GROUND, b"")[1]
+    status, text = refused(server, "POST", GROUND, photo[:3000])
+    assert status == 400
+    assert text.startswith("`upload` is truncated")
+    assert str(server.folder) not in text
+    assert refused(server, "GET", "/nope")[0] == 404
+    assert refused(server, "GET", "/../../etc/passwd")[0] == 404
+    for method, path, allowed in (("GET", GROUND, "POST"), ("DELETE", "/", "GET, HEAD"), ("BREW", "/", "GET, HEAD")):
+        assert refused(server, method, path)[0] == 405
+        assert ask(server, method, path)[1]["Allow"] == allowed
+    assert refused(server, "POST", GROUND, photo, Transfer_Encoding="chunked")[0] == 411
+    assert b" 411 " in raw(server, f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    status, text = refused(server, "POST", GROUND, bytes(2**21))
+    assert status == 413
+    assert "--max-mib" in text
+    for told in ("99999999999", "9" * 5000):
+        assert refused(server, "POST", GROUND, b"x", Content_Length=told)[0] == 413
+    for told in ("-1", "1_0", "+5", "0x10", "5, 6", ""):
+        assert refused(server, "POST", GROUND, b"x", Content_Length=told)[0] == 400
+    two = "Content-Length: 1\r\nContent-Length: 2\r\n"
+    assert b" 400 " in raw(server, f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\n{two}\r\n".encode())
+
+
+def test_a_body_that_is_not_wanted_is_not_asked_for(server: Server) -> None:
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+    assert raw(server, f"{head}Content-Length: 99999999\r\n\r\n".encode(), hang_up=True).startswith(b"HTTP/1.1 413")
+    assert raw(server, f"{head}Content-Length: 5\r\n\r\nhello".encode()).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def test_other_sites_are_refused(server: Server, photo: bytes) -> None:
+    own = f"127.0.0.1:{server.server_port}"
+    for origin in ("http://evil.example", "null", f"http://evil.{own}", "http://127.0.0.1:1"):
+        assert refused(server, "POST", GROUND, photo, Origin=origin)[0] == 403
+    for host in ("evil.example", f"evil.example:{server.server_port}", "[", "127.0.0.1.evil.example"):
+        assert refused(server, "GET", "/health", Host=host)[0] == 403
+    for host in (own, "localhost:9000", "[::1]:9000"):
+        assert ask(server, "GET", "/health", Host=host, Origin=f"http://{host}")[0] == 200
+
+
+def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline, told: dict[str, str]) -> None:
+    with Server(pipeline, told, "0.0.0.0", 0) as anywhere:
+        assert not anywhere.is_local
+        with pytest.raises(UsageError, match="--port 0"):
+            Server(pipeline, told, "no such host", 0)
+    assert not anywhere.folder.exists()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X-A: b\r\n" * 200 + b"\r\n",
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET //[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET http://[::1/\xff%zz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"POST /ground?expression=a%0d%0aX-Evil:%201 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /ground?expression=\xff\xfe&%zz=%% HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /ground?expression=x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\nhello",
+    ],
+)
+def test_garbage_ends_its_own_request_only(server: Server, garbage: bytes) -> None:
+    answer = raw(server, garbage, hang_up=True)
+    assert b"Traceback" not in answer
+    assert b"X-Evil" not in answer
+    assert not answer or re.match(rb"HTTP/1\.1 4\d\d ", answer) or answer.startswith(b"{"), answer[:100]
+    assert ask(server, "GET", "/health")[0] == 200
+
+
+def test_a_client_that_stalls_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler.Handler, "timeout", 1.0)
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    assert raw(server, head.encode()).startswith(b"HTTP/1.1 408")
+
+
+def test_two_at_once_are_both_answered_one_after_the_other(
+    server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, most, statuses = 0, 0, []
+
+    def counting(*arguments: Any) -> Reply:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        reply = ORIGINAL(*arguments)
+        inside -= 1
+        return reply
+
+    monkeypatch.setattr(handler, "answer", counting)
+    asking = [threading.Thread(target=lambda: statuses.append(ask(server, "POST", GROUND, photo)[0])) for _ in range(3)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+    assert statuses == [200, 200, 200]
+    assert most == 1
+
+
+def test_nothing_is_computed_for_a_client_that_has_gone(
+    server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "answer", lambda *_: pytest.fail("nobody waits for this"))
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n\r\n"
+    with server.turn:
+        with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+            connection.sendall(head.encode() + photo)
+            wait_until(lambda: [path.stat().st_size for path in server.folder.glob("*/image")] == [len(photo)])
+        assert ask(server, "GET", "/health")[0] == 200  # while another request has its turn
+    wait_until(lambda: any(line.endswith("499") for line in server.lines))  # type: ignore[attr-defined]
+
+
+def test_a_search_ends_when_its_client_goes(server: Server, wide: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def searching(*arguments: Any) -> Reply:
+        tell = arguments[-1]
+        begun.set()
+        try:
+            while True:
+                tell("tiles", 0, 1)
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(handler, "answer", searching)
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(wide)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        connection.sendall(head.encode() + wide)
+        assert begun.wait(20)
+        assert not ended.is_set()
+    assert ended.wait(20)
+
+
+def test_too_many_are_told_to_come_again(server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(server, "room", threading.Semaphore(0))
+        assert refused(server, "POST", GROUND, photo)[0] == 503
+    assert ask(server, "POST", "/preview", photo)[0] == 200
+
+
+def test_our_own_faults_are_logged_and_not_shown(
+    server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(error: Exception) -> Callable[..., Reply]:
+        def fail(*_: Any) -> Reply:
+            raise error
+
+        return fail
+
+    monkeypatch.setattr(handler.log, "propagate", True)  # as it is unless the command line has run
+    monkeypatch.setattr(handler, "answer", failing(RuntimeError("secret")))
+    status, text = refused(server, "POST", GROUND, photo)
+    assert (status, "secret" in text) == (500, False)
+    assert "secret" in caplog.text
+    monkeypatch.setattr(handler, "answer", failing(ModelError("the model is damaged; fetch it again")))
+    assert refused(server, "POST", GROUND, photo) == (500, "the model is damaged; fetch it again")
+
+
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, photo: bytes) -> None:
+    command = [sys.executable, "-m", "zeroov.cli.main", "serve", "--recipe", "mini", "--device", "cpu", "--port", "0"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    with process:
+        assert process.stdout
+        found = re.search(r"http://127.0.0.1:(\d+)/ \(recipe mini, cpu\)", process.stdout.readline())
+        assert found
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+        with contextlib.closing(connection):
+            connection.request("POST", GROUND, photo)
+            assert connection.getresponse().status == 200
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 0, told
+    assert "127.0.0.1 POST /ground 200" in told
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob("zeroov-serve-*"))

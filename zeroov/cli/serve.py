@@ -1,0 +1,63 @@
+"""`zeroov serve`: a web page and an HTTP interface."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from zeroov.cli import options
+from zeroov.cli.options import Device, RecipeName, Set
+
+if TYPE_CHECKING:
+    from zeroov.loaded import ModelStage
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
+    recipe: RecipeName = None,
+    set_: Set = None,
+    zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
+    most_mib: Annotated[int, typer.Option("--max-mib", min=1, help="Largest image taken, in MiB.")] = 256,
+    device: Device = "auto",
+) -> None:
+    """Serve a page to ask by hand, and POST /ground to ask by program; one request is computed at a time.
+
+    Ctrl-C ends it: a picture in hand is still answered, a search is not. A second one stops at once.
+
+    Example: zeroov serve, then: curl --data-binary @photo.jpg 'http://127.0.0.1:8000/ground?expression=the+white+plane'
+    """
+    chosen = options.chosen(recipe, set_)
+    if zoom and not chosen.zoom.rounds:
+        chosen = chosen.with_values({"zoom.rounds": 1})
+    from zeroov.cli.ground import provenance
+    from zeroov.pipeline import Pipeline
+    from zeroov.serve.server import MIB, Server
+
+    stages = [cast("ModelStage", stage) for stage in chosen.stages if stage != "evolve"]
+    with Pipeline(chosen, device) as pipeline:
+        for stage in stages:
+            pipeline.models.locate(stage)  # a missing model is told before anything is opened
+        told = provenance(chosen, pipeline)
+        with Server(
+            pipeline,
+            told,
+            host,
+            port,
+            most_bytes=most_mib * MIB,
+            tell=lambda line: options.note(options.plain(line)),
+        ) as server:
+            for stage in stages if chosen.runtime.keep_loaded else ():
+                pipeline.models.load(stage)
+            server.server_activate()
+            options.say(f"serving   {server.url} (recipe {chosen.name}, {pipeline.device}); Ctrl-C ends it")
+            if not server.is_local:
+                options.note("anyone who reaches this address can ask: there is neither a password nor encryption")
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                options.note("stopping; Ctrl-C again stops at once")
+                server.finish()

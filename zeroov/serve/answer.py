@@ -1,0 +1,250 @@
+"""What a request asks, and its answer as bytes: everything about serving that needs no socket."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from zeroov.batch import is_large, whole_picture
+from zeroov.errors import OutputError, PictureError, UsageError, did_you_mean
+from zeroov.pipeline import Pipeline
+from zeroov.raster import geotiff
+from zeroov.raster.coco import require_countable, run_lengths
+from zeroov.raster.extras import need
+from zeroov.raster.formats import require_room, write_full_png
+from zeroov.raster.found import Found, SceneInfo, founds
+from zeroov.raster.geojson import feature_collection, require_degrees
+from zeroov.raster.polygons import polygons
+from zeroov.raster.read import PNG, decode_file
+from zeroov.raster.scene import Scene, open_scene
+from zeroov.raster.stretch import PERCENTILES
+from zeroov.raster.whole import Whole
+from zeroov.raster.write import overlay, write_rgb_png
+from zeroov.search import search
+from zeroov.show.scene import scene_overlay
+from zeroov.stages import Progress
+from zeroov.types import Uint8, clean_expression
+
+SOURCE = "upload"  # what answers call the image; a client's names are not asked for
+SHOWN = 1600  # longer side of previews, and of the overlay of a scene that was searched
+FORMATS = {"json": "application/json", "mask": "image/png", "overlay": "image/png", "geojson": "application/geo+json"}
+ACCEPTED = {"image/png": "mask", "application/geo+json": "geojson"}
+OPTIONS = ("expression", "all", "zoom", "bands", "format", "pictures")
+YES, NO = ("1", "true", "yes", ""), ("0", "false", "no")
+# Kinds that hold all of their pixels. Others (VRT, and whatever else GDAL knows) can name any file of this machine.
+THROUGH_GDAL = (*geotiff.MAGIC, b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51\x00")
+THROUGH_PIL = (PNG, b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
+TAKEN = "TIFF, PNG, JPEG, JPEG 2000, WebP, GIF or BMP"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request's options. `zoom` is `None` where the server's recipe decides; `pictures` adds PNGs to the JSON."""
+
+    expression: str
+    every: bool = False
+    zoom: bool | None = None
+    bands: tuple[int, ...] | None = None
+    format: str = "json"
+    pictures: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The body of an answer and its media type."""
+
+    body: bytes
+    kind: str = FORMATS["json"]
+
+
+def reply_json(value: Any, kind: str = FORMATS["json"]) -> Reply:
+    """Return plain values as a reply of one line."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    return Reply(text.encode("utf-8", "backslashreplace"), kind)
+
+
+def parse_asked(query: str, accept: str = "") -> Asked:
+    """Read the query of `/ground`; the first media type of `accept` decides where no `format` is given."""
+    given = parse_options(query, OPTIONS)
+    if "expression" not in given:
+        raise UsageError("no expression is given; add ?expression=the+white+plane")
+    chosen = given.get("format") or ACCEPTED.get(accept.split(",")[0].split(";")[0].strip().lower(), "json")
+    if chosen not in FORMATS:
+        raise UsageError(f"`{chosen[:40]}` is no format{did_you_mean(chosen, FORMATS)}")
+    return Asked(
+        expression=clean_expression(given["expression"]),
+        every=_flag(given, "all") or False,
+        zoom=_flag(given, "zoom"),
+        bands=parse_bands(given.get("bands")),
+        format=chosen,
+        pictures=_flag(given, "pictures") or False,
+    )
+
+
+def parse_options(query: str, known: tuple[str, ...]) -> dict[str, str]:
+    """Return a query's options, each known and given once."""
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="replace", max_num_fields=2 * len(OPTIONS))
+    except ValueError as error:
+        raise UsageError(f"the query cannot be read ({error})") from error
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            raise UsageError(f"`{name[:40]}` is no option{did_you_mean(name[:40], known)}")
+        if name in given:
+            raise UsageError(f"`{name}` is given twice")
+        given[name] = value
+    return given
+
+
+def parse_bands(bands: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of `4,3,2`; `None` where nothing is given."""
+    try:
+        return tuple(int(part) for part in bands.split(",")) if bands else None
+    except ValueError as error:
+        raise UsageError(f"bands takes one number or three, e.g. bands=4,3,2, got `{(bands or '')[:40]}`") from error
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool | None:
+    value = given.get(name)
+    if value is None or value.lower() in YES:
+        return None if value is None else True
+    if value.lower() not in NO:
+        raise UsageError(f"{name} is 1 or 0, got `{value[:40]}`")
+    return False
+
+
+def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
+    """Open what a client sent, as `open_scene` does; kinds that may point to other files are refused unopened."""
+    with image.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(THROUGH_GDAL):
+        return open_scene(image, bands=bands)
+    if not head.startswith(THROUGH_PIL):
+        raise PictureError(f"the body is no image that the server takes; send the bytes of one {TAKEN} file")
+    return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image), (image,), PERCENTILES)
+
+
+def preview(image: Path, bands: tuple[int, ...] | None) -> Reply:
+    """Return the image as a PNG that a browser shows, reduced where it is large; no model is asked."""
+    with open_upload(image, bands) as scene:
+        return Reply(_png(image, scene.overview(SHOWN).rgb), FORMATS["overlay"])
+
+
+def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str], tell: Progress) -> Reply:
+    """Ground the expression in an image file as `zeroov ground` does; beside it further files may be made.
+
+    `told` is what every feature says of how it was made.
+    """
+    start = time.perf_counter()
+    with open_upload(image, asked.bands) as scene:
+        info = replace(SceneInfo.of(scene), source=SOURCE)
+        if asked.format == "geojson":
+            require_degrees(info)  # what cannot be told is told before the work
+        if asked.format == "mask":
+            require_room(info)
+        drawn = asked.format == "overlay" or asked.pictures
+        if asked.every or is_large(pipeline, scene):
+            found, report, shown = _searched(pipeline, image, scene, asked, tell, drawn)
+        else:
+            found, report, shown = _looked(pipeline, image, scene, asked, drawn)
+    if asked.format == "geojson":
+        return reply_json(feature_collection(info, found, told), FORMATS["geojson"])
+    if asked.format == "mask":
+        return Reply(_mask_png(image, info, found), FORMATS["mask"])
+    if asked.format == "overlay" and shown is not None:
+        return Reply(_png(image, shown), FORMATS["overlay"])
+    objects = [_told(one, info) for one in found]
+    best = objects[0] if objects else {"box_xyxy": None, "mask_pixels": 0, "mask": None, "polygons": None}
+    report = {
+        "status": "found" if found else "empty",
+        "expression": asked.expression,
+        **best,
+        "image_hw": list(info.hw),
+        **report,
+        "found": objects,
+        **told,
+        "seconds": round(time.perf_counter() - start, 3),
+        "notes": [],
+        "geojson": None,
+    }
+    if info.is_on_map:
+        try:
+            report["geojson"] = feature_collection(info, found, told)
+        except OutputError as error:
+            report["notes"].append(str(error))
+    if asked.pictures and shown is not None:
+        report["overlay_png"] = base64.b64encode(_png(image, shown)).decode()
+        try:
+            report["mask_png"] = base64.b64encode(_mask_png(image, info, found)).decode()
+        except OutputError as error:
+            report["notes"].append(str(error))
+    return reply_json(report)
+
+
+Outcome = tuple[tuple[Found, ...], dict[str, Any], Uint8 | None]
+
+
+def _looked(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, drawn: bool) -> Outcome:
+    """Ground a picture that takes one look."""
+    picture = whole_picture(image, scene, asked.bands is not None)
+    result = pipeline.ground(picture, asked.expression)
+    kept = {"score", "answer", "answer_box_xyxy", "stages", "zoom"}
+    report = {name: value for name, value in result.to_json().items() if name in kept}
+    shown = overlay(picture.rgb, result.mask, result.box) if drawn else None
+    return founds(result, answer=result.answer), report | {"searched": False}, shown
+
+
+def _searched(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, tell: Progress, drawn: bool) -> Outcome:
+    """Search a large scene, or a picture for every object of a kind."""
+    outcome = search(pipeline, scene, asked.expression, every=asked.every, tell=tell)
+    statuses = ("looked", "nodata", "failed")
+    report = {
+        "score": round(outcome.found[0].score, 6) if outcome.found else 0.0,
+        "answer": outcome.answer,
+        "searched": True,
+        "tiles": {status: sum(tile.status == status for tile in outcome.tiles) for status in statuses},
+        "not_looked_at": [
+            {"window_xyxy": list(tile.window), "status": tile.status, "reason": without_path(tile.reason, image)}
+            for tile in outcome.tiles
+            if tile.status != "looked"
+        ],
+    }
+    shown = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, outcome.found) if drawn else None
+    return outcome.found, report, shown
+
+
+def without_path(text: str, image: Path) -> str:
+    """Return a message that does not say where the server keeps an upload."""
+    return text.replace(str(image), SOURCE).replace(f"{image.parent}/", "")
+
+
+def _told(found: Found, info: SceneInfo) -> dict[str, Any]:
+    """Return an object in pixels: box, COCO run lengths, outlines as a GeoJSON geometry (with the extra `geo`)."""
+    told: dict[str, Any] = {"box_xyxy": list(found.box.xyxy), "score": round(found.score, 6)}
+    told |= {"mask_pixels": found.pixels, "mask": None, "polygons": None}
+    try:
+        require_countable(info)
+        told["mask"] = run_lengths(found.mask, found.origin_xy, info.hw)
+        told["polygons"] = need("shapely", "a polygon").geometry.mapping(polygons(found))
+    except OutputError:  # a scene beyond COCO's count, or an install without `geo`: what is left says enough
+        pass
+    return told
+
+
+def _mask_png(image: Path, info: SceneInfo, found: tuple[Found, ...]) -> bytes:
+    path = image.with_name("mask.png")
+    write_full_png(path, info, found, {})
+    return path.read_bytes()
+
+
+def _png(image: Path, rgb: Uint8) -> bytes:
+    path = image.with_name("shown.png")
+    write_rgb_png(path, rgb)
+    return path.read_bytes()

@@ -1,0 +1,104 @@
+"""The server: one pipeline behind an address, asked by one request at a time."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import shutil
+import socket
+import socketserver
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from http.server import ThreadingHTTPServer
+from importlib import resources
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from zeroov import __version__
+from zeroov.errors import UsageError
+from zeroov.pipeline import Pipeline
+from zeroov.serve.handler import Handler
+
+log = logging.getLogger("zeroov")
+
+MIB = 2**20
+MOST_AT_ONCE = 16  # uploads received, waiting and computed together; the next ones are told to come again
+
+
+class Server(ThreadingHTTPServer):
+    """One pipeline behind an address. Made, it holds the port; it listens from `server_activate` on."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        told: Mapping[str, str],
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        *,
+        most_bytes: int = 256 * MIB,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """`told` is what features say of how they were made; `tell` gets a line for every request."""
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            super().__init__((host, port), Handler, bind_and_activate=False)
+            self.server_bind()
+        except (OSError, OverflowError) as error:
+            self.server_close()
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(
+                f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
+            ) from error
+        self.pipeline, self.told, self.most_bytes, self.tell = pipeline, told, most_bytes, tell
+        self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
+        self.page = resources.files("zeroov.serve").joinpath("page.html").read_bytes()
+        self.is_local = ip_address(self.server_name).is_loopback
+        self.turn = threading.Lock()
+        self.room = threading.Semaphore(MOST_AT_ONCE)
+        self.stopping = False
+
+    def server_bind(self) -> None:
+        """Bind without asking name servers who we are."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the page."""
+        return f"http://{f'[{self.server_name}]' if ':' in self.server_name else self.server_name}:{self.server_port}/"
+
+    def finish(self) -> None:
+        """Wait for the picture in hand; a search in hand, and all that wait for their turn, get no answer."""
+        self.stopping = True
+        for _ in range(MOST_AT_ONCE):
+            self.room.acquire()
+
+    def server_close(self) -> None:
+        """Give the port back and remove what is left of uploads."""
+        super().server_close()
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what no handler caught; nearly always a client that went away."""
+        log.debug("%s: the connection broke", client_address, exc_info=True)
+
+    def pipeline_for(self, zoom: bool | None) -> Pipeline:
+        """Return the pipeline with the closer look on or off, on the same models."""
+        recipe = self.pipeline.recipe
+        if zoom is None or zoom == bool(recipe.zoom.rounds):
+            return self.pipeline
+        changed = copy.copy(self.pipeline)
+        changed.recipe = recipe.with_values({"zoom.rounds": int(zoom)})
+        return changed
+
+    def health(self) -> dict[str, Any]:
+        """Return what `/health` tells."""
+        recipe = self.pipeline.recipe
+        told = {"status": "ok", "version": __version__, "recipe": recipe.name, "description": recipe.description}
+        return {**told, **self.told, "device": str(self.pipeline.device), "max_bytes": self.most_bytes}
