@@ -35,7 +35,7 @@ from zeroov.search import SceneAnswer, search
 from zeroov.types import Bool, Box, Evolved, Float32, Overview, Picture, Refined, StageReport, Uint8
 from zeroov.zoom.tiles import tiles
 
-GRID = (16, 16)
+GRID = (32, 32)
 GAP = 16  # pixels between objects
 SEED, ASKED = 7046, "black storage tank"
 Place = tuple[int, int, int, int]

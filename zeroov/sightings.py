@@ -25,7 +25,7 @@ from zeroov.zoom.tiles import cut_by_seam, distinct
 
 log = logging.getLogger("zeroov")
 
-LEAST_PART = 0.1  # a blob of a tile's mask is an object of its own from this share of the largest one's pixels on
+CRUMB = 0.25  # a blob of a tile's mask that covers less of a cell of its map is nothing that the map tells
 GROWTHS = 4  # windows at most in which an object that each of them cuts off is looked for, the last 6 tiles wide
 MOST_TILES = 2  # a window wider than so many tiles is read reduced
 
@@ -163,7 +163,8 @@ def _in_scene(box: Box, picture: Picture, window: Window) -> Box:
 
 def _sighted(job: Job, window: Window, scene_hw: frames.HW) -> Iterator[Candidate]:
     """Yield what a tile's look saw, in scene pixels: the boxes of its mask's parts, and that of its answer."""
-    boxes = _parts(job.coarse()[0])
+    mask = job.coarse()[0]
+    boxes = _parts(mask, CRUMB * mask.size / job.evolved.fused.size if job.evolved else 1)
     told = job.overview.answer_box
     if told and not any(frames.box_iou(told, one) > 0.5 for one in boxes):
         boxes.append(told)
@@ -172,12 +173,11 @@ def _sighted(job: Job, window: Window, scene_hw: frames.HW) -> Iterator[Candidat
         yield Candidate(in_scene, score(job.overview, box), not cut_by_seam(in_scene, window, scene_hw, 1.0))
 
 
-def _parts(mask: Bool) -> list[Box]:
-    """Return the boxes of a mask's blobs, but for crumbs."""
+def _parts(mask: Bool, least: float) -> list[Box]:
+    """Return the boxes of a mask's blobs of so many pixels at least."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    blobs = stats[1:].astype(np.float64)  # x, y, width, height, pixels; the first is the ground
-    kept = blobs[blobs[:, 4] >= LEAST_PART * blobs[:, 4].max(initial=0)]
-    return [Box(x, y, x + width, y + height) for x, y, width, height, _ in kept]
+    blobs = stats[1:].astype(np.float64).tolist()  # the first is the ground
+    return [Box(x, y, x + width, y + height) for x, y, width, height, pixels in blobs if pixels >= least]
 
 
 def _filled(box: Box, scene_hw: frames.HW, believed: float) -> Drawn:
