@@ -12,13 +12,14 @@ from PIL import Image
 
 import zeroov
 from zeroov import frames
-from zeroov.errors import HardwareError
+from zeroov.errors import HardwareError, PictureError
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
-from zeroov.search import SceneAnswer, search
+from zeroov.search import SceneAnswer, described, neighbours, search
 from zeroov.types import Box
+from zeroov.zoom.phrase import parse
 
 STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
 
@@ -139,3 +140,58 @@ def test_a_scene_without_anything_is_empty_and_no_error(tmp_path: Path) -> None:
     assert report["found"] == []
     assert json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"] == []
     assert (tmp_path / "out" / "bare.mask.tif").exists()
+
+
+def test_what_is_nodata_is_no_object(pipeline: Pipeline, asked: list[tuple[Scene, str, int]], tmp_path: Path) -> None:
+    """It is drawn black, and looks like a black building."""
+    rasterio = pytest.importorskip("rasterio")
+    rgb = np.maximum(asked[0][0].image, 1)
+    rgb[240:361, 240:361] = 0
+    profile = {"driver": "GTiff", "width": 640, "height": 560, "count": 3, "dtype": "uint8", "nodata": 0}
+    placed = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+    with rasterio.open(tmp_path / "hole.tif", "w", **profile, **placed) as file:
+        file.write(rgb.transpose(2, 0, 1))
+    for every in (False, True):
+        with open_scene(tmp_path / "hole.tif") as scene:
+            answer = search(pipeline, scene, "the black building", every=every)
+            valid = scene.valid(0, 0, 640, 560)
+        for found in answer.found:
+            x0, y0, x1, y1 = found.window_xyxy
+            assert valid[y0:y1, x0:x1][found.mask].all()
+
+
+def test_a_scene_without_a_valid_pixel_is_refused(pipeline: Pipeline, tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    profile = {"driver": "GTiff", "width": 640, "height": 560, "count": 3, "dtype": "uint8", "nodata": 0}
+    placed = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+    with rasterio.open(tmp_path / "none.tif", "w", **profile, **placed) as file:
+        file.write(np.zeros((3, 560, 640), np.uint8))
+    with (
+        open_scene(tmp_path / "none.tif") as scene,
+        pytest.raises(PictureError, match="no valid pixel"),
+    ):
+        search(pipeline, scene, "the ship")
+
+
+def test_a_strip_that_no_model_takes_in_one_piece_is_searched(pipeline: Pipeline, tmp_path: Path) -> None:
+    style = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
+    wide = np.concatenate([make_scene(seed_for("test", 7200 + i), style).image[200:224] for i in range(9)], axis=1)
+    answer = look(pipeline, tmp_path, wide, "the ship")
+    assert answer.answer == ""
+    assert {tile.status for tile in answer.tiles} == {"looked"}
+
+
+@pytest.mark.parametrize("words", ["to the left of the bridge", "on the left"])
+def test_words_that_name_no_thing_are_asked_as_they_are(words: str) -> None:
+    assert described(parse(words)) == words
+    assert described(parse(f"the large black ship {words}")) == "the large black ship"
+    assert described(parse(f"the large black ship {words}"), sizes=False) == "the black ship"
+
+
+def test_each_neighbour_is_asked_for() -> None:
+    phrase = parse("the ship between the bridge and the white plane")
+    assert [other for _, other in neighbours(phrase)] == ["the bridge", "the white plane"]
+    assert [other for _, other in neighbours(parse("the ship near the bus and near the truck"))] == [
+        "the bus",
+        "the truck",
+    ]

@@ -7,6 +7,7 @@ closer look; what stands is ranked over the scene. One referent for the scene, n
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zeroov.errors import PictureError
 from zeroov.job import Job
 from zeroov.pipeline import Pipeline
 from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
+from zeroov.raster.stretch import nothing_valid
 from zeroov.sightings import Drawn, Tile, glanced, look_at, look_closer, one_each
 from zeroov.stages import Progress
 from zeroov.types import clean_expression
@@ -27,7 +30,10 @@ from zeroov.zoom.relation import relation_weights
 from zeroov.zoom.tiles import distinct, tiles
 from zeroov.zoom.words import SIZES
 
+log = logging.getLogger("zeroov")
+
 _AND_A = re.compile(r" and (?:the|an?) ")
+ANCHORS = 10  # of a thing beside which the object lies, so many sightings are looked at closer
 AT_ONCE = 16  # tiles whose maps are in memory together
 
 
@@ -39,7 +45,7 @@ class SceneAnswer:
     found: tuple[Found, ...]
     tiles: tuple[Tile, ...]
     answer: str
-    """What the model said to the glance."""
+    """What the model said to the glance; empty where the scene is too narrow for one."""
 
     @property
     def failed(self) -> tuple[Tile, ...]:
@@ -56,28 +62,31 @@ def search(
     tell: Progress = lambda stage, done, total: None,
 ) -> SceneAnswer:
     """Find the object that `expression` describes in `scene`, or `every` object of its kind."""
-    how, phrase = pipeline.recipe.search, parse(expression)
-    glance = Job(scene.overview(how.glance), clean_expression(expression))
-    pipeline.run("overview", [glance])
+    how, phrase, expression = pipeline.recipe.search, parse(expression), clean_expression(expression)
     kind = described(phrase)
     others = [] if every or not how.relations else neighbours(phrase)
     reports = _tiles(pipeline, scene, list(dict.fromkeys([kind, *(other for _, other in others)])), tell)
+    if all(tile.status == "nodata" for tile in reports):
+        raise PictureError(nothing_valid(scene.source))
 
-    def seen(asked: str, glimpsed: Sequence[Candidate] = ()) -> list[Candidate]:
-        sightings = [*glimpsed, *(one for tile in reports for one in tile.sightings.get(asked, ()))]
-        return one_each([one for one in sightings if one.score >= how.least_score])
+    def seen(asked: str) -> list[Candidate]:
+        sightings = (one for tile in reports for one in tile.sightings.get(asked, ()))
+        return [one for one in sightings if one.score >= how.least_score]
 
-    beside = [(words, seen(other)) for words, other in others]
-    attention = None if every else pipeline.seen(glance)
-    reduced = glance.overview.resized_hw[0] / scene.hw[0]
+    beside = [(words, _confirmed(pipeline, scene, one_each(seen(other)), other)) for words, other in others]
+    first, glance = one_each(seen(kind)), _glance(pipeline, scene, expression)
+    if glance and not every:  # what no tile saw is the one object that is meant, or none
+        glimpsed = [one for one in glanced(glance, scene.hw) if one.score >= how.least_score]
+        first = one_each([*glimpsed, *first])
 
     def value(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        attention = pipeline.seen(glance) if glance and not every else None
+        reduced = glance.overview.resized_hw[0] / scene.hw[0] if glance else 1.0
         values = rank(candidates, phrase, attention, scene.hw, how.place, reduced)
         for words, anchors in beside:
             values *= relation_weights(candidates, anchors, words, scene.hw)
         return values
 
-    first = seen(kind, list(glanced(glance, scene.hw)))
     order = np.argsort(-value(first), kind="stable")[: None if every else how.candidates]
     closer: list[Drawn] = []
     least = max(how.least_score, pipeline.recipe.min_score)
@@ -90,15 +99,18 @@ def search(
     kept = [closer[position] for position in distinct([one.box for one in closer], [one.score for one in closer])]
     if kept and not every:
         kept = [kept[int(value([Candidate(one.box, one.score) for one in kept]).argmax())]]
-    found = tuple(one.found(glance.expression) for one in kept)
-    return SceneAnswer(glance.expression, found, tuple(reports), glance.overview.answer)
+    found = tuple(one.found(expression) for one in kept)
+    return SceneAnswer(expression, found, tuple(reports), glance.overview.answer if glance else "")
 
 
 def described(phrase: Phrase, sizes: bool = True) -> str:
     """Return what a window is asked for: the kind of thing with what can be seen of it, nothing of where it lies.
 
-    How large something is cannot be seen of it alone: a closer look is asked without `sizes`.
+    How large something is cannot be seen of it alone: a closer look is asked without `sizes`. An expression that names
+    no kind of thing ("on the left") is asked as it is.
     """
+    if not phrase.named:
+        return phrase.text
     attributes = [word for word in phrase.attributes if sizes or word not in SIZES]
     return " ".join(("the", *attributes, phrase.category))
 
@@ -106,6 +118,24 @@ def described(phrase: Phrase, sizes: bool = True) -> str:
 def neighbours(phrase: Phrase) -> list[tuple[str, str]]:
     """Return each relation's words and what a window is asked for to find its other object, two where it names two."""
     return [(relation.words, f"the {other}") for relation in phrase.relations for other in _AND_A.split(relation.other)]
+
+
+def _glance(pipeline: Pipeline, scene: Scene, expression: str) -> Job | None:
+    """Return the look at the whole scene, reduced; `None` for a strip that no model takes in one piece."""
+    job = Job(scene.overview(pipeline.recipe.search.glance), expression)
+    try:
+        pipeline.run("overview", [job])
+    except PictureError as error:
+        log.info("no glance at the whole scene: %s", error)
+        return None
+    return job
+
+
+def _confirmed(pipeline: Pipeline, scene: Scene, several: Sequence[Candidate], text: str) -> list[Candidate]:
+    """Return of the best sightings of a thing those that a closer look sees too."""
+    best = sorted(several, key=lambda one: -one.score)[:ANCHORS]
+    closer = [look_closer(pipeline, scene, one, text) for one in best]
+    return [Candidate(one.box, one.score) for one in closer if one.score >= pipeline.recipe.search.least_score]
 
 
 def _tiles(pipeline: Pipeline, scene: Scene, asked: Sequence[str], tell: Progress) -> list[Tile]:

@@ -27,6 +27,7 @@ log = logging.getLogger("zeroov")
 
 CRUMB = 0.25  # a blob of a tile's mask that covers less of a cell of its map is nothing that the map tells
 GROWTHS = 4  # windows at most in which an object that each of them cuts off is looked for, the last 6 tiles wide
+LEAST_VALID = 0.5  # of what is seen; the rest may be nodata
 MOST_TILES = 2  # a window wider than so many tiles is read reduced
 
 
@@ -49,6 +50,8 @@ class Drawn:
     score: float
     mask: Bool
     window: Window
+    is_box: bool = False
+    """Segment Anything drew nothing: all that is known of the mask is the box."""
 
     def holds(self, box: Box) -> bool:
         """Tell whether the middle of a box lies on the object."""
@@ -62,7 +65,8 @@ class Drawn:
         """Return it as what is told and written, the mask in scene pixels."""
         x0, y0, x1, y1 = self.window
         mask = frames.resize_mask(self.mask, (y1 - y0, x1 - x0))
-        return Found(mask, (x0, y0), self.box, self.score, expression).trimmed()
+        extra = {"mask_is_box": True} if self.is_box else {}
+        return Found(mask, (x0, y0), self.box, self.score, expression, extra=extra).trimmed()
 
 
 def glanced(glance: Job, scene_hw: frames.HW) -> Iterator[Candidate]:
@@ -76,9 +80,11 @@ def glanced(glance: Job, scene_hw: frames.HW) -> Iterator[Candidate]:
 def look_at(pipeline: Pipeline, scene: Scene, windows: Sequence[Window], asked: Sequence[str]) -> Iterator[Tile]:
     """Look at some tiles; one that cannot be read or does not fit into memory is told, not left out."""
     jobs: dict[Window, list[Job]] = {}
+    shown: dict[Window, Bool] = {}
     for window in windows:
         try:
-            if scene.valid_share(*window) < pipeline.recipe.search.least_valid:
+            valid = scene.valid(*window)
+            if valid.mean() < pipeline.recipe.search.least_valid:
                 yield Tile(window, "nodata")
                 continue
             picture = scene.read(*window)
@@ -86,6 +92,7 @@ def look_at(pipeline: Pipeline, scene: Scene, windows: Sequence[Window], asked: 
             yield Tile(window, "failed", str(error))
             continue
         pipeline.warn_if_unknown(picture)
+        shown[window] = valid
         jobs[window] = [Job(picture, text, window=window) for text in asked]
     try:
         for stage in LOOK:
@@ -98,7 +105,8 @@ def look_at(pipeline: Pipeline, scene: Scene, windows: Sequence[Window], asked: 
             yield from look_at(pipeline, scene, [window], asked)
         return
     for window, several in jobs.items():
-        yield Tile(window, "looked", "", {job.expression: list(_sighted(job, window, scene.hw)) for job in several})
+        seen = {job.expression: list(_sighted(job, shown[window], scene.hw)) for job in several}
+        yield Tile(window, "looked", "", seen)
 
 
 def one_each(several: Sequence[Candidate]) -> list[Candidate]:
@@ -142,7 +150,12 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
     believed = math.sqrt(seen.score * score(job.overview, drawn_box or job.near))
     if drawn_box is None:
         return _filled(seen.box, scene.hw, believed)
-    return Drawn(_in_scene(drawn_box, job.picture, window), believed, mask, window)
+    kept = mask & frames.resize_mask(scene.valid(*window), job.picture.hw)
+    if kept.sum() < max(1, LEAST_VALID * mask.sum()):
+        return Drawn(seen.box, 0.0, mask, window)
+    if kept.sum() < mask.sum():
+        drawn_box = frames.mask_to_box(kept) or drawn_box
+    return Drawn(_in_scene(drawn_box, job.picture, window), believed, kept, window)
 
 
 def _closer_job(scene: Scene, window: Window, box: Box, text: str, most: int) -> Job:
@@ -161,16 +174,22 @@ def _in_scene(box: Box, picture: Picture, window: Window) -> Box:
     return frames.crop_to_image(Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down), (x0, y0))
 
 
-def _sighted(job: Job, window: Window, scene_hw: frames.HW) -> Iterator[Candidate]:
-    """Yield what a tile's look saw, in scene pixels: the boxes of its mask's parts, and that of its answer."""
+def _sighted(job: Job, valid: Bool, scene_hw: frames.HW) -> Iterator[Candidate]:
+    """Yield what a tile's look saw, in scene pixels: the boxes of its mask's parts, and that of its answer.
+
+    What lies for the most part where nothing is `valid` is the edge of the scene's data, which is drawn black.
+    """
+    assert job.window is not None
     mask = job.coarse()[0]
     boxes = _parts(mask, CRUMB * mask.size / job.evolved.fused.size if job.evolved else 1)
     told = job.overview.answer_box
     if told and not any(frames.box_iou(told, one) > 0.5 for one in boxes):
         boxes.append(told)
     for box in boxes:
-        in_scene = frames.crop_to_image(box, window[:2])
-        yield Candidate(in_scene, score(job.overview, box), not cut_by_seam(in_scene, window, scene_hw, 1.0))
+        x, y = int(box.x0), int(box.y0)
+        if valid[y : max(y + 1, math.ceil(box.y1)), x : max(x + 1, math.ceil(box.x1))].mean() >= LEAST_VALID:
+            in_scene = frames.crop_to_image(box, job.window[:2])
+            yield Candidate(in_scene, score(job.overview, box), not cut_by_seam(in_scene, job.window, scene_hw, 1.0))
 
 
 def _parts(mask: Bool, least: float) -> list[Box]:
@@ -184,4 +203,4 @@ def _filled(box: Box, scene_hw: frames.HW, believed: float) -> Drawn:
     """Return a box as a drawn object: what is known of its mask is the box itself."""
     x0, y0 = max(0, int(box.x0)), max(0, int(box.y0))
     x1, y1 = min(scene_hw[1], math.ceil(box.x1)), min(scene_hw[0], math.ceil(box.y1))
-    return Drawn(box, believed, np.ones((1, 1), dtype=np.bool_), (x0, y0, x1, y1))
+    return Drawn(box, believed, np.ones((1, 1), dtype=np.bool_), (x0, y0, x1, y1), is_box=True)

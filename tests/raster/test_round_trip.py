@@ -48,7 +48,7 @@ PLACED: dict[str, tuple[str, Transform]] = {
 }
 STYLE = SceneStyle(height_width=(400, 480), objects=(2, 4))
 ASKED = {
-    "utm": (7031, "black stadium"),
+    "utm": (7009, "purple building"),
     "rotated": (7033, "black stadium"),
     "nameless": (7046, "black storage tank"),
     "south-up": (7003, "red storage tank"),

@@ -223,3 +223,20 @@ def test_complex_samples_huge_blocks_and_files_of_files(tmp_path, monkeypatch):
     monkeypatch.setattr(windowed, "MOST_BLOCK_BYTES", 1000)
     with pytest.raises(PictureError, match="TILED=YES"):
         open_scene(write_scene(tmp_path / "b.tif", textured()))
+
+
+def test_an_overview_shows_what_is_left_of_a_damaged_file(tmp_path, caplog):
+    """One chunk holds all of it, so that it has to be read block by block."""
+    path = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=UTM, **STORED[1])
+    whole_bytes = path.read_bytes()
+    path.write_bytes(whole_bytes[: len(whole_bytes) * 2 // 3])
+    with caplog.at_level(logging.WARNING, "zeroov"), open_scene(path) as scene:
+        height, width = scene.hw
+        for side in (50, max(height, width)):
+            rgb = scene.overview(side).rgb
+            assert rgb[0, 0].all()
+            assert not rgb[-1, -1].any()
+        with pytest.raises(PictureError, match="copy or download it again"):
+            scene.read(0, 0, width, height)
+        assert 0 < len(scene.damaged) < 100
+    assert caplog.text.count("left out") == 1

@@ -83,10 +83,13 @@ class Scene:
         """The windows (x0, y0, x1, y1) that cannot be decoded: stretch and overview do without, reading them raises."""
         return self._pixels.damaged
 
-    def read(self, x0: int, y0: int, x1: int, y1: int, out_hw: tuple[int, int] | None = None) -> Picture:
+    def read(
+        self, x0: int, y0: int, x1: int, y1: int, out_hw: tuple[int, int] | None = None, *, tolerant: bool = False
+    ) -> Picture:
         """Read the window x0 <= x < x1, y0 <= y < y1, or a reduced copy of it of size `out_hw`, as a `Picture`.
 
-        Its transform is the window's. Pixels that are not valid are black, also where the whole window is not.
+        Its transform is the window's. Pixels that are not valid are black, also where the whole window is not, and,
+        where `tolerant`, those that cannot be decoded.
         """
         window = self._window(x0, y0, x1, y1)
         height, width = out_hw or (y1 - y0, x1 - x0)
@@ -103,13 +106,15 @@ class Scene:
         transform = self.transform and frames.window_transform(
             self.transform, (x0, y0), ((x1 - x0) / width, (y1 - y0) / height)
         )
-        return Picture(self._pixels.rgb(window, (height, width)), self.source, crs_text(self.crs), transform)
+        rgb = self._pixels.rgb(window, (height, width), tolerant)
+        return Picture(rgb, self.source, crs_text(self.crs), transform)
 
     def overview(self, max_side: int) -> Picture:
-        """Return the whole scene, reduced so that its longer side has at most `max_side` pixels."""
+        """Return the whole scene, reduced so that its longer side has at most `max_side` pixels; damage is black."""
         height, width = self.hw
         scale = min(1.0, max_side / max(self.hw))
-        return self.read(0, 0, width, height, (max(1, round(height * scale)), max(1, round(width * scale))))
+        out_hw = max(1, round(height * scale)), max(1, round(width * scale))
+        return self.read(0, 0, width, height, out_hw, tolerant=True)
 
     def valid(self, x0: int, y0: int, x1: int, y1: int) -> Bool:
         """Return the bool (h, w) of a window's pixels that are neither nodata, masked, transparent nor NaN."""

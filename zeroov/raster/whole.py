@@ -33,8 +33,8 @@ class Whole:
         self.bands = bands or tuple(range(1, channels + 1))
         self.hw = (self._rgb.shape[0], self._rgb.shape[1])
 
-    def rgb(self, window: Window, out_hw: tuple[int, int]) -> Uint8:
-        """Cut out a window, at its own size or reduced to `out_hw` with antialiasing."""
+    def rgb(self, window: Window, out_hw: tuple[int, int], tolerant: bool = False) -> Uint8:
+        """Cut out a window, at its own size or reduced to `out_hw` with antialiasing; all of it was decoded before."""
         x0, y0, x1, y1 = window
         part = self._rgb[y0:y1, x0:x1]
         return part.copy() if part.shape[:2] == out_hw else frames.resize_rgb(part, out_hw, "bilinear")

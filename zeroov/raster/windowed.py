@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,14 +62,16 @@ class Windowed:
         """The windows (x0, y0, x1, y1) that could not be decoded and are left out of stretch and overview."""
         return self._survey.damaged
 
-    def rgb(self, window: Window, out_hw: tuple[int, int]) -> Uint8:
-        """Read a window, at its own size or reduced to `out_hw` with antialiasing."""
+    def rgb(self, window: Window, out_hw: tuple[int, int], tolerant: bool = False) -> Uint8:
+        """Read a window, at its own size or reduced to `out_hw` with antialiasing.
+
+        What cannot be decoded raises; where `tolerant`, it is left black if anything else can be.
+        """
         x0, y0, x1, y1 = window
         factor = int(min((y1 - y0) / out_hw[0], (x1 - x0) / out_hw[1]) / FINER)
         if factor <= 1:
-            rgb = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
-            for chunk in self._chunks(window):
-                part = self._samples(chunk)
+            rgb = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+            for chunk, part in self._parts(window, tolerant):
                 left, top, right, bottom = chunk
                 drawn = stretch.draw(part.values, part.valid, self._low_high)
                 rgb[top - y0 : bottom - y0, left - x0 : right - x0] = drawn
@@ -78,8 +80,7 @@ class Windowed:
             reduced, factor = self._survey.reduced, self._step
         else:
             means = Means((y1 - y0, x1 - x0), len(self.bands), factor, self._dtype)
-            for chunk in self._chunks(window):
-                part = self._samples(chunk)
+            for chunk, part in self._parts(window, tolerant):
                 means.add(part.values, part.valid, (chunk[0] - x0, chunk[1] - y0))
             reduced = self._drawn(means)
             x0, y0, x1, y1 = 0, 0, x1 - x0, y1 - y0
@@ -114,12 +115,11 @@ class Windowed:
         samples: list[NDArray[Any]] = []
         spare = np.empty(0, self._dtype)  # for the case that the few valid pixels lie between the sampled ones
         damaged: list[Window] = []
-        for chunk in self._chunks((0, 0, width, height)):
+        for chunk, part in self._decoded(self._chunks((0, 0, width, height))):
             x0, y0, _, _ = chunk
-            try:
-                part = self._samples(chunk)
-            except PictureError as error:
-                logger.warning("%s: window %s is left out, %s", self._name, chunk, error)
+            if isinstance(part, PictureError):
+                if not damaged:
+                    logger.warning("%s: what is damaged is left out, first the window %s: %s", self._name, chunk, part)
                 damaged.append(chunk)
                 continue
             means.add(part.values, part.valid, (x0, y0))
@@ -150,6 +150,33 @@ class Windowed:
 
     def _chunks(self, window: Window) -> Iterator[Window]:
         return chunks(window, self._block_hw, CACHE_BYTES // 2 // self._pixel_bytes)
+
+    def _parts(self, window: Window, tolerant: bool) -> Iterator[tuple[Window, Bands]]:
+        """Yield a window's chunks with their samples; where `tolerant`, without what cannot be decoded."""
+        damage: PictureError | None = None
+        decoded = False
+        for chunk, part in self._decoded(self._chunks(window)):
+            if isinstance(part, Bands):
+                decoded = True
+                yield chunk, part
+            elif tolerant:
+                damage = part
+            else:
+                raise part
+        if damage and not decoded:
+            raise damage
+
+    def _decoded(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Bands | PictureError]]:
+        """Yield windows with their samples; one that cannot be decoded comes block by block, with the error of each."""
+        for window in windows:
+            try:
+                yield window, self._samples(window)
+            except PictureError as error:
+                blocks = list(chunks(window, self._block_hw, 1))
+                if blocks == [window]:
+                    yield window, error
+                else:
+                    yield from self._decoded(blocks)
 
     def _samples(self, window: Window) -> Bands:
         with self._reading():

@@ -18,6 +18,8 @@ from zeroov.zoom.words import Position, after
 _MARKS = frozenset(",;:.!?()&/")
 _GLUED = re.compile(r"(\w{4,}[^\Wi])(?:in|on|at)")
 """A missing space, as RSVG-HR has it: "roundaboutin the middle part"; but "station" is one word."""
+_SPECIAL = re.compile(r"<\|[^<>|]*\|>")
+"""The language model's own special tokens say nothing of the object."""
 _NO_PLACE = frozenset(w.DIRECTIONS) | w.EMPHASIS | w.DETERMINERS
 _SIDES = frozenset(w.DIRECTIONS) | w.vocabulary("above below under beneath underneath over behind front from than")
 """Words of a relation that say that the object does not lie where its neighbour lies."""
@@ -48,6 +50,8 @@ class Phrase:
     toward: Position | None = None
     count: int | None = None
     plural: bool = False
+    named: bool = True
+    """The expression says what kind of thing is meant; else the category is but a stand-in."""
 
     @property
     def place(self) -> Position | None:
@@ -57,7 +61,7 @@ class Phrase:
 
 def parse(expression: str) -> Phrase:
     """Take an expression apart; never fails, and the category is empty only where the expression is."""
-    words = w.tokens(expression)
+    words = w.tokens(_SPECIAL.sub(" ", expression))
     reader = _Reader(words)
     while reader.index < len(words):
         reader.step()
@@ -282,4 +286,5 @@ class _Reader:
             toward=self.toward,
             count=self.count,
             plural=head.plural if head else False,
+            named=self.head is not None,
         )
