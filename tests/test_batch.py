@@ -10,14 +10,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import zeroov
-from zeroov.batch import batch, images_in, read_expressions
+from tests.raster.scenes import UTM, write_scene
+from zeroov.batch import batch, cut_to_valid, images_in, one_by_one, read_expressions
 from zeroov.bench.mini import questions
 from zeroov.cli.main import app
 from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.pipeline import Pipeline
-from zeroov.raster.formats import open_writers
-from zeroov.raster.scene import Scene
-from zeroov.types import Picture
+from zeroov.raster.scene import Scene, open_scene
+from zeroov.types import Box, Grounding, Picture
 
 ASKED = ["the ship", "the largest building"]
 
@@ -73,14 +73,14 @@ def test_it_goes_on_and_another_format_asks_no_model(
 
     monkeypatch.setattr(Pipeline, "ground_all", dying)
     with pytest.raises(KeyboardInterrupt):
-        batch(pipeline, files, ASKED, out, None, {})
-    assert batch(pipeline, files, ASKED, out, None, {}).done_now == 2
+        batch(pipeline, files, ASKED, out, {}, {})
+    assert batch(pipeline, files, ASKED, out, {}, {}).done_now == 2
     monkeypatch.setattr(Pipeline, "ground_all", lambda *_: pytest.fail("a model was asked again"))
-    outcome = batch(pipeline, files, ASKED, out, open_writers(out, ["geotiff", "png"]), {})
+    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["geotiff", "png"], ASKED, files), {})
     assert outcome.done_now == 0
     assert len(outcome.files) == 6
     with pytest.raises(OutputError, match="expressions"):
-        batch(pipeline, files, ["the plane"], out, None, {})
+        batch(pipeline, files, ["the plane"], out, {}, {})
 
 
 def test_an_image_that_fails_is_told_and_costs_no_other(folder: Path, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
 def test_large_scenes_are_searched(tmp_path: Path, pipeline: Pipeline) -> None:
     rgb = np.concatenate([q.scene.image for q in questions(3) if q.truth], axis=1)
     Image.fromarray(rgb).save(tmp_path / "wide.png")
-    outcome = batch(pipeline, [tmp_path / "wide.png"], ["the ship"], tmp_path / "out", None, {})
+    outcome = batch(pipeline, [tmp_path / "wide.png"], ["the ship"], tmp_path / "out", {}, {})
     assert not outcome.failed
 
 
@@ -125,15 +125,132 @@ def test_a_tile_that_fails_costs_nothing_that_was_found(
     Image.fromarray(rgb).save(tmp_path / "wide.png")
     original = Scene.read
 
-    def damaged(self: Scene, x0: int, y0: int, x1: int, y1: int, out_hw: Any = None) -> Picture:
+    def damaged(self: Scene, x0: int, y0: int, x1: int, y1: int, out_hw: Any = None, **how: Any) -> Picture:
         if x1 == rgb.shape[1] and x0 > 0:
             raise PictureError("the file is damaged there")
-        return original(self, x0, y0, x1, y1, out_hw)
+        return original(self, x0, y0, x1, y1, out_hw, **how)
 
     monkeypatch.setattr(Scene, "read", damaged)
-    writers = open_writers(tmp_path / "out", ["coco"])
+    writers = one_by_one(tmp_path / "out", ["coco"], [first.expression.text], [tmp_path / "wide.png"])
     outcome = batch(pipeline, [tmp_path / "wide.png"], [first.expression.text], tmp_path / "out", writers, {})
     (reason,) = outcome.failed.values()
     assert "1 of 4 tiles failed" in reason
     assert "damaged" in reason
     assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"]) == 1
+
+
+def test_an_image_that_a_format_refuses_costs_no_other(folder: Path, tmp_path: Path) -> None:
+    rgb = np.asarray(Image.open(folder / "a.png").convert("RGB"))
+    for name in ("first.tif", "last.tif"):
+        write_scene(tmp_path / name, np.moveaxis(rgb, 2, 0), crs="EPSG:32633", transform=UTM)
+    (tmp_path / "asked.txt").write_text("the ship\n")
+    images = [tmp_path / "first.tif", folder / "a.png", tmp_path / "last.tif"]
+    command = [*images, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json"]
+    told = run(*command, "--format", "coco,geojson")
+    assert told.exit_code == 1
+    report = json.loads(told.stdout)
+    assert list(report["failed"]) == [str(folder / "a.png")]
+    assert "not in geojson: " in report["failed"][str(folder / "a.png")]
+    assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["images"]) == 3
+    assert len(list((tmp_path / "out").rglob("*.geojson"))) == 2
+    again = run(*command, "--format", "coco")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["done_now"] == 0
+    assert run(*command, "--format", "geojson", "--allow-failures").exit_code == 0
+
+
+def test_a_format_that_cannot_be_finished_costs_no_other(tmp_path: Path, folder: Path, pipeline: Pipeline) -> None:
+    out, files = tmp_path / "out", images_in([folder / "a.png"])
+    writers = one_by_one(out, ["labelstudio", "coco"], ["the ship"], files)
+    (out / "labelstudio.json").mkdir()
+    with pytest.raises(OutputError, match=r"labelstudio\.json"):
+        batch(pipeline, files, ["the ship"], out, writers, {})
+    assert (out / "coco.json").exists()
+
+
+def test_what_was_written_is_no_image(folder: Path, tmp_path: Path) -> None:
+    files = images_in([folder])
+    inside = folder / "labels"
+    (inside / "deeper").mkdir(parents=True)
+    (inside / "a.mask.tif").touch()
+    (inside / "deeper" / "other.png").touch()
+    assert images_in([folder], inside) == files
+    assert images_in([inside / "a.mask.tif"], inside) == [inside / "a.mask.tif"]  # named, so it is meant
+    for written in ("a.mask.tif", "deeper/b c.mask.png", "deeper/b c.png.instances.tif"):
+        (folder / written).touch()
+    (folder / "another.mask.png").touch()
+    found = images_in([folder], folder)  # as after a run whose files went where the images are
+    assert {path.relative_to(folder).as_posix() for path in found} == {
+        *(path.relative_to(folder).as_posix() for path in files),
+        "another.mask.png",
+        "labels/deeper/other.png",
+    }
+
+
+def test_one_file_under_two_spellings_is_one_image(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    twice = [Path("a.png"), folder / "a.png", folder / "deeper" / ".." / "a.png"]
+    assert images_in(twice) == [Path("a.png")]
+    assert len(images_in([*twice, folder])) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["IMAGES", "none.tif", "--out", "OUT"], "no such file or folder"),
+        (["IMAGES", "--out", "FILE"], "is a file"),
+        (["IMAGES", "--out", "OUT", "--format", ",,"], "without a name"),
+        (["IMAGES", "--out", "OUT", "--bands", "x"], "--bands"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_made(
+    wrong: list[str], message: str, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "asked.txt").write_text("the ship\n")
+    (tmp_path / "old.json").write_text("{}")
+    places = {"IMAGES": folder, "OUT": tmp_path / "out", "FILE": tmp_path / "old.json"}
+    told = run(*[places.get(word, word) for word in wrong], "--expressions", tmp_path / "asked.txt")
+    assert told.exit_code == 2, told.output
+    assert message in told.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_is_cut_where_nothing_was_seen(tmp_path: Path) -> None:
+    bands = np.full((3, 40, 60), 9, np.uint8)
+    bands[:, :, 30:] = 0
+    path = write_scene(tmp_path / "half.tif", bands, nodata=0)
+
+    def answer(x0: int, x1: int) -> Grounding:
+        mask = np.zeros((40, 60), np.bool_)
+        mask[10:20, x0:x1] = True
+        return Grounding(mask, Box(x0 - 0.5, 9, x1, 20), 0.7, "found", "it", "the thing", str(path), "mini")
+
+    nothing = Grounding(np.zeros((40, 60), np.bool_), None, 0.1, "empty", "none", "the thing", str(path), "mini")
+    with open_scene(path) as scene:
+        whole, part, gone, none = cut_to_valid([answer(5, 15), answer(20, 38), answer(25, 45), nothing], scene)
+    assert whole.box == Box(4.5, 9, 15, 20)
+    assert part.box == Box(20, 10, 30, 20)
+    assert part.mask.sum() == 100
+    assert (gone.status, gone.box, gone.score) == ("empty", None, 0.7)
+    assert not gone.mask.any()
+    assert none is nothing
+    whole_raster = write_scene(tmp_path / "whole.tif", np.ones((3, 40, 60), np.uint8), nodata=0)
+    with open_scene(whole_raster) as scene:
+        assert cut_to_valid([nothing], scene) == [nothing]
+
+
+def test_a_single_look_keeps_to_what_is_valid(tmp_path: Path, pipeline: Pipeline) -> None:
+    question = next(q for q in questions(3) if q.truth)
+    bands = np.moveaxis(question.scene.image, 2, 0).copy()
+    files = [write_scene(tmp_path / "whole.tif", bands, nodata=255)]
+    outcome = pipeline.ground(files[0], question.expression.text)
+    assert outcome.box
+    _, y0, x1, y1 = map(int, outcome.box.xyxy)
+    bands[:, y0:y1, x1 - 3 : x1] = 255
+    files.append(write_scene(tmp_path / "hole.tif", bands, nodata=255))
+    writers = one_by_one(tmp_path / "out", ["png"], [question.expression.text], files)
+    assert not batch(pipeline, files, [question.expression.text], tmp_path / "out", writers, {}).failed
+    mask = np.asarray(Image.open(tmp_path / "out" / "hole.mask.png")) > 0
+    assert mask.any()
+    with open_scene(files[1]) as scene:
+        assert not (mask & ~scene.valid(0, 0, mask.shape[1], mask.shape[0])).any()

@@ -7,27 +7,32 @@ so that another format costs no model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zeroov import __version__
+import numpy as np
+
+from zeroov import __version__, frames
 from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.masks import decode_rle, encode_rle
-from zeroov.errors import HardwareError, PictureError, UsageError
+from zeroov.errors import HardwareError, OutputError, PictureError, UsageError
 from zeroov.pipeline import Pipeline
-from zeroov.raster.formats import Writers
+from zeroov.raster.formats import FORMATS, Writers, open_writers
 from zeroov.raster.found import Found, SceneInfo, founds
 from zeroov.raster.read import open_picture
 from zeroov.raster.scene import Scene, open_scene
+from zeroov.raster.stretch import nothing_valid
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.search import search
-from zeroov.types import Box, Picture, clean_expression
+from zeroov.types import Box, Grounding, Picture, clean_expression
 
 log = logging.getLogger("zeroov")
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".vrt"}
+OUTPUTS = [each.ending for each in FORMATS.values() if Path(each.ending).suffix in IMAGES]
+LEAST_VALID = 0.5  # of a mask's pixels; what lies on nodata for the most part is no object
 Tell = Callable[[str, int, int], None]
 
 
@@ -35,7 +40,8 @@ Tell = Callable[[str, int, int], None]
 class Outcome:
     """How a batch went: images in all, done now, failed with their reasons, and the files that were written.
 
-    An image some of whose tiles failed is among the failed, and what was found in its others is in the files.
+    An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
+    that a format refuses, and the other formats have it.
     """
 
     images: int
@@ -44,19 +50,34 @@ class Outcome:
     files: tuple[Path, ...]
 
 
-def images_in(places: Sequence[Path]) -> list[Path]:
-    """Return the image files of folders, and files as they are given, sorted and each once; none is an error."""
-    found: dict[Path, None] = {}
+def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
+    """Return the image files of folders, and files as they are given, sorted and each once; none is an error.
+
+    What lies in a folder `out` inside them is none of them, nor what was written where `out` is where the images are.
+    """
+    if missing := [place for place in places if not place.exists()]:
+        raise UsageError(f"no such file or folder: {', '.join(f'`{place}`' for place in missing)}; check the names")
+    own = out.expanduser().resolve() if out else None
+    found: dict[Path, Path] = {}
     for place in places:
+        inside, above = [place], (place.resolve(), *place.resolve().parents)
         if place.is_dir():
-            inside = [path for path in place.rglob("*") if path.suffix.lower() in IMAGES and path.is_file()]
-            found |= dict.fromkeys(sorted(inside))
-        else:
-            found[place] = None
-    if not found:
+            inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in IMAGES and path.is_file())
+        for path in inside:
+            parent = path.parent.resolve()  # of one file, "a.tif" and "/data/a.tif" are two spellings
+            if own in above or own not in (parent, *parent.parents):
+                found.setdefault(parent / path.name, path)
+    names = {name for full in found for name in (full.name, full.stem)}
+    images = [path for full, path in found.items() if own not in full.parents or not _is_output(full, names)]
+    if not images:
         kinds = ", ".join(sorted(IMAGES))
         raise UsageError(f"no images in {', '.join(f'`{place}`' for place in places)}; looked for {kinds}")
-    return list(found)
+    return images
+
+
+def _is_output(path: Path, names: Set[str]) -> bool:
+    """Tell whether a file is named as the formats name theirs after one of the images, as a.mask.tif after a.tif."""
+    return any(path.name.endswith(ending) and path.name.removesuffix(ending) in names for ending in OUTPUTS)
 
 
 def read_expressions(path: Path) -> list[str]:
@@ -71,12 +92,21 @@ def read_expressions(path: Path) -> list[str]:
     return list(dict.fromkeys(clean_expression(line) for line in told))
 
 
+def one_by_one(
+    out: Path, formats: Sequence[str], expressions: Sequence[str], images: Sequence[Path], **options: Any
+) -> dict[str, Writers]:
+    """Open the writers of each format into the folder `out`, apart: what one of them refuses costs no other."""
+    ensure_writable_folder(out)
+    asked: dict[str, Any] = {"expressions": expressions, "images": images, **options}
+    return {name: open_writers(out, [name], **asked) for name in formats}
+
+
 def batch(
     pipeline: Pipeline,
     images: Sequence[Path],
     expressions: Sequence[str],
     out: Path,
-    writers: Writers | None,
+    writers: Mapping[str, Writers],
     provenance: Mapping[str, str],
     *,
     every: bool = False,
@@ -84,7 +114,10 @@ def batch(
     retry_failed: bool = False,
     tell: Tell = lambda stage, done, total: None,
 ) -> Outcome:
-    """Ask every expression of every image; what `out` already holds is not asked again."""
+    """Ask every expression of every image; what `out` already holds is not asked again.
+
+    Each format has `writers` of its own. An image that one of them refuses is asked all the same, for another format.
+    """
     made = {"zeroov": __version__, **provenance, **pipeline.recipe.deciding()}
     made |= {"expressions": list(expressions), "all": every, "bands": list(bands or ())}
     journal = Journal(ensure_writable_folder(out) / "answers.jsonl", made)
@@ -93,27 +126,52 @@ def batch(
     todo = [image for image in images if str(image) not in journal.done]
     tell("images", len(images) - len(todo), len(images))
     for done, image in enumerate(todo, start=1):
-        journal.add(_answer(pipeline, image, expressions, every, bands))
+        journal.add(_answer(pipeline, image, expressions, every, bands, writers))
         tell("images", len(images) - len(todo) + done, len(images))
     wanted = {str(image) for image in images}
     items = {item["id"]: item for item in read_items(journal.path) if item["id"] in wanted}
-    if writers:
-        for image in images:
-            item = items[str(image)]
-            if "found" in item:
-                writers.add(_info(item), tuple(_founds(item)), provenance)
-    failed = {name: item["error"] for name, item in items.items() if item["error"]}
-    return Outcome(len(images), len(todo), failed, writers.finish() if writers else ())
+    failed = {name: [item["error"]] for name, item in items.items() if item["error"]}
+    for image in images:
+        item = items[str(image)]
+        if "found" in item:
+            info, found = _info(item), tuple(_founds(item))
+            for name, writer in writers.items():
+                try:
+                    writer.add(info, found, provenance)
+                except OutputError as error:
+                    failed.setdefault(str(image), []).append(f"not in {name}: {error}")
+    files = _finish(writers)
+    return Outcome(len(images), len(todo), {name: "; ".join(reasons) for name, reasons in failed.items()}, files)
+
+
+def _finish(writers: Mapping[str, Writers]) -> tuple[Path, ...]:
+    """Finish every format, and only then tell of the first that could not be."""
+    files: list[Path] = []
+    failed: list[OutputError] = []
+    for writer in writers.values():
+        try:
+            files += writer.finish()
+        except OutputError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return tuple(dict.fromkeys(files))
 
 
 def _answer(
-    pipeline: Pipeline, image: Path, expressions: Sequence[str], every: bool, bands: tuple[int, ...] | None
+    pipeline: Pipeline,
+    image: Path,
+    expressions: Sequence[str],
+    every: bool,
+    bands: tuple[int, ...] | None,
+    writers: Mapping[str, Writers],
 ) -> dict[str, Any]:
     """Return an image's item of the journal; one that cannot be answered, or not all of it, has its reason there."""
     failed: list[str] = []
     try:
         with open_scene(image, bands=bands) as scene:
             info = SceneInfo.of(scene)
+            _warn_of_refusals(info, writers)
             found = list(_ask(pipeline, image, scene, expressions, every, bands, failed))
     except (PictureError, HardwareError) as error:
         log.warning("%s: %s", image, error)
@@ -138,6 +196,15 @@ def _answer(
     }
 
 
+def _warn_of_refusals(info: SceneInfo, writers: Mapping[str, Writers]) -> None:
+    """Tell before the work which formats will not have an image; the work is done for the others, and kept."""
+    for name, writer in writers.items():
+        try:
+            writer.check(info)
+        except OutputError as error:
+            log.warning("%s: will not be in %s: %s", info.source, name, error)
+
+
 def _ask(
     pipeline: Pipeline,
     image: Path,
@@ -159,7 +226,8 @@ def _ask(
             yield from answer.found
         return
     picture = whole_picture(image, scene, bands is not None)
-    for result in pipeline.ground_all([(picture, expression) for expression in expressions]):
+    results = pipeline.ground_all([(picture, expression) for expression in expressions])
+    for result in cut_to_valid(results, scene):
         yield from founds(result, answer=result.answer)
 
 
@@ -170,8 +238,35 @@ def is_large(pipeline: Pipeline, scene: Scene) -> bool:
 
 def whole_picture(image: Path, scene: Scene, chosen_bands: bool) -> Picture:
     """Return the picture of a scene that takes one look: of the bands that were chosen, else as any image is opened."""
+    if not chosen_bands:
+        return open_picture(image)
     height, width = scene.hw
-    return scene.read(0, 0, width, height) if chosen_bands else open_picture(image)
+    picture = scene.read(0, 0, width, height)
+    if not scene.valid(0, 0, width, height).any():
+        raise PictureError(nothing_valid(scene.source))
+    return picture
+
+
+def cut_to_valid(results: Sequence[Grounding], scene: Scene) -> list[Grounding]:
+    """Return the answers for a whole picture without what lies on nodata; one that lies there by half is empty.
+
+    A box is the tight one of what is left, where anything was cut; else it stays as it is.
+    """
+    height, width = scene.hw
+    valid = scene.valid(0, 0, width, height)
+    if valid.all():
+        return list(results)
+    cut: list[Grounding] = []
+    for result in results:
+        mask = result.mask & valid
+        before, left = np.count_nonzero(result.mask), np.count_nonzero(mask)
+        if left == before:
+            cut.append(result)
+        elif left < LEAST_VALID * before:
+            cut.append(replace(result, mask=np.zeros_like(mask), box=None, status="empty"))
+        else:
+            cut.append(replace(result, mask=mask, box=frames.mask_to_box(mask)))
+    return cut
 
 
 def _info(item: Mapping[str, Any]) -> SceneInfo:

@@ -66,7 +66,7 @@ def search(
     kind = described(phrase)
     others = [] if every or not how.relations else neighbours(phrase)
     reports = _tiles(pipeline, scene, list(dict.fromkeys([kind, *(other for _, other in others)])), tell)
-    if all(tile.status == "nodata" for tile in reports):
+    if all(tile.status == "nodata" for tile in reports) and not scene.valid_share(0, 0, *scene.hw[::-1]):
         raise PictureError(nothing_valid(scene.source))
 
     def seen(asked: str) -> list[Candidate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, pond
+from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
 from tests.raster.test_write import DISCONNECTED, needs_proc
 from zeroov.errors import OutputError, UsageError
 from zeroov.raster import write as files
@@ -27,8 +28,8 @@ def names(folder):
 def test_all_formats_into_a_folder_with_blanks(tmp_path):
     folder = tmp_path / "ein Ordner ü" / "tief"
     written = write(folder, FORMATS, SCENE, [airport(), pond()], PROVENANCE)
-    labels = {"yolo/labels/Szene ä 1.txt", "yolo-seg/labels/Szene ä 1.txt"}
-    assert names(folder) == {str(path.relative_to(folder)) for path in written} | labels
+    assert names(folder) == {str(path.relative_to(folder)) for path in written}
+    assert {"yolo/labels/Szene ä 1.txt", "yolo-seg/labels/Szene ä 1.txt"} < names(folder)
     again = write(folder, FORMATS, SCENE, [], PROVENANCE)
     assert again == written
     png = cv2.imdecode(np.fromfile(folder / "Szene ä 1.mask.png", np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -64,6 +65,71 @@ def test_all_or_nothing_where_one_format_refuses(tmp_path):
     with pytest.raises(OutputError, match="no georeference"):
         write(tmp_path, ["png", "coco", "geojson"], PLAIN, [airport()], {})
     assert names(tmp_path) == set()
+
+
+ORDERS = list(itertools.permutations(range(6)))[::53]
+IMAGES = ("in/a.tif", "in/in/a.tif", "in/in/a.png", "in/a.tif.tif", "in/x/b.tif", "in/in/a.tif.tif")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("told", [True, False])
+def test_files_of_images_in_subfolders(tmp_path, order, told):
+    """What a file is called depends on the run's images, not on their order, and no file takes another's place."""
+    images = [str(tmp_path / image) for image in IMAGES]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.tif.mask.png").write_text("of another run")
+    writers = open_writers(tmp_path / "out", ["png"], images=images if told else ())
+    for number in order:
+        mask = np.ones((1, number + 1), np.bool_)
+        writers.add(
+            SceneInfo(images[number], PLAIN.hw), [Found(mask, (0, 0), Box(0, 0, number + 1, 1), 0.5, "a row")], {}
+        )
+    written = {str(path.relative_to(tmp_path / "out")): path for path in writers.finish()}
+    expected = {"a": 0, "in/a.tif": 1, "in/a.png": 2, "a.tif": 3, "x/b": 4, "in/a.tif.tif": 5}
+    assert {name.removesuffix(".mask.png") for name in written} == set(expected)
+    assert names(tmp_path / "out") == set(written)
+    for name, number in expected.items():
+        assert files.read_mask_png(tmp_path / "out" / f"{name}.mask.png").sum() == number + 1
+
+
+def test_an_image_told_in_two_ways_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    writers = open_writers("out", ["png", "coco", "yolo"])
+    for source in ("in/a.png", str(tmp_path / "in" / "a.png"), "in/../in/a.png", "b.png"):
+        writers.add(SceneInfo(source, PLAIN.hw), [pond()], {})
+    writers.finish()
+    labels = {"yolo/labels/in/a.txt", "yolo/labels/b.txt", "yolo/classes.txt", "yolo/data.yaml"}
+    assert names(tmp_path / "out") == {"in/a.mask.png", "b.mask.png", "coco.json", *labels}
+    assert [image["file_name"] for image in loaded(tmp_path / "out" / "coco.json")["images"]] == ["in/a.png", "b.png"]
+    assert (tmp_path / "out" / "yolo" / "labels" / "in" / "a.txt").read_text().count("\n") == 3
+
+
+def test_what_lies_beside_a_mask_moves_with_it(tmp_path):
+    writers = open_writers(tmp_path / "out", ["geotiff"])
+    writers.add(SceneInfo("/data/one/a.tif", PLAIN.hw), [pond()], {})
+    (tmp_path / "out" / "a.mask.tif.aux.xml").write_text("<PAMDataset/>")
+    writers.add(SceneInfo("/data/two/a.tif", PLAIN.hw), [pond()], {})
+    writers.finish()
+    assert names(tmp_path / "out") == {"one/a.mask.tif", "one/a.mask.tif.aux.xml", "two/a.mask.tif"}
+
+
+def test_an_image_that_fails_changes_no_name(tmp_path):
+    writers = open_writers(tmp_path, ["png", "coco"], images=["/data/one/a.tif", "/data/two/a.tif"])
+    writers.add(SceneInfo("/data/two/a.tif", PLAIN.hw), [], {})
+    assert {str(path.relative_to(tmp_path)) for path in writers.finish()} == {"two/a.mask.png", "coco.json"}
+
+
+def test_a_folder_in_the_way(tmp_path):
+    for name, target in {"gpkg": "photo.gpkg", "geotiff": "photo.mask.tif", "png": "photo.mask.png"}.items():
+        (tmp_path / target).mkdir()
+        with pytest.raises(OutputError, match=rf"{target}` cannot be written: a folder of that name is in the way"):
+            open_writers(tmp_path, [name], images=[PLAIN.source])
+        with pytest.raises(OutputError, match="a folder of that name is in the way"):
+            write(tmp_path, [name], SceneInfo(PLAIN.source, PLAIN.hw, SCENE.crs, SCENE.transform), [], {})
+    for name in ("coco", "labelstudio"):
+        (tmp_path / f"{name}.json").mkdir()
+        with pytest.raises(OutputError, match="a folder of that name is in the way"):
+            open_writers(tmp_path, [name])
 
 
 @needs_proc

@@ -50,13 +50,13 @@ def test_coco_of_several_images(tmp_path):
     pytest.importorskip("rasterio")
     writers = open_writers(tmp_path / "labels.json", ["coco"])
     writers.add(SCENE, [airport(), pond()], PROVENANCE)
-    writers.add(PLAIN, [], PROVENANCE)
+    writers.add(SceneInfo("/data/photo.jpg", PLAIN.hw), [], PROVENANCE)
     writers.add(SceneInfo("/other/photo.jpg", PLAIN.hw), [airport()], PROVENANCE)
     writers.add(SCENE, [pond()], PROVENANCE)
     (path,) = writers.finish()
     coco = coco_of(path)
     names = {image["id"]: image["file_name"] for image in coco.loadImgs(coco.getImgIds())}
-    assert list(names.values()) == ["Szene ä 1.tif", "photo.jpg", "/other/photo.jpg"]
+    assert list(names.values()) == ["data/Szene ä 1.tif", "data/photo.jpg", "other/photo.jpg"]
     assert [category["name"] for category in coco.loadCats(coco.getCatIds())] == [
         airport().expression,
         pond().expression,
@@ -90,19 +90,21 @@ def test_a_label_is_the_category_of_all(tmp_path):
 def test_yolo_boxes(tmp_path):
     writers = open_writers(tmp_path, ["yolo"])
     writers.add(SCENE, [airport(), pond()], PROVENANCE)
-    writers.add(PLAIN, [], PROVENANCE)
+    writers.add(SceneInfo("/data/photo.jpg", PLAIN.hw), [], PROVENANCE)
     writers.add(SceneInfo("/other/photo.png", PLAIN.hw), [pond()], PROVENANCE)
     writers.add(SceneInfo("/third/photo.png", PLAIN.hw), [pond()], PROVENANCE)
-    writers.finish()
+    written = writers.finish()
     labels = tmp_path / "yolo" / "labels"
-    rows = [[float(number) for number in line.split()] for line in (labels / "Szene ä 1.txt").read_text().splitlines()]
+    text = (labels / "data" / "Szene ä 1.txt").read_text()
+    rows = [[float(number) for number in line.split()] for line in text.splitlines()]
     for (number, cx, cy, width, height), (index, found) in zip(rows, enumerate((airport(), pond())), strict=True):
         assert number == index
         x0, y0, x1, y1 = found.box.xyxy
         corners = ((cx - width / 2) * 500, (cy - height / 2) * 300, (cx + width / 2) * 500, (cy + height / 2) * 300)
         assert corners == pytest.approx((x0, y0, x1, y1), abs=1e-4)
-    assert (labels / "photo.txt").read_bytes() == b""
-    assert len(list(labels.glob("photo-*.txt"))) == 2
+    assert (labels / "data" / "photo.txt").read_bytes() == b""
+    assert (labels / "other" / "photo.txt").read_text().startswith("1 ")
+    assert set(written) == {path for path in (tmp_path / "yolo").rglob("*") if path.is_file()}
     data = (tmp_path / "yolo" / "data.yaml").read_text(encoding="utf-8").splitlines()
     assert json.loads(data[-1].removeprefix("names: ")) == [airport().expression, pond().expression]
     assert (tmp_path / "yolo" / "classes.txt").read_text("utf-8").splitlines() == [
@@ -127,7 +129,7 @@ def test_label_studio(tmp_path):
     pytest.importorskip("shapely")
     writers = open_writers(tmp_path, ["labelstudio"])
     writers.add(SCENE, [airport(), pond()], PROVENANCE)
-    writers.add(PLAIN, [], PROVENANCE)
+    writers.add(SceneInfo("/data/photo.jpg", PLAIN.hw), [], PROVENANCE)
     path, config = writers.finish()
     scene, photo = loaded(path)
     assert scene["data"]["image"] == "/data/local-files/?d=Szene%20%C3%A4%201.tif"
@@ -159,3 +161,78 @@ def test_nothing_found_anywhere(tmp_path):
     assert coco_of(coco).getAnnIds() == []
     assert (tmp_path / "yolo" / "data.yaml").read_text().endswith("names: []\n")
     assert not cv2.imread(str(tmp_path / "photo.mask.png"), cv2.IMREAD_GRAYSCALE).any()
+
+
+def categories(folder):
+    """Return the classes of all formats that have them, which are the same."""
+    coco = [category["name"] for category in loaded(folder / "coco.json")["categories"]]
+    numbers = [category["id"] for category in loaded(folder / "coco.json")["categories"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    config = ElementTree.fromstring((folder / "labelstudio.xml").read_text(encoding="utf-8"))
+    for control in config:
+        if control.tag != "Image":
+            assert [label.get("value") for label in control] == coco
+    assert (folder / "yolo" / "classes.txt").read_text("utf-8").splitlines() == coco
+    data = (folder / "yolo" / "data.yaml").read_text(encoding="utf-8").splitlines()
+    assert json.loads(data[-1].removeprefix("names: ")) == coco
+    return coco
+
+
+WITH_CLASSES = ["coco", "yolo", "yolo-seg", "labelstudio"]
+
+
+def test_classes_are_what_was_asked_and_not_what_was_found(tmp_path):
+    pytest.importorskip("shapely")
+    asked = ["the  red\nship", airport().expression]
+    for number, found in enumerate(([], [airport()], [pond(), airport()])):
+        write(tmp_path / str(number), WITH_CLASSES, PLAIN, found, {}, expressions=asked)
+    assert categories(tmp_path / "0") == categories(tmp_path / "1") == ["the red ship", airport().expression]
+    assert categories(tmp_path / "2") == ["the red ship", airport().expression, pond().expression]
+    (annotation,) = loaded(tmp_path / "1" / "coco.json")["annotations"]
+    assert annotation["category_id"] == 2
+    assert (tmp_path / "1" / "yolo" / "labels" / "photo.txt").read_text().startswith("1 ")
+
+
+def test_a_label_is_one_line_and_there_without_an_object(tmp_path):
+    pytest.importorskip("shapely")
+    write(tmp_path, WITH_CLASSES, PLAIN, [], {}, label="big\nplane\x07\u2028 ä", expressions=["a", "b"])
+    assert categories(tmp_path) == ["big plane ä"]
+    odd = airport()
+    found = Found(odd.mask, odd.origin_xy, odd.box, 0.5, "two\r\nlines")
+    write(tmp_path / "odd", WITH_CLASSES, PLAIN, [found], {})
+    assert categories(tmp_path / "odd") == ["two lines"]
+
+
+def test_a_coco_box_is_the_masks_own(tmp_path):
+    wide = Found(airport().mask, airport().origin_xy, Box(0, 0, 304.15, 300), 0.5, "the terminal")
+    coco, *_ = write(tmp_path, ["coco", "yolo"], SCENE, [wide], {})
+    (annotation,) = loaded(coco)["annotations"]
+    assert annotation["bbox"] == coco_mask.toBbox(annotation["segmentation"]).tolist() == [220, 110, 31, 36]
+    assert annotation["box_xyxy"] == [0, 0, 304.15, 300]
+    line = (tmp_path / "yolo" / "labels" / "Szene ä 1.txt").read_text().split()
+    assert float(line[3]) * 500 == pytest.approx(304.15, abs=1e-4)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+@pytest.mark.parametrize("told", [True, False])
+def test_images_are_named_from_the_folder_that_all_lie_in(tmp_path, monkeypatch, order, told):
+    pytest.importorskip("shapely")
+    monkeypatch.chdir(tmp_path)
+    images = ["in/sub1/same.tif", str(tmp_path / "in" / "sub2" / "same.tif"), "./in/other/../sub1/deep/ä b.png"]
+    writers = open_writers("out", WITH_CLASSES, images=images if told else ())
+    for number in order:
+        writers.add(SceneInfo(images[number], PLAIN.hw), [pond()] * number, {})
+    writers.finish()
+    objects = {"sub1/same": 0, "sub2/same": 1, "sub1/deep/ä b": 2}
+    for name in ("yolo", "yolo-seg"):
+        labels = tmp_path / "out" / name / "labels"
+        lines = {str(each.relative_to(labels))[:-4]: each.read_text().count("\n") for each in labels.rglob("*.txt")}
+        assert lines == objects
+    named = {each["id"]: each["file_name"] for each in loaded(tmp_path / "out" / "coco.json")["images"]}
+    assert set(named.values()) == {"sub1/same.tif", "sub2/same.tif", "sub1/deep/ä b.png"}
+    tasks = loaded(tmp_path / "out" / "labelstudio.json")
+    assert {task["data"]["image"].partition("=")[2] for task in tasks} == {
+        "sub1/same.tif",
+        "sub2/same.tif",
+        "sub1/deep/%C3%A4%20b.png",
+    }

@@ -11,7 +11,7 @@ import pytest
 from tests.raster.found_objects import PROVENANCE, airport, full_mask, loaded, pond
 from tests.raster.scenes import KINDS, textured, write_scene
 from zeroov.errors import OutputError
-from zeroov.raster.formats import write
+from zeroov.raster.formats import open_writers, write
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.scene import open_scene
 from zeroov.types import Box
@@ -149,6 +149,60 @@ def test_empty_layers_are_valid_and_say_where_they_come_from(tmp_path):
         assert (about["features"], about["crs"], about["geometry_type"]) == (0, "EPSG:32633", kind)
         assert {"expression", "score", "status", "source", "model", "revision", "recipe_digest"} <= set(about["fields"])
         assert about["dataset_metadata"]["recipe_digest"] == "0123"
+
+
+def metadata(paths):
+    """Return what layers say of themselves, by format."""
+    mask_path, masks_json, boxes_json, package = paths
+    with rasterio.open(mask_path) as mask:
+        yield {name.lower(): value for name, value in mask.tags().items()}
+    yield loaded(masks_json)["zeroov"]
+    yield loaded(boxes_json)["zeroov"]
+    for name in ("masks", "boxes"):
+        yield pyogrio.read_info(package, layer=name)["dataset_metadata"]
+
+
+def test_layers_say_what_was_asked(tmp_path):
+    info = SceneInfo("a.tif", (300, 500), "EPSG:32633", KINDS["utm"]["transform"])
+    asked = ["the red ship", airport().expression]
+    for about in metadata(write(tmp_path / "empty", FORMATS, info, [], PROVENANCE, expressions=asked)):
+        assert (about["expression"], about["status"]) == ("the red ship | the white terminal", "empty")
+    for about in metadata(write(tmp_path / "found", FORMATS, info, [airport()], PROVENANCE, expressions=asked[:1])):
+        assert (about["expression"], about["status"]) == ("the red ship | the white terminal", "found")
+    for about in metadata(write(tmp_path / "none", FORMATS, info, [], PROVENANCE)):
+        assert about["status"] == "empty"
+        assert "expression" not in about
+
+
+@pytest.mark.parametrize(
+    ("crs", "transform", "reason"),
+    [
+        ("EPSG:4326", (0.001, 0.0, 11.0, 0.0, -0.001, 147.0), "would reach latitude 147.*gdal_edit.py"),
+        ("EPSG:4326", (0.5, 0.0, 11.0, 0.0, 0.5, -50.0), "would reach latitude 99.75"),
+        ("EPSG:4258", (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), r"would reach latitude 5e\+06"),
+        ("+proj=geos +h=35785831 +datum=WGS84", (10.0, 0, -1e7, 0, -10.0, 6e6), "no longitude and latitude"),
+        ('LOCAL_CS["site",UNIT["metre",1]]', KINDS["utm"]["transform"], "nothing is known that leads"),
+    ],
+)
+def test_what_has_no_degrees_is_refused_before_the_work(tmp_path, crs, transform, reason):
+    info = SceneInfo("a.tif", (300, 500), crs, transform)
+    for name in ("geojson", "geojson-boxes"):
+        with pytest.raises(OutputError, match=reason):
+            open_writers(tmp_path, [name]).check(info)
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_whole_world_and_a_satellites_view_of_it_are_taken(tmp_path):
+    everything = Found(np.ones((3, 500), np.bool_), (0, 0), Box(0, 0, 500, 3), 0.5, "the ice")
+    for info in (
+        SceneInfo("a.tif", (300, 500), "EPSG:4326", (0.72, 0.0, -180.0, 0.0, -0.6, 90.0)),
+        SceneInfo("a.tif", (301, 500), "EPSG:4326", (0.72, 0.0, -180.0, 0.0, -0.6, 90.3)),  # centres on the poles
+    ):
+        (path,) = write(tmp_path / "a.geojson", ["geojson"], info, [everything], {})
+        _, _, _, north = loaded(path)["bbox"]
+        assert north == 90
+    disc = "+proj=geos +h=35785831 +datum=WGS84"
+    open_writers(tmp_path, ["geojson"]).check(SceneInfo("a.tif", (300, 300), disc, (40_000, 0, -6e6, 0, -40_000, 6e6)))
 
 
 def test_attributes_of_every_kind(tmp_path):

@@ -9,6 +9,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, Dumps, Json, RecipeName, Set
+from zeroov.errors import UsageError
 
 
 def batch(
@@ -35,19 +36,24 @@ def batch(
     """Ask every expression of every image, and write the answers in the formats of your tools.
 
     Interrupted, the same command goes on where it was; given again with another --format, it asks no model. An image
-    that fails is told with its reason and makes the exit code 1; one with nothing in it is an empty answer.
+    that fails, or that a format cannot hold (GeoJSON one without a georeference), is told with its reason and makes the
+    exit code 1; all else is written. One with nothing in it is an empty answer. What lies in --out is no image.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
     chosen = options.chosen(recipe, set_)
     from zeroov.batch import batch as run
-    from zeroov.batch import images_in, read_expressions
+    from zeroov.batch import images_in, one_by_one, read_expressions
     from zeroov.cli.ground import band_numbers, provenance
+    from zeroov.cli.results import format_names
     from zeroov.pipeline import Pipeline
-    from zeroov.raster.formats import open_writers
 
-    files, asked = images_in(images), read_expressions(expressions)
-    writers = open_writers(out, [name.strip() for name in formats.split(",")], label=label, tolerance=tolerance)
+    out = out.expanduser()
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
+    files, asked = images_in(images, out), read_expressions(expressions)
+    shown = band_numbers(bands)
+    writers = one_by_one(out, format_names(formats), asked, files, label=label, tolerance=tolerance)
     with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
         outcome = run(
             pipeline,
@@ -57,7 +63,7 @@ def batch(
             writers,
             provenance(chosen, pipeline),
             every=every,
-            bands=band_numbers(bands),
+            bands=shown,
             retry_failed=retry_failed,
             tell=progress or (lambda *_: None),
         )

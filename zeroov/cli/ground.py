@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,32 +53,45 @@ def ground(
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
+    start = time.perf_counter()
     chosen = options.chosen(recipe, set_)
     if zoom and not chosen.zoom.rounds:
         chosen = chosen.with_values({"zoom.rounds": 1})
     from zeroov.batch import is_large
+    from zeroov.cli.results import format_names, refuse_own
     from zeroov.pipeline import Pipeline
     from zeroov.raster.formats import open_writers
+    from zeroov.raster.found import SceneInfo
     from zeroov.raster.scene import open_scene
     from zeroov.raster.write import ensure_writable_folder
 
-    out = ensure_writable_folder(out)
-    names = [name.strip() for name in (formats or "").split(",") if name.strip()]
-    writers = open_writers(out, names, label=label, tolerance=tolerance) if names else None  # a wrong name is told now
+    names = format_names(formats)
+    refuse_own(image, out := ensure_writable_folder(out))
+    how: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
+    writers = open_writers(out, names, **how) if names else None  # a wrong name is told now
     with (
         open_scene(image, bands=band_numbers(bands)) as raster,
         options.progress() as progress,
         Pipeline(chosen, device, dumps, progress) as pipeline,
     ):
+        if writers:
+            writers.check(SceneInfo.of(raster))  # what cannot be written is told before the work
+        told: dict[str, Any] = {"panel": panel, "json": json, "start": start}
         if every or scene or (scene is None and is_large(pipeline, raster)):
             from zeroov.cli.ground_scene import ground_scene
 
-            how: dict[str, Any] = {"every": every, "panel": panel, "json": json, "tell": progress}
-            failed = ground_scene(pipeline, raster, expression, out, writers, **how)
+            if zoom:
+                options.note("note: a search looks closer at all that it finds, with and without --zoom")
+            told |= {"every": every, "tell": progress}
+            failed = ground_scene(pipeline, raster, expression, out, writers, **told)
             if failed and not allow_failures:
                 raise typer.Exit(1)
             return
-        _ground_picture(pipeline, raster, image, expression, out, writers, bands=bands, panel=panel, json=json)
+        if scene is False:
+            from zeroov.cli.ground_scene import require_one_look
+
+            require_one_look(raster)
+        _ground_picture(pipeline, raster, image, expression, out, writers, chosen_bands=bands is not None, **told)
 
 
 def _ground_picture(
@@ -88,38 +102,31 @@ def _ground_picture(
     out: Path,
     writers: Any,
     *,
-    bands: str | None,
+    chosen_bands: bool,
     panel: bool,
     json: bool,
+    start: float,
 ) -> None:
-    from zeroov.batch import whole_picture
-    from zeroov.cli.results import write_grounding
+    from zeroov.batch import cut_to_valid, whole_picture
+    from zeroov.cli.results import about, say_grounding, write_grounding
     from zeroov.raster.found import SceneInfo, founds
 
-    picture = whole_picture(image, raster, bands is not None)
-    result = pipeline.ground(picture, expression)
-    report = write_grounding(out, picture, result, panel=panel)
-    files = list(report["files"].values())
-    if writers:
+    picture = whole_picture(image, raster, chosen_bands)
+    (result,) = cut_to_valid([pipeline.ground(picture, expression)], raster)
+
+    def write_formats() -> tuple[Path, ...]:
+        if not writers:
+            return ()
         writers.add(SceneInfo.of(raster), founds(result, answer=result.answer), provenance(pipeline.recipe, pipeline))
-        files += [str(path) for path in writers.finish()]
+        written: tuple[Path, ...] = writers.finish()
+        return written
+
+    how: dict[str, Any] = {"about": lambda: about(pipeline, raster, start), "write_formats": write_formats}
+    report = write_grounding(out, picture, result, panel=panel, **how)
     if json:
         options.say_json(report)
-        return
-    if result.box:
-        corners = ", ".join(f"{value:.1f}" for value in result.box.xyxy)
-        options.say(f"found     box [{corners}], {report['mask_pixels']} pixels, score {result.score:.3f}")
     else:
-        options.say("empty     nothing found")
-    options.say(f"answer    {options.plain(result.answer)}")
-    options.say_stages(report["stages"])
-    for look in report["zoom"]:
-        believed = "believed" if look["believed"] else "not believed"
-        options.say(
-            f'zoom      {look["window_xyxy"]}, asked "{options.plain(look["expression"])}", answered '
-            f"{options.plain(look['answer'])}, {believed} (agreement {look['agreement']:.2f})"
-        )
-    options.say(f"wrote     {', '.join(files)}")
+        say_grounding(report)
 
 
 def provenance(recipe: Recipe, pipeline: Pipeline) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroov.cli import options
+from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
     from zeroov.pipeline import Pipeline
@@ -25,28 +26,29 @@ def ground_scene(
     every: bool,
     panel: bool,
     json: bool,
+    start: float,
     tell: Progress | None,
 ) -> int:
     """Search, write overlay.png, panel.png, result.json and the asked formats, tell; return how many tiles failed."""
     from zeroov.cli.ground import provenance
+    from zeroov.cli.results import about, forget, say_files, write_report
     from zeroov.raster.found import SceneInfo
-    from zeroov.raster.write import write_atomically, write_json, write_rgb_png
+    from zeroov.raster.write import write_atomically, write_rgb_png
     from zeroov.search import search
     from zeroov.show.scene import draw_scene_panel, scene_overlay
 
-    if writers:
-        writers.check(SceneInfo.of(scene))  # what cannot be written is told before the work
     answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
+    forget(out)
     files = {"overlay": out / "overlay.png", "result": out / "result.json"}
     drawn = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found)
     write_rgb_png(files["overlay"], drawn)
     if panel:
         files["panel"] = out / "panel.png"
         write_atomically(files["panel"], draw_scene_panel(f'"{answer.expression}"', drawn, scene, answer.found))
-    written = []
+    written: tuple[Path, ...] = ()
     if writers:
         writers.add(SceneInfo.of(scene), answer.found, provenance(pipeline.recipe, pipeline))
-        written = [str(path) for path in writers.finish()]
+        written = writers.finish()
     counts = {status: sum(tile.status == status for tile in answer.tiles) for status in ("looked", "nodata", "failed")}
     report = {
         "source": scene.source,
@@ -58,16 +60,15 @@ def ground_scene(
             for found in answer.found
         ],
         "answer": answer.answer,
-        "recipe": pipeline.recipe.name,
+        **about(pipeline, scene, start),
         "tiles": counts,
         "not_looked_at": [
             {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
             for tile in answer.tiles
             if tile.status != "looked"
         ],
-        "files": {**{name: str(path) for name, path in files.items()}, "formats": written},
     }
-    write_json(files["result"], report)
+    report = write_report(files, written, report)
     if json:
         options.say_json(report)
         return counts["failed"]
@@ -80,5 +81,17 @@ def ground_scene(
     options.say(f"tiles     {counts['looked']} looked at, {counts['nodata']} nodata, {counts['failed']} failed")
     for tile in answer.failed[:5]:
         options.note(f"tile {list(tile.window)} failed: {tile.reason}")
-    options.say(f"wrote     {', '.join([*map(str, files.values()), *written])}")
+    say_files(report["files"])
     return counts["failed"]
+
+
+def require_one_look(raster: Scene) -> None:
+    """Refuse a raster that cannot be held in memory whole."""
+    from zeroov.raster.read import MOST_PIXELS
+
+    height, width = raster.hw
+    if height * width > MOST_PIXELS:
+        raise UsageError(
+            f"`{raster.source}` of {width} x {height} pixels is too large for one look, which takes {MOST_PIXELS:,}; "
+            "leave out --no-scene to search it"
+        )

@@ -1,23 +1,40 @@
-"""Write a grounding's files into a folder."""
+"""Write a grounding's files into a folder, say what they were made with, and tell of them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from zeroov.cli import options
+from zeroov.errors import UsageError
 from zeroov.raster.write import write_json, write_mask_png, write_overlay_png
 from zeroov.types import Grounding, Picture
 
+if TYPE_CHECKING:
+    from zeroov.pipeline import Pipeline
+    from zeroov.raster.scene import Scene
+
+OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json goes first, and is written last
+
 
 def write_grounding(
-    folder: Path, picture: Picture, result: Grounding, *, panel: bool = True, prefix: str = ""
+    folder: Path,
+    picture: Picture,
+    result: Grounding,
+    *,
+    panel: bool = True,
+    prefix: str = "",
+    about: Callable[[], Mapping[str, Any]] = dict,
+    write_formats: Callable[[], tuple[Path, ...]] = tuple,
 ) -> dict[str, Any]:
-    """Write mask, overlay, panel and result.json, the last of all; return what result.json holds.
+    """Write mask, overlay, panel, the formats and result.json, the last of all; return what result.json holds.
 
-    An older result.json goes first, so that it never stands beside pictures of another answer.
+    An older answer's files go first, so that they never stand beside those of another. What `about` returns is told in
+    result.json beside the answer.
     """
-    summary = folder / f"{prefix}result.json"
-    summary.unlink(missing_ok=True)
+    forget(folder, prefix)
     files = {"mask": folder / f"{prefix}mask.png", "overlay": folder / f"{prefix}overlay.png"}
     write_mask_png(files["mask"], result.mask)
     write_overlay_png(files["overlay"], picture.rgb, result.mask, result.box)
@@ -26,7 +43,77 @@ def write_grounding(
 
         files["panel"] = folder / f"{prefix}panel.png"
         write_panel(files["panel"], picture, result)
-    files["result"] = summary
-    report = result.to_json() | {"files": {name: str(path) for name, path in files.items()}}
-    write_json(summary, report)
+    files["result"] = folder / f"{prefix}result.json"
+    formats = write_formats()
+    return write_report(files, formats, {**result.to_json(), **about()})
+
+
+def write_report(files: Mapping[str, Path], formats: tuple[Path, ...], report: dict[str, Any]) -> dict[str, Any]:
+    """Write result.json, which names all files that were written; return what it holds."""
+    written: dict[str, Any] = {name: str(path) for name, path in files.items()}
+    report = report | {"files": written | {"formats": [str(path) for path in formats]}}
+    write_json(files["result"], report)
     return report
+
+
+def forget(folder: Path, prefix: str = "") -> None:
+    """Remove an older answer's files, those with names of our own."""
+    for name in OWN:
+        (folder / f"{prefix}{name}").unlink(missing_ok=True)
+
+
+def refuse_own(image: Path, out: Path) -> None:
+    """Refuse an image that the answer's files would replace."""
+    if image.name in OWN and image.expanduser().parent.resolve() == out.resolve():
+        raise UsageError(f"`{image}` would be replaced by the {image.name} of the answer; name another folder: --out")
+
+
+def about(pipeline: Pipeline, raster: Scene, start: float) -> dict[str, Any]:
+    """Return what result.json says of how an answer was made: with what, where it lies, in how many seconds."""
+    from zeroov import __version__
+    from zeroov.cli.ground import provenance
+    from zeroov.raster.found import SceneInfo
+
+    info = SceneInfo.of(raster)
+    return {
+        **provenance(pipeline.recipe, pipeline),
+        "zeroov_version": __version__,
+        "crs": info.crs,
+        "transform": list(info.transform) if info.transform else None,
+        "bands": list(raster.bands),
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+
+
+def say_grounding(report: Mapping[str, Any]) -> None:
+    """Print what result.json says of a picture."""
+    if report["box_xyxy"]:
+        corners = ", ".join(f"{value:.1f}" for value in report["box_xyxy"])
+        options.say(f"found     box [{corners}], {report['mask_pixels']} pixels, score {report['score']:.3f}")
+    else:
+        options.say("empty     nothing found")
+    options.say(f"answer    {options.plain(report['answer'])}")
+    options.say_stages(report["stages"])
+    for look in report["zoom"]:
+        believed = "believed" if look["believed"] else "not believed"
+        options.say(
+            f'zoom      {look["window_xyxy"]}, asked "{options.plain(look["expression"])}", answered '
+            f"{options.plain(look['answer'])}, {believed} (agreement {look['agreement']:.2f})"
+        )
+    say_files(report["files"])
+
+
+def say_files(files: Mapping[str, Any]) -> None:
+    """Print where the files are."""
+    own = [path for name, path in files.items() if name != "formats"]
+    options.say(f"wrote     {', '.join([*own, *files['formats']])}")
+
+
+def format_names(formats: str | None) -> list[str]:
+    """Return the names of `geojson,gpkg`, each once; the option without a name is an error."""
+    if formats is None:
+        return []
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--format is given without a name; e.g. --format geojson,coco")
+    return list(dict.fromkeys(names))

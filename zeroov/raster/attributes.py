@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from zeroov import __version__
 from zeroov.raster.found import Found, SceneInfo
@@ -34,9 +34,21 @@ def attributes(info: SceneInfo, found: Found, provenance: Provenance) -> dict[st
 
 
 def run_attributes(info: SceneInfo, provenance: Provenance) -> dict[str, Value]:
-    """Return the attributes that all objects of a scene share, and that an empty layer has as well."""
+    """Return the attributes that all objects of a scene share."""
     shared = {"source": info.source, "zeroov_version": __version__, **provenance}
     return {name: _plain(value) for name, value in shared.items()}
+
+
+def layer_attributes(
+    info: SceneInfo, founds: Sequence[Found], provenance: Provenance, expressions: Sequence[str] = ()
+) -> dict[str, Value]:
+    """Return what a layer says of itself, one without an object too: what was asked, and whether it was found.
+
+    `expressions` are those that were asked; what was found without being among them follows.
+    """
+    told = " | ".join(dict.fromkeys([*expressions, *(found.expression for found in founds)]))
+    asked: dict[str, Value] = {"expression": _plain(told)} if told else {}
+    return {**asked, "status": "found" if founds else "empty", **run_attributes(info, provenance)}
 
 
 def _plain(value: object) -> Value:

@@ -12,6 +12,7 @@ import numpy as np
 from zeroov.errors import OutputError
 from zeroov.raster import write
 from zeroov.raster.attributes import Provenance, attributes, run_attributes
+from zeroov.raster.classes import Classes
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.names import Names
 from zeroov.types import Bool
@@ -22,40 +23,47 @@ MOST_PIXELS = 2**32 - 1  # pycocotools counts in 32 bits
 class Coco:
     """A COCO file in the making: `add` image after image, then `finish` writes it.
 
-    A category is `label`, by default each expression. An image that is added again gets further annotations. `score`,
-    `status` and the provenance stand in every annotation; readers of COCO pass over what they do not know.
+    A category is `label`, by default each of `expressions`, whether found or not. An image that is added again gets
+    further annotations. `bbox` is the mask's, as COCO has it, `box_xyxy` the answer's. `score`, `status` and the
+    provenance stand in every annotation; readers of COCO pass over what they do not know. `images` are the run's.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, label: str | None = None) -> None:
-        self._path, self._label = Path(path), label
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        label: str | None = None,
+        expressions: Sequence[str] = (),
+        images: Sequence[str] = (),
+    ) -> None:
+        self._path = Path(path)
         self._images: dict[str, dict[str, Any]] = {}
-        self._categories: dict[str, int] = {}
         self._annotations: list[dict[str, Any]] = []
-        self._names = Names()
+        self._classes, self._names = Classes(label, expressions), Names(images)
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add an image and what was found in it; an image in which nothing was found is listed as well."""
         require_countable(info)
         info.require_inside(founds)
         image = self._images.setdefault(
-            info.source,
+            self._names.know(info.source),
             {
                 "id": len(self._images) + 1,
-                "file_name": self._names.file(info.source),
+                "file_name": "",
                 "height": info.hw[0],
                 "width": info.hw[1],
                 "zeroov": run_attributes(info, provenance),
             },
         )
         for found in founds:
-            name = self._label or found.expression
-            x0, y0, x1, y1 = found.box.xyxy
+            x0, y0, x1, y1 = found.mask_box.xyxy
             self._annotations.append(
                 {
                     "id": len(self._annotations) + 1,
                     "image_id": image["id"],
-                    "category_id": self._categories.setdefault(name, len(self._categories) + 1),
+                    "category_id": self._classes.number(found.expression) + 1,
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "box_xyxy": list(found.box.xyxy),
                     "area": found.pixels,
                     "iscrowd": 0,
                     "segmentation": run_lengths(found.mask, found.origin_xy, info.hw),
@@ -66,7 +74,9 @@ class Coco:
 
     def finish(self) -> tuple[Path, ...]:
         """Write the file."""
-        categories = [{"id": number, "name": name} for name, number in self._categories.items()]
+        for source, image in self._images.items():
+            image["file_name"] = self._names.file(source)  # now that all images are known
+        categories = [{"id": number, "name": name} for number, name in enumerate(self._classes.names, start=1)]
         about = {"description": "written by zeroov"}
         document = {"info": about, "licenses": [], "images": list(self._images.values()), "categories": categories}
         write.write_json(self._path, {**document, "annotations": self._annotations}, compact=True)

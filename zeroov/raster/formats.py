@@ -24,6 +24,7 @@ from zeroov.raster.mask_tiff import write_mask_tiff
 from zeroov.raster.names import Names
 from zeroov.raster.read import MOST_PIXELS
 from zeroov.raster.yolo import Yolo
+from zeroov.types import clean_expression
 
 
 class Writer(Protocol):
@@ -33,32 +34,63 @@ class Writer(Protocol):
         """Add an image and what was found in it, possibly nothing."""
 
     def finish(self) -> tuple[Path, ...]:
-        """Write what is still to be written; return all files."""
+        """Write what is still to be written; return all files, of every image."""
 
 
 class OneEach:
-    """A format with a file of its own for every image, written as soon as it is added."""
+    """A format with a file of its own for every image, written as soon as it is added.
 
-    def __init__(self, path: Path, write_one: Callable[..., None], ending: str, in_folder: bool) -> None:
+    In a folder it is named after the image's path from the folder that all of the run's images lie in. Where an image
+    that was not among `images` changes that, the files written before it are moved.
+    """
+
+    def __init__(
+        self, path: Path, write_one: Callable[..., None], ending: str, in_folder: bool, images: Sequence[str] = ()
+    ) -> None:
         self._path, self._write_one, self._ending, self._in_folder = path, write_one, ending, in_folder
-        self._names = Names()
-        self._written: dict[Path, None] = {}
+        self._names = Names(images)
+        self._written: dict[Path, str] = {}
+        self._version = self._names.version
+        for image in images:
+            files.refuse_folder(self._place(image))
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Write the image's file, in place of what was written of it before."""
-        path = self._path / f"{self._names.stem(info.source)}{self._ending}" if self._in_folder else self._path
+        path = self._place(info.source)
+        if self._version != self._names.version:
+            self._version = self._names.version
+            self._move()
+        if path.parent != self._path and self._in_folder:
+            files.ensure_writable_folder(path.parent)
         self._write_one(path, info, founds, provenance)
-        self._written.setdefault(path)
+        self._written[path] = info.source
 
     def finish(self) -> tuple[Path, ...]:
         """Return the files."""
         return tuple(self._written)
 
+    def _place(self, source: str) -> Path:
+        return self._path / f"{self._names.stem(source)}{self._ending}" if self._in_folder else self._path
+
+    def _move(self) -> None:
+        """Give what was written the names that hold now; they are longer, so the longest goes first out of the way."""
+        now = {path: self._place(source) for path, source in self._written.items()}
+        for old, new in sorted(now.items(), key=lambda each: len(str(each[0])), reverse=True):
+            if new != old:
+                files.ensure_writable_folder(new.parent)
+                files.move(old, new)
+        self._written = {now[path]: source for path, source in self._written.items()}
+
 
 def write_full_png(
-    path: str | os.PathLike[str], info: SceneInfo, founds: Sequence[Found], provenance: Provenance
+    path: str | os.PathLike[str],
+    info: SceneInfo,
+    founds: Sequence[Found],
+    provenance: Provenance,
+    *,
+    expressions: Sequence[str] = (),
 ) -> None:
-    """Write one mask of all objects as a PNG, 255 where any lies; a PNG has no room for a georeference."""
+    """Write one mask of all objects as a PNG, 255 where any lies; a PNG has no room for anything else."""
     require_room(info)
     info.require_inside(founds)
     mask = np.zeros(info.hw, np.bool_)
@@ -82,8 +114,8 @@ class Format:
     """A format: what it is, how its files end, and how a writer of it is made.
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
-    are the options it knows, of `label` and `tolerance`; `modules` what it imports of the extra `geo`; `check` refuses
-    a scene that it cannot be written for.
+    are the options it knows besides `expressions`, of `label` and `tolerance`; `modules` what it imports of the extra
+    `geo`; `check` refuses a scene that it cannot be written for.
     """
 
     summary: str
@@ -94,12 +126,15 @@ class Format:
     modules: tuple[str, ...] = ()
     check: Callable[[SceneInfo], None] | None = None
 
-    def writer(self, target: Path, in_folder: bool, options: dict[str, Any]) -> Writer:
+    def writer(self, target: Path, in_folder: bool, images: Sequence[str], options: dict[str, Any]) -> Writer:
         """Make a writer into a folder, or for a file."""
-        taken = {name: options[name] for name in self.takes}
+        taken = {name: options[name] for name in ("expressions", *self.takes)}
         if self.collection is None:
-            return OneEach(target, functools.partial(self.make, **taken), self.ending, in_folder)
-        made: Writer = self.make(target / self.collection if in_folder else target, **taken)
+            return OneEach(target, functools.partial(self.make, **taken), self.ending, in_folder, images)
+        path = target / self.collection if in_folder else target
+        if self.ending:
+            files.refuse_folder(path)
+        made: Writer = self.make(path, images=images, **taken)
         return made
 
 
@@ -171,11 +206,19 @@ class Writers:
 
 
 def open_writers(
-    target: str | os.PathLike[str], formats: Iterable[str], *, label: str | None = None, tolerance: float = 0.0
+    target: str | os.PathLike[str],
+    formats: Iterable[str],
+    *,
+    label: str | None = None,
+    tolerance: float = 0.0,
+    expressions: Sequence[str] = (),
+    images: Iterable[str | os.PathLike[str]] = (),
 ) -> Writers:
     """Make writers of formats by name, into a folder, which is made, or, for one format, to a file of its ending.
 
-    `label` names the class of annotations, by default each expression; `tolerance` simplifies polygons, in pixels.
+    `expressions` are all that are asked, in their order: they are the classes of annotations, whether found or not,
+    unless `label` names the one class; what is found for another is appended. `images` are all that are asked, those
+    that fail too: what an image's file is called depends on them. `tolerance` simplifies polygons, in pixels.
     """
     names = list(dict.fromkeys(formats))
     for name in names:
@@ -188,8 +231,10 @@ def open_writers(
     path = Path(target).expanduser()
     in_folder = _is_folder(path, names)
     files.ensure_writable_folder(path if in_folder else path.parent)
-    options = {"label": label, "tolerance": tolerance}
-    return Writers({name: FORMATS[name].writer(path, in_folder, options) for name in names})
+    asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))
+    options = {"label": label, "tolerance": tolerance, "expressions": asked}
+    sources = tuple(os.fspath(image) for image in images)
+    return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names})
 
 
 def _is_folder(path: Path, names: list[str]) -> bool:
@@ -214,8 +259,9 @@ def write(
     *,
     label: str | None = None,
     tolerance: float = 0.0,
+    expressions: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Write what was found in one image, possibly nothing: the files are then valid and empty. Return the files."""
-    writers = open_writers(target, formats, label=label, tolerance=tolerance)
+    writers = open_writers(target, formats, label=label, tolerance=tolerance, expressions=expressions)
     writers.add(info, founds, provenance)
     return writers.finish()

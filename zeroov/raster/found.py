@@ -53,6 +53,13 @@ class Found:
         """How many pixels the mask sets."""
         return int(np.count_nonzero(self.mask))
 
+    @property
+    def mask_box(self) -> Box:
+        """The tight box of the mask in scene pixels; `box` is the answer's, which may be wider or narrower."""
+        tight = frames.mask_to_box(self.mask)
+        assert tight is not None
+        return frames.crop_to_image(tight, self.origin_xy)
+
     def trimmed(self) -> Found:
         """Return the same object with its mask cut to what is set, a copy that keeps no larger array alive."""
         tight = frames.mask_to_box(self.mask)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from zeroov import frames
 from zeroov.errors import OutputError, first_line
 from zeroov.frames import Float64
 from zeroov.raster import write
-from zeroov.raster.attributes import Provenance, attributes, run_attributes
+from zeroov.raster.attributes import Provenance, attributes, layer_attributes
 from zeroov.raster.extras import need
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.polygons import box_polygon, on_map, polygons
@@ -19,6 +20,9 @@ from zeroov.raster.polygons import box_polygon, on_map, polygons
 DECIMALS = 7  # of a degree, a centimetre
 # A straight line of the scene is none in degrees: longer edges get points in between, at most this many pixels apart.
 MOST_EDGE_PIXELS = 100.0
+GRID = 5  # points along each side that tell where a scene lies
+SLACK = 1e-6  # of a degree
+PLACE_ANEW = "set them right (gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE)"
 KEEP_CRS = "write gpkg, which keeps the CRS"
 Bounds = tuple[float, float, float, float]
 
@@ -31,16 +35,23 @@ def write_geojson(
     *,
     boxes: bool = False,
     tolerance: float = 0.0,
+    expressions: Sequence[str] = (),
 ) -> None:
     """Write a FeatureCollection of the masks' polygons, or of the boxes; `tolerance` as in `polygons`."""
-    collection = feature_collection(info, founds, provenance, boxes=boxes, tolerance=tolerance)
+    collection = feature_collection(info, founds, provenance, boxes=boxes, tolerance=tolerance, expressions=expressions)
     write.write_json(path, collection, compact=True)
 
 
 def feature_collection(
-    info: SceneInfo, founds: Sequence[Found], provenance: Provenance, *, boxes: bool = False, tolerance: float = 0.0
+    info: SceneInfo,
+    founds: Sequence[Found],
+    provenance: Provenance,
+    *,
+    boxes: bool = False,
+    tolerance: float = 0.0,
+    expressions: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return a FeatureCollection as plain values."""
+    """Return a FeatureCollection as plain values; `expressions` are those asked, which its member `zeroov` names."""
     require_degrees(info)
     info.require_inside(founds)
     to_degrees = _projection(info)
@@ -52,13 +63,13 @@ def feature_collection(
         bounds.append(extent)
         properties: dict[str, Any] = {**attributes(info, found, provenance), "box_xyxy": list(found.box.xyxy)}
         features.append({"type": "Feature", "bbox": _bbox([extent]), "properties": properties, "geometry": geometry})
-    about = {**run_attributes(info, provenance), "crs_of_source": info.crs}
+    about = {**layer_attributes(info, founds, provenance, expressions), "crs_of_source": info.crs}
     bbox = {"bbox": _bbox(bounds)} if bounds else {}
     return {"type": "FeatureCollection", "zeroov": about, **bbox, "features": features}
 
 
 def require_degrees(info: SceneInfo) -> None:
-    """Refuse a scene without a georeference, for GeoJSON knows degrees only."""
+    """Refuse a scene without a georeference, or with one that leads nowhere on Earth; GeoJSON knows degrees only."""
     if not info.is_on_map:
         missing = "CRS" if info.transform else "georeference" if info.crs is None else "transform"
         how = {
@@ -69,6 +80,32 @@ def require_degrees(info: SceneInfo) -> None:
         raise OutputError(
             f"GeoJSON is longitude and latitude, and `{info.source}` has no {missing}; "
             f"give it one ({how} FILE), or write pixels: coco, yolo or labelstudio"
+        )
+    _require_earth(info)
+
+
+def _require_earth(info: SceneInfo) -> None:
+    """Refuse a scene whose pixels have no longitude and latitude, or one beyond a pole.
+
+    Of a satellite's view some pixels may lie beside the Earth, but not all. Pixels' centres are asked, for global grids
+    may have them on the poles.
+    """
+    assert info.transform is not None
+    to_degrees = _projection(info)
+    height, width = info.hw
+    x, y = np.meshgrid(np.linspace(0.5, width - 0.5, GRID), np.linspace(0.5, height - 0.5, GRID))
+    placed = frames.pixel_to_map(np.column_stack((x.ravel(), y.ravel())), info.transform)
+    longitudes, latitudes = to_degrees.transform(placed[:, 0], placed[:, 1])
+    known = np.isfinite(longitudes) & np.isfinite(latitudes)
+    if not known.any() or (need("pyproj", "GeoJSON").CRS(info.crs).is_geographic and not known.all()):
+        raise OutputError(
+            f"`{info.source}` lies where its CRS has no longitude and latitude; {PLACE_ANEW}, or {KEEP_CRS}"
+        )
+    furthest = float(latitudes[known][np.abs(latitudes[known]).argmax()])
+    if abs(furthest) > 90 + SLACK:
+        raise OutputError(
+            f"`{info.source}` would reach latitude {furthest:.6g}, and none is beyond 90; "
+            f"its CRS or its corners are wrong: {PLACE_ANEW}, or {KEEP_CRS}"
         )
 
 
@@ -109,7 +146,8 @@ def _degrees(points: Float64, to_degrees: Any, info: SceneInfo) -> Float64:
     longitudes, latitudes = to_degrees.transform(points[:, 0], points[:, 1])
     if not (np.isfinite(longitudes).all() and np.isfinite(latitudes).all()):
         raise OutputError(f"a part of `{info.source}` lies where its CRS has no longitude and latitude; {KEEP_CRS}")
-    ring = np.column_stack((np.unwrap(longitudes, period=360), latitudes))
+    # A pixel whose centre lies on a pole reaches beyond it by half its height.
+    ring = np.column_stack((np.unwrap(longitudes, period=360), np.clip(latitudes, -90, 90)))
     if abs(ring[-1, 0] - ring[0, 0]) > 180:
         raise OutputError(f"an object in `{info.source}` lies around a pole, which GeoJSON cannot say; {KEEP_CRS}")
     return ring

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zeroov.errors import OutputError
 from zeroov.raster import write
-from zeroov.raster.attributes import Provenance, Value, attributes, run_attributes
+from zeroov.raster.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
 from zeroov.raster.extras import need
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.polygons import box_polygon, on_map, polygons
@@ -27,8 +27,11 @@ def write_geopackage(
     provenance: Provenance,
     *,
     tolerance: float = 0.0,
+    expressions: Sequence[str] = (),
 ) -> None:
     """Write both layers, with their columns also where nothing was found; `tolerance` as in `polygons`.
+
+    `expressions` are those asked; the file's metadata names them, with the provenance, for an empty layer has no rows.
 
     A scene with a transform but no CRS gets layers of an undefined CRS. Without a transform it is refused.
     """
@@ -41,7 +44,7 @@ def write_geopackage(
     outlines = [polygons(found, tolerance) for found in founds]
     masks = [shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape]) for shape in outlines]
     layers = {"masks": (masks, "MultiPolygon"), "boxes": ([box_polygon(found.box) for found in founds], "Polygon")}
-    about = {name: str(value) for name, value in run_attributes(info, provenance).items()}  # an empty layer has no rows
+    about = {name: str(value) for name, value in layer_attributes(info, founds, provenance, expressions).items()}
     with write.replacing(path) as beside, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         for layer, (shapes, kind) in layers.items():

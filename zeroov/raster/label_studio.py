@@ -11,6 +11,7 @@ from xml.sax.saxutils import quoteattr
 
 from zeroov.raster import write
 from zeroov.raster.attributes import Provenance, run_attributes
+from zeroov.raster.classes import Classes
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.names import Names
 from zeroov.raster.polygons import one_ring, polygons
@@ -22,7 +23,8 @@ class LabelStudio:
     """A file of Label Studio tasks in the making: `add` image after image, then `finish` writes it.
 
     Every found object is a rectangle (RectangleLabels) and a polygon (PolygonLabels), in percent of the image. Beside
-    NAME.json lies NAME.xml, the labeling configuration that fits it. Images are named `prefix` and their file name.
+    NAME.json lies NAME.xml, the labeling configuration that fits it. Images are named `prefix` and their path
+    from the folder that all of the run's `images` lie in. A label is `label`, by default each of `expressions`.
     """
 
     def __init__(
@@ -30,29 +32,30 @@ class LabelStudio:
         path: str | os.PathLike[str],
         *,
         label: str | None = None,
+        expressions: Sequence[str] = (),
+        images: Sequence[str] = (),
         tolerance: float = 0.0,
         prefix: str = LOCAL_FILES,
     ) -> None:
-        self._path, self._label, self._tolerance, self._prefix = Path(path), label, tolerance, prefix
+        self._path, self._tolerance, self._prefix = Path(path), tolerance, prefix
         self._tasks: dict[str, dict[str, Any]] = {}
-        self._labels: dict[str, None] = {}
-        self._names = Names()
+        self._classes, self._names = Classes(label, expressions), Names(images)
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add an image and what was found in it; an image in which nothing was found becomes a task as well."""
         info.require_inside(founds)
         about = run_attributes(info, provenance)
         task = self._tasks.setdefault(
-            info.source,
+            self._names.know(info.source),
             {
-                "data": {"image": self._prefix + quote(self._names.file(info.source)), **about},
+                "data": {"image": "", **about},
                 "predictions": [{"model_version": _version(about), "score": 0.0, "result": []}],
             },
         )
         prediction = task["predictions"][0]
         for found in founds:
-            name = self._label or found.expression
-            self._labels.setdefault(name)
+            name = self._classes.name(found.expression)
+            self._classes.number(found.expression)
             number = len(prediction["result"]) // 2 + 1
             for kind, value in self._regions(info, found):
                 prediction["result"].append(
@@ -72,8 +75,10 @@ class LabelStudio:
 
     def finish(self) -> tuple[Path, ...]:
         """Write the tasks and the labeling configuration."""
+        for source, task in self._tasks.items():  # now that all images are known
+            task["data"]["image"] = self._prefix + quote(self._names.file(source), errors="surrogateescape")
         write.write_json(self._path, list(self._tasks.values()), compact=True)
-        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self._labels)
+        labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self._classes.names)
         controls = "".join(
             f'  <{control}Labels name="{control.lower()}" toName="image">\n{labels}  </{control}Labels>\n'
             for control in ("Rectangle", "Polygon")

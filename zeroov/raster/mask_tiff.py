@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zeroov.raster import write
-from zeroov.raster.attributes import Provenance, run_attributes
+from zeroov.raster.attributes import Provenance, layer_attributes
 from zeroov.raster.extras import need
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.geotiff import gdal_errors
@@ -27,11 +27,13 @@ def write_mask_tiff(
     provenance: Provenance,
     *,
     instances: bool = False,
+    expressions: Sequence[str] = (),
 ) -> None:
     """Write 1 where any found object lies, or with `instances` its number, 1 to n in their order; 0 elsewhere.
 
     0 is declared as nodata, so that GIS programs show it transparent. Where objects overlap the first keeps its pixels.
-    Without a georeference it is a plain TIFF. Only blocks with an object are drawn; GDAL fills in the others.
+    Without a georeference it is a plain TIFF. Only blocks with an object are drawn; GDAL fills in the others. The tags
+    say what was asked, `expressions`, and how it was made.
     """
     rasterio = need("rasterio", f"`{path}`")
     height, width = info.hw
@@ -54,9 +56,9 @@ def write_mask_tiff(
         gdal_errors(rasterio),
         _opened(rasterio, beside, crs=info.crs, **profile) as dataset,
     ):
-        tags = {name.upper(): str(value) for name, value in run_attributes(info, provenance).items()}
-        tags |= {"TIFFTAG_SOFTWARE": f"zeroov {tags['ZEROOV_VERSION']}", "EXPRESSION": _expressions(founds)}
-        dataset.update_tags(**tags)
+        told = layer_attributes(info, founds, provenance, expressions)
+        tags = {name.upper(): str(value) for name, value in told.items()}
+        dataset.update_tags(**tags, TIFFTAG_SOFTWARE=f"zeroov {tags['ZEROOV_VERSION']}")
         dataset.set_band_description(1, "instance number" if instances else "mask")
         if not instances:
             dataset.write_colormap(1, {0: (0, 0, 0, 0), 1: (*write.TINT_RGB, 255)})
@@ -89,10 +91,6 @@ def _numbers(block: tuple[int, int, int, int], founds: Sequence[Found], dtype: s
             part = drawn[b - y0 : d - y0, a - x0 : c - x0]
             part[found.mask[b - top : d - top, a - left : c - left] & (part == 0)] = number if instances else 1
     return drawn
-
-
-def _expressions(founds: Sequence[Found]) -> str:
-    return " | ".join(dict.fromkeys(found.expression for found in founds))
 
 
 @contextlib.contextmanager

@@ -1,26 +1,80 @@
-"""Name output files after the images they belong to."""
+"""Name output files and annotated images after the images' files, wherever a run is started and in whatever order."""
 
 from __future__ import annotations
 
-import hashlib
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePath
+
+Parts = tuple[str, ...]
 
 
 class Names:
-    """Gives every source a file name of its own, the stem of its path as long as no other source has taken it."""
+    """Gives every image of a run a name of its own: its path from the folder that all images of the run lie in.
 
-    def __init__(self) -> None:
-        self._sources: dict[str, str] = {}
-        self._files: dict[str, str] = {}
+    What a name is depends on which images there are, not on their order: `version` tells whether names that were given
+    may have changed since. A name only ever gets longer.
+    """
 
-    def stem(self, source: str) -> str:
-        """Return the name for a source, the same whenever it comes again."""
-        plain = PurePath(source).stem or "picture"
-        if self._sources.setdefault(plain, source) == source:
-            return plain
-        return f"{plain}-{hashlib.sha256(source.encode(errors='surrogateescape')).hexdigest()[:8]}"
+    def __init__(self, images: Iterable[str] = ()) -> None:
+        self.version = 0
+        self._common: Parts | None = None
+        self._known: set[Parts] = set()
+        self._stems: Counter[Parts] = Counter()
+        for image in images:
+            self.know(image)
+
+    def know(self, source: str) -> str:
+        """Count an image as one of the run; return its path from the root, the same however it is told."""
+        parts = _parts(source)
+        path = str(PurePath(*parts))
+        if parts in self._known:
+            return path
+        stem = _without_ending(parts)
+        common = parts[:-1] if self._common is None else _shared(self._common, parts)
+        if common != self._common or stem in self._stems or stem in self._known or parts in self._stems:
+            self.version += 1
+        self._common = common
+        self._known.add(parts)
+        self._stems[stem] += 1
+        return path
 
     def file(self, source: str) -> str:
-        """Return what an annotation calls an image: its file's name, or the path as given where two have one name."""
-        name = PurePath(source).name
-        return name if self._files.setdefault(name, source) == source else source
+        """Return what an annotation calls an image: its path from the common folder, with slashes."""
+        self.know(source)
+        return self._below(_parts(source))
+
+    def stem(self, source: str) -> str:
+        """Return the path that an image's own output file is named after: without its ending, unless two share that."""
+        self.know(source)
+        parts = _parts(source)
+        return self._below(parts if self._is_shared(parts) else _without_ending(parts))
+
+    def _is_shared(self, parts: Parts) -> bool:
+        """Tell whether another image would get the same name without its ending, or has it with its ending."""
+        stem = _without_ending(parts)
+        return self._stems[stem] > 1 or (stem != parts and stem in self._known and self._is_shared(stem))
+
+    def _below(self, parts: Parts) -> str:
+        assert self._common is not None
+        drive = [parts[0].strip(":\\/")] if not self._common else []  # of Windows, where images lie on two of them
+        return "/".join([*drive, *parts[len(self._common) + len(drive) :]])
+
+
+def _parts(source: str) -> Parts:
+    """Return the parts of a path from the root."""
+    named = source if PurePath(source).name else "picture"
+    return PurePath(os.path.abspath(named)).parts  # noqa: PTH100 - a link keeps the name that it was given by
+
+
+def _shared(folder: Parts, file: Parts) -> Parts:
+    """Return the parts of the innermost folder that a folder and a file lie in."""
+    return tuple(
+        a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(folder, file[:-1], strict=False))
+    )
+
+
+def _without_ending(parts: Parts) -> Parts:
+    return (*parts[:-1], PurePath(parts[-1]).stem)

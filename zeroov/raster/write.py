@@ -39,9 +39,18 @@ def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
+def refuse_folder(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder where a file is to be written."""
+    if Path(path).is_dir():
+        raise OutputError(
+            f"`{path}` cannot be written: a folder of that name is in the way; move it or write elsewhere"
+        )
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a whole file or none: to a temporary name beside it, synced, then renamed over it."""
     target = Path(path)
+    refuse_folder(target)
     temporary = _temporary(target.parent)
     try:
         with temporary.open("xb") as file:  # unlike tempfile's, its permissions follow the umask
@@ -64,6 +73,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     looks at the suffix and may add a `.aux.xml`.
     """
     target = Path(path).expanduser()
+    refuse_folder(target)
     folder = _temporary(target.parent)
     try:
         folder.mkdir()
@@ -80,6 +90,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def move(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
+    """Move a file that was written, with what lies beside it, in place of whatever file is there."""
+    source, target = Path(old), Path(new)
+    refuse_folder(target)
+    try:
+        for ending in SIDECARS:
+            beside, there = source.with_name(source.name + ending), target.with_name(target.name + ending)
+            there.unlink(missing_ok=True)
+            if beside.exists():
+                beside.replace(there)
+        source.replace(target)
+    except OSError as error:
+        raise OutputError(f"`{source}` cannot be moved to `{target}` ({error.strerror}); write elsewhere") from error
 
 
 def write_json(path: str | os.PathLike[str], value: Any, *, compact: bool = False) -> None:

@@ -11,13 +11,17 @@ import numpy as np
 
 from zeroov.raster import write
 from zeroov.raster.attributes import Provenance
+from zeroov.raster.classes import Classes
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.names import Names
 from zeroov.raster.polygons import one_ring, polygons
 
 
 class Yolo:
-    """A folder of YOLO labels in the making: `add` writes labels/NAME.txt, `finish` classes.txt and data.yaml.
+    """A folder of YOLO labels in the making: `finish` writes labels/NAME.txt, classes.txt and data.yaml.
+
+    A class is `label`, by default each of `expressions`, whether found or not. `images` are the run's; NAME is the
+    image's path from the folder that all of them lie in, so that labels are found where they are images/NAME.
 
     A line is the class, then centre, width and height of the box as parts of the image, or with `segments` the mask's
     polygon; parts and holes are joined to one polygon by bridges of no width. An image in which nothing was found gets
@@ -29,34 +33,36 @@ class Yolo:
         folder: str | os.PathLike[str],
         *,
         label: str | None = None,
+        expressions: Sequence[str] = (),
+        images: Sequence[str] = (),
         segments: bool = False,
         tolerance: float = 0.0,
     ) -> None:
-        self._folder, self._label, self._segments, self._tolerance = Path(folder), label, segments, tolerance
-        self._classes: dict[str, int] = {}
+        self._folder, self._segments, self._tolerance = Path(folder), segments, tolerance
         self._lines: dict[str, list[str]] = {}
-        self._names = Names()
+        self._classes, self._names = Classes(label, expressions), Names(images)
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
-        """Write the labels of one image; what is added to it again is appended. YOLO has no room for provenance."""
+        """Add the labels of one image; what is added to it again is appended. YOLO has no room for provenance."""
         info.require_inside(founds)
-        name = self._names.stem(info.source)
-        lines = self._lines.setdefault(name, [])
+        lines = self._lines.setdefault(self._names.know(info.source), [])
         for found in founds:
-            number = self._classes.setdefault(self._label or found.expression, len(self._classes))
+            number = self._classes.number(found.expression)
             lines.append(" ".join([str(number), *(f"{value:.8g}" for value in self._numbers(info, found))]))
-        labels = write.ensure_writable_folder(self._folder / "labels")
-        write.write_atomically(labels / f"{name}.txt", "".join(f"{line}\n" for line in lines).encode())
 
     def finish(self) -> tuple[Path, ...]:
-        """Write the names of the classes."""
-        write.ensure_writable_folder(self._folder)
+        """Write the labels of every image, and the names of the classes."""
+        paths = {source: self._folder / "labels" / f"{self._names.stem(source)}.txt" for source in self._lines}
+        for folder in dict.fromkeys([self._folder / "labels", *(path.parent for path in paths.values())]):
+            write.ensure_writable_folder(folder)
+        for source, path in paths.items():
+            write.write_atomically(path, "".join(f"{line}\n" for line in self._lines[source]).encode())
         classes, data = self._folder / "classes.txt", self._folder / "data.yaml"
-        write.write_atomically(classes, "".join(f"{name}\n" for name in self._classes).encode())
+        write.write_atomically(classes, "".join(f"{name}\n" for name in self._classes.names).encode())
         # JSON is YAML, whatever characters a name holds; the first of the list is class 0.
-        names = json.dumps(list(self._classes), ensure_ascii=False)
+        names = json.dumps(self._classes.names, ensure_ascii=False)
         write.write_atomically(data, f"path: .\ntrain: images\nval: images\nnames: {names}\n".encode())
-        return classes, data
+        return (*paths.values(), classes, data)
 
     def _numbers(self, info: SceneInfo, found: Found) -> list[float]:
         height, width = info.hw

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from zeroov.batch import is_large, whole_picture
+from zeroov.batch import cut_to_valid, is_large, whole_picture
 from zeroov.errors import OutputError, PictureError, UsageError, did_you_mean
 from zeroov.pipeline import Pipeline
 from zeroov.raster import geotiff
@@ -155,7 +155,7 @@ def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str
         else:
             found, report, shown = _looked(pipeline, image, scene, asked, drawn)
     if asked.format == "geojson":
-        return reply_json(feature_collection(info, found, told), FORMATS["geojson"])
+        return reply_json(feature_collection(info, found, told, expressions=[asked.expression]), FORMATS["geojson"])
     if asked.format == "mask":
         return Reply(_mask_png(image, info, found), FORMATS["mask"])
     if asked.format == "overlay" and shown is not None:
@@ -176,7 +176,7 @@ def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str
     }
     if info.is_on_map:
         try:
-            report["geojson"] = feature_collection(info, found, told)
+            report["geojson"] = feature_collection(info, found, told, expressions=[asked.expression])
         except OutputError as error:
             report["notes"].append(str(error))
     if asked.pictures and shown is not None:
@@ -194,7 +194,7 @@ Outcome = tuple[tuple[Found, ...], dict[str, Any], Uint8 | None]
 def _looked(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, drawn: bool) -> Outcome:
     """Ground a picture that takes one look."""
     picture = whole_picture(image, scene, asked.bands is not None)
-    result = pipeline.ground(picture, asked.expression)
+    (result,) = cut_to_valid([pipeline.ground(picture, asked.expression)], scene)
     kept = {"score", "answer", "answer_box_xyxy", "stages", "zoom"}
     report = {name: value for name, value in result.to_json().items() if name in kept}
     shown = overlay(picture.rgb, result.mask, result.box) if drawn else None

@@ -1,0 +1,34 @@
+"""The classes of annotations: their names, and numbers that do not depend on what was found."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+
+class Classes:
+    """Numbers classes from 0: the label alone, else the expressions asked in their order, then those met later."""
+
+    def __init__(self, label: str | None = None, expressions: Sequence[str] = ()) -> None:
+        self._label = class_name(label or "")
+        self._numbers: dict[str, int] = {}
+        for expression in [self._label] if self._label else expressions:
+            self.number(expression)
+
+    def name(self, expression: str) -> str:
+        """Return the name of what was found for an expression."""
+        return self._label or class_name(expression)
+
+    def number(self, expression: str) -> int:
+        """Return the number of what was found for an expression."""
+        return self._numbers.setdefault(self.name(expression), len(self._numbers))
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all classes, in the order of their numbers."""
+        return list(self._numbers)
+
+
+def class_name(text: str) -> str:
+    """Return text as one line: its white space as single blanks, without control characters."""
+    return " ".join("".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text).split())
