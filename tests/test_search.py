@@ -195,3 +195,28 @@ def test_each_neighbour_is_asked_for() -> None:
         "the bus",
         "the truck",
     ]
+
+
+def test_what_cannot_be_decoded_is_no_object(
+    pipeline: Pipeline, asked: list[tuple[Scene, str, int]], tmp_path: Path
+) -> None:
+    """It is drawn black too where a window is reduced, and the glance's own box may lie on it."""
+    rasterio = pytest.importorskip("rasterio")
+    profile = {"driver": "GTiff", "width": 640, "height": 560, "count": 3, "dtype": "uint8", "compress": "deflate"}
+    profile |= {"tiled": True, "blockxsize": 64, "blockysize": 64, "interleave": "pixel"}
+    placed = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
+    with rasterio.open(tmp_path / "cut.tif", "w", **profile, **placed) as file:
+        file.write(asked[0][0].image.transpose(2, 0, 1))
+    whole_bytes = (tmp_path / "cut.tif").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(whole_bytes[: len(whole_bytes) * 2 // 3])
+    for words, every in (("the building", False), ("the black building", False), ("the building", True)):
+        with open_scene(tmp_path / "cut.tif") as scene:
+            answer = search(pipeline, scene, words, every=every)
+            assert answer.failed
+            damaged = np.zeros(scene.hw, dtype=np.bool_)
+            for x0, y0, x1, y1 in scene.damaged:
+                damaged[y0:y1, x0:x1] = True
+            np.testing.assert_array_equal(scene.valid(0, 0, 640, 560), ~damaged)
+        for found in answer.found:
+            x0, y0, x1, y1 = found.window_xyxy
+            assert not damaged[y0:y1, x0:x1][found.mask].any()

@@ -94,7 +94,7 @@ def search(
     for done, position in enumerate(order, start=1):
         if not any(one.holds(first[position].box) for one in closer):  # it would be drawn a second time
             one = look_closer(pipeline, scene, first[position], described(phrase, sizes=False))
-            closer += [one] if one.score >= least else []
+            closer += [one] if one.score >= least and not (every and one.is_box) else []
         tell("closer looks", done, len(order))
     kept = [closer[position] for position in distinct([one.box for one in closer], [one.score for one in closer])]
     if kept and not every:

@@ -125,12 +125,14 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
     zoom, tile, box = pipeline.recipe.zoom, pipeline.recipe.search.tile, seen.box
     for growth in range(GROWTHS):
         least = tile if growth else zoom.least_side or tile // 4
-        window = window_around(box, scene.hw, zoom.context, least)
+        wider = window_around(box, scene.hw, zoom.context, least)
         try:
-            job = _closer_job(scene, window, box, text, MOST_TILES * tile)
+            job, window = _closer_job(scene, wider, box, text, MOST_TILES * tile), wider
         except PictureError as error:
-            log.warning("no closer look at %s: %s", list(window), error)
-            return _filled(seen.box, scene.hw, seen.score / 2)
+            log.warning("no closer look at %s: %s", list(wider), error)
+            if growth:
+                break  # the window before was read
+            return _filled(seen.box, scene.hw, seen.score / 2 if seen.whole else 0.0)
         for stage in LOOK:
             pipeline.run(stage, [job])
         agreed = job.agreement() >= zoom.agreement

@@ -53,6 +53,8 @@ def ground(
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
+    if every and scene is False:
+        raise UsageError("--all is a search; leave out --no-scene")
     start = time.perf_counter()
     chosen = options.chosen(recipe, set_)
     if zoom and not chosen.zoom.rounds:
@@ -108,10 +110,11 @@ def _ground_picture(
     start: float,
 ) -> None:
     from zeroov.batch import cut_to_valid, whole_picture
-    from zeroov.cli.results import about, say_grounding, write_grounding
+    from zeroov.cli.results import about, forget, say_grounding, write_grounding
     from zeroov.raster.found import SceneInfo, founds
 
     picture = whole_picture(image, raster, chosen_bands)
+    forget(out)
     (result,) = cut_to_valid([pipeline.ground(picture, expression)], raster)
 
     def write_formats() -> tuple[Path, ...]:

@@ -37,8 +37,8 @@ def ground_scene(
     from zeroov.search import search
     from zeroov.show.scene import draw_scene_panel, scene_overlay
 
-    answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
     forget(out)
+    answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
     files = {"overlay": out / "overlay.png", "result": out / "result.json"}
     drawn = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found)
     write_rgb_png(files["overlay"], drawn)
@@ -57,6 +57,7 @@ def ground_scene(
         "scene_hw": list(scene.hw),
         "found": [
             {"box_xyxy": list(found.box.xyxy), "score": round(found.score, 6), "mask_pixels": found.pixels}
+            | dict(found.extra)
             for found in answer.found
         ],
         "answer": answer.answer,

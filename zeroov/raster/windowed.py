@@ -88,14 +88,21 @@ class Windowed:
         return frames.resize_rgb(reduced, out_hw, "bilinear", part_xyxy)
 
     def valid(self, window: Window) -> Bool:
-        """Read the bool (h, w) of a window's pixels that are neither nodata, masked, transparent nor NaN."""
+        """Read the bool (h, w) of a window's pixels that are neither nodata, masked, transparent, NaN nor damaged.
+
+        Damage is known once the whole raster was read.
+        """
         if self._dtype.kind == "f":
             valid = self._samples(window).valid
         else:
             with self._reading():
                 valid = geotiff.read_valid(self._dataset, self.bands, self._window(window))
         x0, y0, x1, y1 = window
-        return np.ones((y1 - y0, x1 - x0), np.bool_) if valid is None else stretch.seen(valid)
+        seen = np.ones((y1 - y0, x1 - x0), np.bool_) if valid is None else stretch.seen(valid)
+        if "_survey" in vars(self):  # what it found damaged is drawn black
+            for left, top, right, bottom in self._survey.damaged:
+                seen[max(0, top - y0) : max(0, bottom - y0), max(0, left - x0) : max(0, right - x0)] = False
+        return seen
 
     def valid_share(self, window: Window) -> float:
         """Return how much of a window is valid, 0 to 1."""
