@@ -7,7 +7,7 @@ so that another format costs no model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,14 @@ from zeroov.raster.scene import Scene, open_scene
 from zeroov.raster.stretch import nothing_valid
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.search import search
+from zeroov.sightings import LEAST_VALID
+from zeroov.stages import Progress
 from zeroov.types import Box, Grounding, Picture, clean_expression
 
 log = logging.getLogger("zeroov")
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".vrt"}
 OUTPUTS = [each.ending for each in FORMATS.values() if Path(each.ending).suffix in IMAGES]
-LEAST_VALID = 0.5  # of a mask's pixels; what lies on nodata for the most part is no object
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def batch(
     every: bool = False,
     bands: tuple[int, ...] | None = None,
     retry_failed: bool = False,
-    tell: Tell = lambda stage, done, total: None,
+    tell: Progress = lambda stage, done, total: None,
 ) -> Outcome:
     """Ask every expression of every image; what `out` already holds is not asked again.
 

@@ -12,7 +12,7 @@ import numpy as np
 from zeroov import hardware
 from zeroov import recipe as recipes
 from zeroov.closer import closer_look
-from zeroov.cross import combined, seen
+from zeroov.cross import seen
 from zeroov.dumps import DumpStore
 from zeroov.job import Job
 from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
@@ -20,7 +20,7 @@ from zeroov.mini.recognise import looks_drawn
 from zeroov.raster.read import open_picture
 from zeroov.recipe import LOOK, Recipe
 from zeroov.stages import Progress, Stages
-from zeroov.types import Box, Float32, Grounding, Overview, Picture, Refined, clean_expression
+from zeroov.types import Box, Float32, Grounding, Picture, Refined, clean_expression
 from zeroov.zoom.crop import Window
 from zeroov.zoom.phrase import parse
 from zeroov.zoom.pyramid import scales
@@ -138,10 +138,6 @@ class Pipeline:
         """Return where a job's dump of a stage is; needs a dumps folder."""
         assert self.store is not None
         return self.store.path(stage, job.keys[stage])
-
-    def cross(self, overview: Overview) -> Float32:
-        """Combine an Overview's layers as the recipe says: A_C (rows, cols)."""
-        return combined(overview, self.recipe.overview)
 
     def seen(self, job: Job) -> Float32:
         """Return A_C as Evolve takes it."""

@@ -11,12 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zeroov.frames import box_to_mask, mask_to_box, min_max, resize_map, scale_box
+from zeroov.frames import HW, box_to_mask, mask_to_box, min_max, resize_map, scale_box
 from zeroov.types import Float32
-
-HW = tuple[int, int]
-Window = tuple[int, int, int, int]
-"""Half-open xyxy in image pixels."""
+from zeroov.zoom.crop import Window
 
 _FINE = 5
 """Windows are laid on a grid this many times finer, so that their edges are off by a tenth of a cell at most. It is odd
