@@ -133,3 +133,10 @@ def test_a_window_s_transform_is_the_scene_s(
 def test_a_rotated_box_is_a_rotated_polygon() -> None:
     corners = frames.pixel_to_map(frames.box_corners_xy(Box(0, 0, 2, 1)), (0, 1, 100, 1, 0, 200))
     np.testing.assert_array_equal(corners, [(100, 200), (100, 202), (101, 202), (101, 200)])
+
+
+def test_to_a_crop_and_back_and_the_hull_of_two() -> None:
+    box, other = Box(10, 20, 30, 50), Box(5, 30, 12, 90)
+    assert frames.image_to_crop(box, (4, 6)) == Box(6, 14, 26, 44)
+    assert frames.crop_to_image(frames.image_to_crop(box, (4, 6)), (4, 6)) == box
+    assert frames.box_hull(box, other) == frames.box_hull(other, box) == Box(5, 20, 30, 90)

@@ -37,7 +37,7 @@ def closer_look(first: Job, before: Job, recipe: ZoomRecipe, category: Callable[
         picture=Picture(crop, f"{first.picture.source} [{x0}:{x1}, {y0}:{y1}]"),
         expression=f"the {text}" if text else first.expression,
         window=window,
-        near=frames.clip_box((box.x0 - x0, box.y0 - y0, box.x1 - x0, box.y1 - y0), (y1 - y0, x1 - x0)),
+        near=frames.clip_box(frames.image_to_crop(box, (x0, y0)).xyxy, (y1 - y0, x1 - x0)),
     )
 
 
@@ -51,4 +51,4 @@ def place(look: Job, recipe: ZoomRecipe) -> Box | None:
         return seen
     if recipe.at == "answer" or seen is None or not agreement(seen, told):
         return told
-    return Box(min(seen.x0, told.x0), min(seen.y0, told.y0), max(seen.x1, told.x1), max(seen.y1, told.y1))
+    return frames.box_hull(seen, told)

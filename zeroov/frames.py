@@ -101,6 +101,18 @@ def crop_to_image(box: Box, crop_origin_xy: tuple[float, float]) -> Box:
     return Box(box.x0 + x, box.y0 + y, box.x1 + x, box.y1 + y)
 
 
+def image_to_crop(box: Box, crop_origin_xy: tuple[float, float]) -> Box:
+    """Map a box from the image's pixels to a crop's, which it may leave."""
+    x, y = crop_origin_xy
+    return crop_to_image(box, (-x, -y))
+
+
+def box_hull(first: Box, second: Box) -> Box:
+    """Return the smallest box that holds two boxes of one frame."""
+    low = min(first.x0, second.x0), min(first.y0, second.y0)
+    return Box(*low, max(first.x1, second.x1), max(first.y1, second.y1))
+
+
 def pixel_to_map(points_xy: NDArray[Any], transform: Transform) -> Float64:
     """Map points (..., 2) in pixels, of boxes' corners or polygons' rings as well, to map coordinates (..., 2)."""
     a, b, c, d, e, f = transform

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from zeroov.pipeline import Pipeline
 from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
 from zeroov.raster.stretch import nothing_valid
-from zeroov.sightings import Drawn, Tile, glanced, look_at, look_closer, one_each
+from zeroov.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each
 from zeroov.stages import Progress
 from zeroov.types import clean_expression
 from zeroov.zoom.choose import Candidate, rank
@@ -52,6 +53,19 @@ class SceneAnswer:
         """The tiles that could not be looked at."""
         return tuple(tile for tile in self.tiles if tile.status == "failed")
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many tiles there are of each status."""
+        return {status: sum(tile.status == status for tile in self.tiles) for status in get_args(Status)}
+
+    def not_looked_at(self) -> list[dict[str, Any]]:
+        """Return the other tiles as plain values."""
+        return [
+            {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
+            for tile in self.tiles
+            if tile.status != "looked"
+        ]
+
 
 def search(
     pipeline: Pipeline,
@@ -79,9 +93,10 @@ def search(
         glimpsed = [one for one in glanced(glance, scene.hw) if one.score >= how.least_score]
         first = one_each([*glimpsed, *first])
 
+    attention = pipeline.seen(glance) if glance and not every else None
+    reduced = glance.overview.resized_hw[0] / scene.hw[0] if glance else 1.0
+
     def value(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        attention = pipeline.seen(glance) if glance and not every else None
-        reduced = glance.overview.resized_hw[0] / scene.hw[0] if glance else 1.0
         values = rank(candidates, phrase, attention, scene.hw, how.place, reduced)
         for words, anchors in beside:
             values *= relation_weights(candidates, anchors, words, scene.hw)

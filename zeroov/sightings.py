@@ -31,12 +31,15 @@ LEAST_VALID = 0.5  # of what is seen; the rest may be nodata
 MOST_TILES = 2  # a window wider than so many tiles is read reduced
 
 
+Status = Literal["looked", "nodata", "failed"]
+
+
 @dataclass(frozen=True)
 class Tile:
     """What became of a window of the scene: it was looked at, holds nothing but nodata, or could not be looked at."""
 
     window: Window
-    status: Literal["looked", "nodata", "failed"]
+    status: Status
     reason: str = ""
     sightings: dict[str, list[Candidate]] = field(default_factory=dict)
     """By what was asked."""
@@ -142,7 +145,7 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
         found = _in_scene(found, job.picture, window)
         if not cut_by_seam(found, window, scene.hw, 1.0):
             break
-        box = Box(min(box.x0, found.x0), min(box.y0, found.y0), max(box.x1, found.x1), max(box.y1, found.y1))
+        box = frames.box_hull(box, found)
     if agreed:
         pipeline.run("refine", [job])
         mask, drawn_box = job.refined_or_coarse()
@@ -163,11 +166,9 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
 def _closer_job(scene: Scene, window: Window, box: Box, text: str, most: int) -> Job:
     """Return the look at a window whose `box` is near, reduced to `most` pixels a side where it is wider."""
     x0, y0, x1, y1 = window
-    height, width = y1 - y0, x1 - x0
-    scale = min(1.0, most / max(height, width))
-    picture = scene.read(*window, (max(1, round(height * scale)), max(1, round(width * scale))))
-    inside = box.x0 - x0, box.y0 - y0, box.x1 - x0, box.y1 - y0
-    return Job(picture, text, window=window, near=frames.scale_box(inside, (height, width), picture.hw))
+    picture = scene.reduced(*window, most)
+    inside = frames.image_to_crop(box, (x0, y0)).xyxy
+    return Job(picture, text, window=window, near=frames.scale_box(inside, (y1 - y0, x1 - x0), picture.hw))
 
 
 def _in_scene(box: Box, picture: Picture, window: Window) -> Box:

@@ -64,7 +64,7 @@ def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((300, 300, 3), np.uint8) + 7).save(tmp_path / "scene.png")
 
     class Damaged(Scene):
-        def read(self, *_: object) -> None:  # type: ignore[override]
+        def read(self, *_: object, **__: object) -> None:  # type: ignore[override]
             raise PictureError("the file is damaged there")
 
     with open_scene(tmp_path / "scene.png") as scene:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zeroov.errors import UsageError, ZeroovError, did_you_mean
+from zeroov.recipe.keys import to_plain
 
 log = logging.getLogger("zeroov")
 
@@ -83,7 +84,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, every field of them; `from_json` makes the same record of them."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return {f.name: to_plain(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Record:
@@ -228,9 +229,3 @@ def _numbers(value: Any, count: int) -> bool:
 
 def _mapping(value: Any, kinds: tuple[type, ...]) -> bool:
     return isinstance(value, Mapping) and all(isinstance(item, kinds) for item in value.values())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -56,9 +56,7 @@ def ground(
     if every and scene is False:
         raise UsageError("--all is a search; leave out --no-scene")
     start = time.perf_counter()
-    chosen = options.chosen(recipe, set_)
-    if zoom and not chosen.zoom.rounds:
-        chosen = chosen.with_values({"zoom.rounds": 1})
+    chosen = options.chosen(recipe, set_, zoom)
     from zeroov.batch import is_large
     from zeroov.cli.results import format_names, refuse_own
     from zeroov.pipeline import Pipeline

@@ -49,7 +49,7 @@ def ground_scene(
     if writers:
         writers.add(SceneInfo.of(scene), answer.found, provenance(pipeline.recipe, pipeline))
         written = writers.finish()
-    counts = {status: sum(tile.status == status for tile in answer.tiles) for status in ("looked", "nodata", "failed")}
+    counts = answer.counts
     report = {
         "source": scene.source,
         "expression": answer.expression,
@@ -63,11 +63,7 @@ def ground_scene(
         "answer": answer.answer,
         **about(pipeline, scene, start),
         "tiles": counts,
-        "not_looked_at": [
-            {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
-            for tile in answer.tiles
-            if tile.status != "looked"
-        ],
+        "not_looked_at": answer.not_looked_at(),
     }
     report = write_report(files, written, report)
     if json:

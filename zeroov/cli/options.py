@@ -33,11 +33,12 @@ Dumps = Annotated[
 ]
 
 
-def chosen(recipe: str | None, changes: list[str] | None) -> Recipe:
-    """Return the recipe that the options ask for."""
+def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) -> Recipe:
+    """Return the recipe that the options ask for, with a closer look where `zoom` asks for one."""
     from zeroov import recipe as recipes
 
-    return recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
+    found = recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
+    return found.with_values({"zoom.rounds": 1}) if zoom and not found.zoom.rounds else found
 
 
 def say(text: str = "") -> None:

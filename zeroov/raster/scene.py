@@ -111,10 +111,14 @@ class Scene:
 
     def overview(self, max_side: int) -> Picture:
         """Return the whole scene, reduced so that its longer side has at most `max_side` pixels; damage is black."""
-        height, width = self.hw
-        scale = min(1.0, max_side / max(self.hw))
+        return self.reduced(0, 0, *self.hw[::-1], max_side, tolerant=True)
+
+    def reduced(self, x0: int, y0: int, x1: int, y1: int, max_side: int, *, tolerant: bool = False) -> Picture:
+        """Read a window, reduced so that its longer side has at most `max_side` pixels; `tolerant` as in `read`."""
+        height, width = y1 - y0, x1 - x0
+        scale = min(1.0, max_side / max(height, width))
         out_hw = max(1, round(height * scale)), max(1, round(width * scale))
-        return self.read(0, 0, width, height, out_hw, tolerant=True)
+        return self.read(x0, y0, x1, y1, out_hw, tolerant=tolerant)
 
     def valid(self, x0: int, y0: int, x1: int, y1: int) -> Bool:
         """Return the bool (h, w) of a window's pixels that are neither nodata, masked, transparent nor NaN."""

@@ -78,7 +78,7 @@ def shares(values: tuple[float, ...]) -> str | None:
 
 def to_plain(value: Any) -> Any:
     """Return a nested value with lists for tuples, as TOML and JSON have them."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: to_plain(item) for name, item in value.items()}
     return [to_plain(item) for item in value] if isinstance(value, tuple | list) else value
 

@@ -204,17 +204,12 @@ def _looked(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, drawn: 
 def _searched(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, tell: Progress, drawn: bool) -> Outcome:
     """Search a large scene, or a picture for every object of a kind."""
     outcome = search(pipeline, scene, asked.expression, every=asked.every, tell=tell)
-    statuses = ("looked", "nodata", "failed")
     report = {
         "score": round(outcome.found[0].score, 6) if outcome.found else 0.0,
         "answer": outcome.answer,
         "searched": True,
-        "tiles": {status: sum(tile.status == status for tile in outcome.tiles) for status in statuses},
-        "not_looked_at": [
-            {"window_xyxy": list(tile.window), "status": tile.status, "reason": without_path(tile.reason, image)}
-            for tile in outcome.tiles
-            if tile.status != "looked"
-        ],
+        "tiles": outcome.counts,
+        "not_looked_at": [tile | {"reason": without_path(tile["reason"], image)} for tile in outcome.not_looked_at()],
     }
     shown = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, outcome.found) if drawn else None
     return outcome.found, report, shown

@@ -29,18 +29,15 @@ def draw_scene_panel(heading: str, drawn: Uint8, scene: Scene, founds: Sequence[
     for number, found in enumerate(founds[:SHOWN], start=1):
         window = window_around(found.box, scene.hw, CONTEXT, LEAST)
         x0, y0, x1, y1 = window
-        hw = y1 - y0, x1 - x0
-        scale = min(1.0, CROP / max(hw))
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"
         try:
-            rgb = scene.read(*window, (max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale)))).rgb
+            picture = scene.reduced(*window, CROP)
         except PictureError as error:
             tiles.append(ContactTile(title, found.expression, None, problem=str(error)))
             continue
-        box = found.box.x0 - x0, found.box.y0 - y0, found.box.x1 - x0, found.box.y1 - y0
-        shown = frames.scale_box(box, hw, (rgb.shape[0], rgb.shape[1]))
-        mask = frames.resize_mask(_within(found, window), (rgb.shape[0], rgb.shape[1]))
-        tiles.append(ContactTile(title, found.expression, rgb, mask, shown))
+        shown = frames.scale_box(frames.image_to_crop(found.box, (x0, y0)).xyxy, (y1 - y0, x1 - x0), picture.hw)
+        mask = frames.resize_mask(_within(found, window), picture.hw)
+        tiles.append(ContactTile(title, found.expression, picture.rgb, mask, shown))
     return draw_contact_sheet(heading, tiles)
 
 
