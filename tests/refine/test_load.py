@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from zeroov.errors import ModelError
+from zeroov.files.content import digest_of
 from zeroov.recipe import RefineRecipe
 from zeroov.refine.load import load_sam
 from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam, encode, refine
 from zeroov.types import Box, Picture
 from zeroov.weights import digests, official
-from zeroov.weights.digests import digest_of
 
 CPU = torch.device("cpu")
 RECIPE = RefineRecipe(type="vit_tiny")

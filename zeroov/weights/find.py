@@ -13,10 +13,10 @@ from typing import Literal
 
 from zeroov import __version__
 from zeroov.errors import ModelError, did_you_mean
+from zeroov.files.content import cache_folder, remembered_digest
 from zeroov.recipe import FocusRecipe, OverviewRecipe
 from zeroov.weights.complete import faults
-from zeroov.weights.digests import remembered_digest
-from zeroov.weights.places import PACKAGE, cache_folder, checkpoint_folders
+from zeroov.weights.places import PACKAGE, checkpoint_folders
 
 __all__ = ["BUILTIN", "Located", "cache_folder", "fingerprint", "is_builtin", "locate_checkpoint", "locate_model"]
 

@@ -11,12 +11,12 @@ import urllib.request
 from pathlib import Path
 
 from zeroov.errors import ModelError, did_you_mean
+from zeroov.files.content import cache_folder, digest_of
 from zeroov.weights import official
 from zeroov.weights.complete import broken_files, wanted_files
-from zeroov.weights.digests import digest_of
 from zeroov.weights.find import STAGE_OF_PART, Located, Part, locate_checkpoint, locate_model, looks_like_path, snapshot
 from zeroov.weights.needs import Requirement
-from zeroov.weights.places import PACKAGE, cache_folder
+from zeroov.weights.places import PACKAGE
 
 CHUNK = 1 << 20
 PATIENCE_S = 30.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroov.errors import ModelError
-from zeroov.weights.digests import remembered_digest
+from zeroov.files.content import remembered_digest
 
 SAM_URL = "https://dl.fbaipublicfiles.com/segment_anything"
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from zeroov.files.content import cache_folder
+
 PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def cache_folder() -> Path:
-    """Return $ZEROOV_CACHE, or `zeroov` in the user's cache folder."""
-    if own := os.environ.get("ZEROOV_CACHE"):
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "zeroov"
 
 
 def checkpoint_folders() -> list[Path]:

@@ -1,15 +1,22 @@
-"""Digests of large files, each computed once for as long as its size and time stay."""
+"""Tell files apart by what they hold; of large files each digest is computed once for as long as they stay."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from pathlib import Path
 from typing import Literal
 
-from zeroov.weights.places import cache_folder
-
 Kind = Literal["md5", "sha256"]
+
+
+def cache_folder() -> Path:
+    """Return $ZEROOV_CACHE, or `zeroov` in the user's cache folder."""
+    if own := os.environ.get("ZEROOV_CACHE"):
+        return Path(own).expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "zeroov"
 
 
 def digest_of(path: Path, kind: Kind) -> str:
