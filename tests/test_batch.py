@@ -14,7 +14,7 @@ from tests.raster.scenes import UTM, write_scene
 from zeroov.batch import batch, cut_to_valid, images_in, one_by_one, read_expressions
 from zeroov.bench.mini import questions
 from zeroov.cli.main import app
-from zeroov.errors import OutputError, PictureError, UsageError
+from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import Scene, open_scene
 from zeroov.types import Box, Grounding, Picture
@@ -40,6 +40,11 @@ def folder(tmp_path: Path) -> Path:
 
 def run(*arguments: Any) -> Any:
     return CliRunner().invoke(app, ["batch", *map(str, arguments), "--recipe", "mini", "--device", "cpu"])
+
+
+def mend(path: Path, like: Path) -> None:
+    """Write the mirror image of a picture."""
+    Image.fromarray(np.asarray(Image.open(like).convert("RGB"))[:, ::-1]).save(path)
 
 
 def test_every_expression_of_every_image(folder: Path, tmp_path: Path) -> None:
@@ -93,10 +98,170 @@ def test_an_image_that_fails_is_told_and_costs_no_other(folder: Path, tmp_path: 
     assert list(report["failed"]) == [str(folder / "broken.png")]
     assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["images"]) == 3
     assert run(*command, "--allow-failures").exit_code == 0
-    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes())
-    mended = run(*command, "--retry-failed")
+    mend(folder / "broken.png", folder / "a.png")
+    mended = run(*command)
     assert mended.exit_code == 0, mended.output
     assert json.loads(mended.stdout)["done_now"] == 1
+    assert len(json.loads((tmp_path / "out" / "coco.json").read_text())["images"]) == 4
+
+
+def boxes(out: Path) -> dict[str, list[Any]]:
+    """The boxes in coco.json by the image's name."""
+    coco = json.loads((out / "coco.json").read_text())
+    names = {image["id"]: image["file_name"] for image in coco["images"]}
+    found: dict[str, list[Any]] = {name: [] for name in names.values()}
+    for each in coco["annotations"]:
+        found[names[each["image_id"]]].append(each["bbox"])
+    return found
+
+
+def test_a_replaced_picture_is_asked_again_and_the_user_is_told(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "asked.txt").write_text("the largest building\n")
+    command = [folder, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json"]
+    assert run(*command).exit_code == 0
+    before = boxes(tmp_path / "out")
+    mend(folder / "a.png", folder / "a.png")
+    again = json.loads(run(*command).stdout)
+    assert again["done_now"] == 1
+    assert again["changed"] == [str(folder / "a.png")]
+    assert "1 images changed since they were answered" in caplog.text
+    after = boxes(tmp_path / "out")
+    assert after["a.png"] != before["a.png"]
+    assert {name: found for name, found in after.items() if name != "a.png"} == {
+        name: found for name, found in before.items() if name != "a.png"
+    }
+    fresh = tmp_path / "fresh"
+    assert run(folder, "--expressions", tmp_path / "asked.txt", "--out", fresh).exit_code == 0
+    assert boxes(fresh) == after
+    assert json.loads(run(*command).stdout)["done_now"] == 0
+
+
+def test_another_folders_picture_of_the_same_name_is_another_picture(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "asked.txt").write_text("the largest building\n")
+    for name in ("first", "second"):
+        (tmp_path / name / "img").mkdir(parents=True)
+    (tmp_path / "first" / "img" / "a.png").write_bytes((folder / "a.png").read_bytes())
+    mend(tmp_path / "second" / "img" / "a.png", folder / "a.png")
+    command = ["img", "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json"]
+    answers = {}
+    for name in ("first", "second", "first"):
+        monkeypatch.chdir(tmp_path / name)
+        done_now = json.loads(run(*command).stdout)["done_now"]
+        assert done_now == (name not in answers)
+        answers[name] = boxes(tmp_path / "out")
+    assert answers["first"] != answers["second"]
+
+
+def test_a_moved_picture_keeps_its_answer(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "asked.txt").write_text("the ship\n")
+    command = [folder, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json"]
+    assert run(*command).exit_code == 0
+    before = boxes(tmp_path / "out")
+    (folder / "a.png").rename(folder / "deeper" / "z.png")
+    assert json.loads(run(*command).stdout)["done_now"] == 0
+    assert boxes(tmp_path / "out")["deeper/z.png"] == before["a.png"]
+
+
+@pytest.mark.parametrize("stage", ["overview", "focus", "refine"])
+def test_other_weights_of_any_model_do_not_go_into_the_same_answers(
+    stage: str, folder: Path, tmp_path: Path, pipeline: Pipeline
+) -> None:
+    from dataclasses import replace
+
+    files = images_in([folder / "a.png"])
+    batch(pipeline, files, ["the ship"], tmp_path / "out", {}, {})
+    other = zeroov.load("mini", device="cpu")
+    located = replace(other.models.locate(stage), revision="0" * 40)  # type: ignore[arg-type]
+    other.models._located[stage] = located  # type: ignore[index]
+    with pytest.raises(OutputError, match=f"models.{stage}.revision = '[0-9a-f]+' where now it is '0000"):
+        batch(other, files, ["the ship"], tmp_path / "out", {}, {})
+
+
+def test_one_odd_image_costs_itself_alone(
+    folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, out, original = images_in([folder]), tmp_path / "out", Pipeline.ground_all
+
+    def odd(self: Pipeline, samples: Any) -> Any:
+        if Path(samples[0][0].source).name == "b c.png":
+            raise AssertionError("a library's own")
+        return original(self, samples)
+
+    monkeypatch.setattr(Pipeline, "ground_all", odd)
+    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+    assert dict(outcome.failed) == {str(folder / "deeper" / "b c.png"): "AssertionError: a library's own"}
+    assert len(boxes(out)) == 2
+    again = batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+    assert (again.done_now, again.failed) == (0, outcome.failed)
+
+
+def test_bands_that_one_image_lacks_cost_no_other(folder: Path, tmp_path: Path) -> None:
+    rgb = np.moveaxis(np.asarray(Image.open(folder / "a.png").convert("RGB")), 2, 0)
+    write_scene(tmp_path / "images" / "four.tif", np.concatenate([rgb, rgb[:1]]), crs="EPSG:32633", transform=UTM)
+    (tmp_path / "asked.txt").write_text("the ship\n")
+    command = [folder, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json", "--bands", "4,3,2"]
+    told = run(*command)
+    assert told.exit_code == 1
+    report = json.loads(told.stdout)
+    assert len(report["failed"]) == 3
+    assert all("one band or three, each from 1 to 3" in reason for reason in report["failed"].values())
+    assert list(boxes(tmp_path / "out")) == ["four.tif"]
+
+
+def test_work_that_ends_early_leaves_the_formats_of_what_was_answered(
+    folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, out, original = images_in([folder]), tmp_path / "out", Pipeline.ground_all
+    calls = []
+
+    def ending(self: Pipeline, samples: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise ModelError("the weights are gone")
+        return original(self, samples)
+
+    monkeypatch.setattr(Pipeline, "ground_all", ending)
+    with pytest.raises(ModelError, match="gone"):
+        batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+    assert len(boxes(out)) == 1
+    monkeypatch.setattr(Pipeline, "ground_all", lambda *_: 1 / 0)
+    monkeypatch.setattr("zeroov.errors.SAME_IN_A_ROW", 2)
+    with pytest.raises(ZeroovError, match="2 in a row failed, the last with ZeroDivisionError"):
+        batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+    assert len(boxes(out)) == 1
+
+
+def test_a_format_that_breaks_costs_no_other(
+    folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, out = images_in([folder]), tmp_path / "out"
+    monkeypatch.setattr("zeroov.raster.yolo.Yolo.add", lambda *_: 1 / 0)
+    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["yolo", "coco"], ASKED, files), {})
+    assert set(outcome.failed.values()) == {"not in yolo: ZeroDivisionError: division by zero"}
+    assert len(boxes(out)) == 3
+
+
+def test_a_second_batch_in_the_same_folder_waits_for_nobody_and_is_refused(
+    folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    files, out, refused = images_in([folder / "a.png"]), tmp_path / "out", []
+
+    def meanwhile(*_: Any) -> Any:
+        with pytest.raises(OutputError, match=f"another process works on .*answers.jsonl` .process {os.getpid()} on"):
+            batch(pipeline, files, ASKED, out, {}, {})
+        refused.append(1)
+        raise PictureError("enough")
+
+    monkeypatch.setattr(Pipeline, "ground_all", meanwhile)
+    batch(pipeline, files, ASKED, out, {}, {})
+    assert refused
+    assert not list(out.glob("*.lock"))
 
 
 def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:

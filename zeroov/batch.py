@@ -7,8 +7,9 @@ so that another format costs no model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,22 @@ import numpy as np
 from zeroov import __version__, frames
 from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.masks import decode_rle, encode_rle
-from zeroov.errors import HardwareError, OutputError, PictureError, UsageError
+from zeroov.errors import (
+    Failed,
+    HardwareError,
+    OutputError,
+    PictureError,
+    Streak,
+    UsageError,
+    ZeroovError,
+    attempt,
+)
+from zeroov.loaded import MODEL_STAGES
 from zeroov.pipeline import Pipeline
 from zeroov.raster.formats import FORMATS, Writers, open_writers
 from zeroov.raster.found import Found, SceneInfo, founds
 from zeroov.raster.read import open_picture
-from zeroov.raster.scene import Scene, open_scene
+from zeroov.raster.scene import Scene, image_content, open_scene
 from zeroov.raster.stretch import nothing_valid
 from zeroov.raster.write import ensure_writable_folder
 from zeroov.search import search
@@ -41,13 +52,53 @@ class Outcome:
     """How a batch went: images in all, done now, failed with their reasons, and the files that were written.
 
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
-    that a format refuses, and the other formats have it.
+    that a format refuses, and the other formats have it. `changed` are images that hold something else than when they
+    were answered; they were asked again.
     """
 
     images: int
     done_now: int
     failed: Mapping[str, str]
     files: tuple[Path, ...]
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An image of a batch: its path as it was given, the place where that leads, and a digest of what it holds.
+
+    `content` is "" where the file cannot be read.
+    """
+
+    image: Path
+    place: str
+    content: str
+
+    @classmethod
+    def of(cls, image: Path) -> Asked:
+        """Look at an image file."""
+        return cls(image, str(image.expanduser().parent.resolve() / image.name), image_content(image))
+
+
+class Answers:
+    """The items of a journal, found by what an image holds: an image that was moved keeps its answer."""
+
+    def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
+        self._by_place: dict[str, Mapping[str, Any]] = {}
+        self._by_content: dict[str, Mapping[str, Any]] = {}
+        for item in items:
+            self._by_place[item["id"]] = item
+            if item["content"] and not item["error"]:
+                self._by_content[item["content"]] = item
+
+    def get(self, asked: Asked) -> Mapping[str, Any] | None:
+        """Return the item of an image, or `None` where there is none of what it holds now."""
+        item = self._by_place.get(asked.place)
+        return item if item and item["content"] == asked.content else self._by_content.get(asked.content)
+
+    def is_changed(self, asked: Asked) -> bool:
+        """Return whether what is answered of an image's place is another image."""
+        return asked.place in self._by_place and self.get(asked) is None
 
 
 def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
@@ -114,70 +165,96 @@ def batch(
     retry_failed: bool = False,
     tell: Progress = lambda stage, done, total: None,
 ) -> Outcome:
-    """Ask every expression of every image; what `out` already holds is not asked again.
+    """Ask every expression of every image; what `out` already holds is not asked again, unless the image changed.
 
-    Each format has `writers` of its own. An image that one of them refuses is asked all the same, for another format.
+    An image is what it holds, wherever it lies. One odd image costs itself alone, and so does one odd format. Each
+    format has `writers` of its own: an image that one of them refuses is asked all the same, for another format. They
+    are written from what was answered, also where the work ends early.
     """
-    made = {"zeroov": __version__, **provenance, **pipeline.recipe.deciding()}
+    made = {"zeroov": __version__, **provenance, "models": pipeline.models.identities(), **pipeline.recipe.deciding()}
     made |= {"expressions": list(expressions), "all": every, "bands": list(bands or ())}
-    journal = Journal(ensure_writable_folder(out) / "answers.jsonl", made)
-    if retry_failed:
-        journal.rewrite({str(item["id"]) for item in read_items(journal.path) if not item["error"]})
-    todo = [image for image in images if str(image) not in journal.done]
-    tell("images", len(images) - len(todo), len(images))
-    for done, image in enumerate(todo, start=1):
-        journal.add(_answer(pipeline, image, expressions, every, bands, writers))
-        tell("images", len(images) - len(todo) + done, len(images))
-    wanted = {str(image) for image in images}
-    items = {item["id"]: item for item in read_items(journal.path) if item["id"] in wanted}
-    failed = {name: [item["error"]] for name, item in items.items() if item["error"]}
-    for image in images:
-        item = items[str(image)]
+    with Journal(ensure_writable_folder(out) / "answers.jsonl", made) as journal:
+        if retry_failed:
+            journal.rewrite({str(item["id"]) for item in read_items(journal.path) if not item["error"]})
+        asked = [Asked.of(image) for image in images]
+        before = Answers(read_items(journal.path))
+        todo = [each for each in asked if not each.content or before.get(each) is None]
+        changed = tuple(str(each.image) for each in todo if each.content and before.is_changed(each))
+        if changed:
+            log.warning("%d images changed since they were answered (%s); they are asked again", *_counted(changed))
+        tell("images", len(asked) - len(todo), len(asked))
+        streak = Streak()
+        try:
+            for done, each in enumerate(todo, start=1):
+                outcome = attempt(partial(_answer, pipeline, each, expressions, every, bands, writers))
+                journal.add(_failed(pipeline, each, outcome) if isinstance(outcome, Failed) else outcome)
+                streak.add(outcome)
+                tell("images", len(asked) - len(todo) + done, len(asked))
+        except ZeroovError:
+            answers = Answers(read_items(journal.path))
+            answered = sum(answers.get(each) is not None for each in asked)
+            log.warning("%d of %d images are answered; the formats hold these", answered, len(asked))
+            _write(writers, asked, answers, provenance)
+            raise
+        failed, files = _write(writers, asked, Answers(read_items(journal.path)), provenance)
+    return Outcome(len(asked), len(todo), failed, files, changed)
+
+
+def _counted(names: Sequence[str]) -> tuple[int, str]:
+    """Return how many names there are, and the first of them."""
+    return len(names), ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _write(
+    writers: Mapping[str, Writers], asked: Sequence[Asked], answers: Answers, provenance: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """Write every format; return the failed images with their reasons, and the files."""
+    failed: dict[str, list[str]] = {}
+    for each in asked:
+        item = answers.get(each)
+        if item is None:  # the work ended before it
+            continue
+        if item["error"]:
+            failed[str(each.image)] = [item["error"]]
         if "found" in item:
-            info, found = _info(item), tuple(_founds(item))
             for name, writer in writers.items():
-                try:
-                    writer.add(info, found, provenance)
-                except OutputError as error:
-                    failed.setdefault(str(image), []).append(f"not in {name}: {error}")
-    files = _finish(writers)
-    return Outcome(len(images), len(todo), {name: "; ".join(reasons) for name, reasons in failed.items()}, files)
+                added = attempt(partial(_add, writer, each, item, provenance), fatal=())
+                if isinstance(added, Failed):
+                    failed.setdefault(str(each.image), []).append(f"not in {name}: {added.reason}")
+    return {name: "; ".join(reasons) for name, reasons in failed.items()}, _finish(writers)
+
+
+def _add(writer: Writers, asked: Asked, item: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
+    writer.add(_info(asked, item), tuple(_founds(item)), provenance)
 
 
 def _finish(writers: Mapping[str, Writers]) -> tuple[Path, ...]:
-    """Finish every format, and only then tell of the first that could not be."""
-    files: list[Path] = []
-    failed: list[OutputError] = []
-    for writer in writers.values():
-        try:
-            files += writer.finish()
-        except OutputError as error:
-            failed.append(error)
-    if failed:
-        raise failed[0]
+    """Finish every format, and only then raise the error of the first that could not be."""
+    outcomes = {name: attempt(writer.finish, fatal=()) for name, writer in writers.items()}
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, Failed):
+            raise OutputError(f"format {name} could not be written: {outcome.reason}") from outcome.error
+    files = [path for outcome in outcomes.values() if not isinstance(outcome, Failed) for path in outcome]
     return tuple(dict.fromkeys(files))
 
 
 def _answer(
     pipeline: Pipeline,
-    image: Path,
+    asked: Asked,
     expressions: Sequence[str],
     every: bool,
     bands: tuple[int, ...] | None,
     writers: Mapping[str, Writers],
 ) -> dict[str, Any]:
-    """Return an image's item of the journal; one that cannot be answered, or not all of it, has its reason there."""
+    """Return an image's item of the journal; what could not be looked at of it is its error."""
     failed: list[str] = []
-    try:
-        with open_scene(image, bands=bands) as scene:
-            info = SceneInfo.of(scene)
-            _warn_of_refusals(info, writers)
-            found = list(_ask(pipeline, image, scene, expressions, every, bands, failed))
-    except (PictureError, HardwareError) as error:
-        log.warning("%s: %s", image, error)
-        return {"id": str(image), "error": str(error)}
+    with open_scene(asked.image, bands=bands) as scene:
+        info = SceneInfo.of(scene)
+        _warn_of_refusals(info, writers)
+        found = list(_ask(pipeline, asked.image, scene, expressions, every, bands, failed))
     return {
-        "id": str(image),
+        "id": asked.place,
+        "content": asked.content,
         "error": "; ".join(failed),
         "hw": list(info.hw),
         "crs": info.crs,
@@ -194,6 +271,14 @@ def _answer(
             for one in found
         ],
     }
+
+
+def _failed(pipeline: Pipeline, asked: Asked, failed: Failed) -> dict[str, Any]:
+    """Return the item of an image that failed; that a model does not fit into memory is no image's fault."""
+    if isinstance(failed.error, HardwareError) and not any(pipeline.models.holds(stage) for stage in MODEL_STAGES):
+        raise failed.error
+    log.warning("%s: %s", asked.image, failed.reason)
+    return {"id": asked.place, "content": asked.content, "error": failed.reason}
 
 
 def _warn_of_refusals(info: SceneInfo, writers: Mapping[str, Writers]) -> None:
@@ -269,9 +354,9 @@ def cut_to_valid(results: Sequence[Grounding], scene: Scene) -> list[Grounding]:
     return cut
 
 
-def _info(item: Mapping[str, Any]) -> SceneInfo:
-    transform = item["transform"]
-    return SceneInfo(item["id"], (item["hw"][0], item["hw"][1]), item["crs"], tuple(transform) if transform else None)
+def _info(asked: Asked, item: Mapping[str, Any]) -> SceneInfo:
+    hw, transform = item["hw"], item["transform"]
+    return SceneInfo(str(asked.image), (hw[0], hw[1]), item["crs"], tuple(transform) if transform else None)
 
 
 def _founds(item: Mapping[str, Any]) -> Iterator[Found]:

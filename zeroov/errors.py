@@ -7,7 +7,12 @@ anything else that escapes is a bug in zeroov.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+SAME_IN_A_ROW = 25  # unforeseen failures one after another: something is wrong with the machine, not with the items
 
 
 class ZeroovError(Exception):
@@ -48,6 +53,58 @@ class DatasetError(ZeroovError):
 
 class OutputError(ZeroovError):
     """Results cannot be written where they were asked for."""
+
+
+FATAL = (ModelError, RecipeError, OutputError)  # no item's fault, and the next item would meet them too
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a piece of work failed with."""
+
+    error: Exception
+
+    @property
+    def foreseen(self) -> bool:
+        """Whether the error was raised on purpose, with a message for the user."""
+        return isinstance(self.error, ZeroovError)
+
+    @property
+    def reason(self) -> str:
+        """What failed, in one line."""
+        return str(self.error) if self.foreseen else f"{type(self.error).__name__}: {first_line(self.error)}"
+
+
+def attempt(work: Callable[[], T], fatal: tuple[type[Exception], ...] = FATAL) -> T | Failed:
+    """Return what `work` returns, or how it failed; `fatal` errors are raised.
+
+    The one broad `except` of the project. One odd item of many costs itself alone.
+    """
+    try:
+        return work()
+    except fatal:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a library raises is this item's failure
+        return Failed(error)
+
+
+class Streak:
+    """Counts unforeseen failures one after another, and ends the work after `SAME_IN_A_ROW` of them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def add(self, outcome: object) -> None:
+        """Count an item's outcome, a `Failed` or anything else."""
+        if not isinstance(outcome, Failed) or outcome.foreseen:
+            self._count = 0
+            return
+        self._count += 1
+        if self._count >= SAME_IN_A_ROW:
+            raise ZeroovError(
+                f"{SAME_IN_A_ROW} in a row failed, the last with {outcome.reason}; mend the cause, then give the same "
+                "command again with --retry-failed"
+            ) from outcome.error
 
 
 def first_line(error: BaseException) -> str:

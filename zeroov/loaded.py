@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("zeroov")
 ModelStage = Literal["overview", "focus", "refine"]
+MODEL_STAGES: tuple[ModelStage, ...] = ("overview", "focus", "refine")
 SLOW_ON_CPU = 500_000_000  # parameters
 
 
@@ -60,6 +61,19 @@ class LoadedModels:
         """Return the dtype in which a stage's model runs here, e.g. `bfloat16`."""
         wanted = getattr(self.recipe, stage).dtype
         return str(hardware.pick_dtype(wanted, self.device)).removeprefix("torch.")
+
+    def identities(self) -> dict[str, dict[str, str]]:
+        """Return what tells the models of the recipe's stages from any others: name, revision and dtype by stage."""
+        found: dict[str, dict[str, str]] = {}
+        for stage in MODEL_STAGES:
+            if stage in self.recipe.stages:
+                located = self.locate(stage)
+                found[stage] = {
+                    "model": located.reference,
+                    "revision": located.revision,
+                    "dtype": self.dtype_name(stage),
+                }
+        return found
 
     def holds(self, stage: ModelStage) -> bool:
         """Tell whether a stage's model is in memory."""

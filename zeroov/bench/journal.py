@@ -5,49 +5,74 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 from zeroov.errors import OutputError
+from zeroov.files.lock import Lock
 from zeroov.raster.write import write_atomically, write_json
 
 log = logging.getLogger("zeroov")
 
 
 class Journal:
-    """A file of finished items, a line each, with their `id`; beside it stands what they are made with.
+    """A file of finished items, a line each, with their `id` and `content`; beside it stands what they are made with.
 
-    A line counts when it is whole: what a kill or a full disk left half-written is cut off before anything is added.
-    Items made with anything else are not mixed in.
+    `done` holds the `content` of each finished item by its `id`: a digest of what the item was made from, "" where the
+    caller gives none. A line counts when it is whole: what a kill or a full disk left half-written is cut off before
+    anything is added. Of two lines with one `id` the last counts, and the other is dropped. Items that were made with
+    anything else are not mixed in. One process at a time has a journal: close it, or use a `with` block.
     """
 
     def __init__(self, path: Path, made_with: Mapping[str, Any]):
         self.path = path
-        self.done: set[str] = set()
-        wanted, about = json.loads(json.dumps(made_with)), about_path(path)
+        self.done: dict[str, str] = {}
+        self._lock = Lock(path.with_suffix(".lock"), path)
+        try:
+            self._begin(json.loads(json.dumps(made_with)))
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, wanted: dict[str, Any]) -> None:
+        """Check what the items are made with, and read which are done."""
+        about = about_path(self.path)
         try:
             if about.exists():
-                was = json.loads(about.read_bytes())
-                if was != wanted:
-                    differs = _difference(was, wanted)
-                    raise OutputError(f"`{path}` was made with {differs}; give the same command, or another folder")
-            elif path.exists():
-                raise OutputError(f"`{path}` was not made by this command; name another folder")
+                require_same(self.path, json.loads(about.read_bytes()), wanted)
+            elif self.path.exists():
+                raise OutputError(f"`{self.path}` was not made by this command; name another folder")
             else:
                 write_json(about, wanted)
-            whole = 0
-            for line, item in _whole_lines(path):
-                self.done.add(str(item["id"]))
+            whole = lines = 0
+            for line, item in _whole_lines(self.path):
+                self.done[str(item["id"])] = str(item.get("content", ""))
                 whole += len(line)
-            with path.open("ab") as file:
+                lines += 1
+            with self.path.open("ab") as file:
                 file.truncate(whole)
         except (OSError, ValueError, KeyError) as error:
-            raise OutputError(f"`{path}` cannot be gone on with ({error}); name another folder") from error
+            raise OutputError(f"`{self.path}` cannot be gone on with ({error}); name another folder") from error
+        if lines > len(self.done):
+            log.warning("`%s` holds %d items twice; the last of each is kept", self.path, lines - len(self.done))
+            self.rewrite(set(self.done))
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes have the journal."""
+        self._lock.release()
 
     def add(self, item: Mapping[str, Any]) -> None:
         """Add a finished item; when this returns, it is on the disk."""
-        line = json.dumps(item, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        text = json.dumps(item, ensure_ascii=False, allow_nan=False)
+        # A file name that is not UTF-8 holds lone surrogates; the backslash form is what JSON itself writes for them.
+        line = text.encode("utf-8", errors="backslashreplace") + b"\n"
         try:
             with self.path.open("ab") as file:
                 file.write(line)
@@ -57,13 +82,13 @@ class Journal:
             raise OutputError(
                 f"`{self.path}` cannot be written ({error.strerror}); make room, then give the same command again"
             ) from error
-        self.done.add(str(item["id"]))
+        self.done[str(item["id"])] = str(item.get("content", ""))
 
-    def rewrite(self, keep: set[str]) -> None:
-        """Forget the items that are not to be kept."""
-        kept = [line for line, item in _whole_lines(self.path) if str(item["id"]) in keep]
-        write_atomically(self.path, b"".join(kept))
-        self.done &= keep
+    def rewrite(self, keep: Set[str]) -> None:
+        """Forget the items that are not to be kept, and all lines but the last of each item that is."""
+        kept = {str(item["id"]): line for line, item in _whole_lines(self.path) if str(item["id"]) in keep}
+        write_atomically(self.path, b"".join(kept.values()))
+        self.done = {name: content for name, content in self.done.items() if name in keep}
 
 
 def about_path(path: Path) -> Path:
@@ -92,8 +117,21 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
             yield line, item
 
 
-def _difference(was: Any, now: Mapping[str, Any]) -> str:
+def require_same(path: Path, was: Any, now: Mapping[str, Any]) -> None:
+    """Refuse to go on with items that were made with something else than now; say with what."""
+    if was == now:
+        return
     if not isinstance(was, dict):
-        return "something else than this command"
-    keys = [key for key in {**was, **now} if was.get(key) != now.get(key)]
-    return ", ".join(f"{key} = {was.get(key)!r} where now it is {now.get(key)!r}" for key in keys)
+        raise OutputError(f"`{path}` was made with something else than this command; name another folder")
+    old, new = _flat(was), _flat(now)
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    differs = ", ".join(f"{key} = {old.get(key)!r} where now it is {new.get(key)!r}" for key in keys)
+    raise OutputError(f"`{path}` was made with {differs}; give the same command, or another folder")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

@@ -18,13 +18,11 @@ from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.sample import Split
 from zeroov.bench.shards import Shard
 from zeroov.errors import OutputError
-from zeroov.loaded import ModelStage
 from zeroov.pipeline import Pipeline
 from zeroov.raster.write import write_json
 from zeroov.recipe import Recipe
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "segment-anything", "numpy", "opencv-python-headless")
-MODEL_STAGES: tuple[ModelStage, ...] = ("overview", "focus", "refine")
 
 
 def made_with(split: Split, recipe: Recipe, pipeline: Pipeline, shard: Shard) -> dict[str, Any]:
@@ -32,15 +30,6 @@ def made_with(split: Split, recipe: Recipe, pipeline: Pipeline, shard: Shard) ->
     asked = hashlib.sha256()
     for sample in split.samples:
         asked.update(json.dumps([sample.id, sample.image, sample.expression]).encode())
-    models = {
-        stage: {
-            "model": pipeline.models.locate(stage).reference,
-            "revision": pipeline.models.locate(stage).revision,
-            "dtype": pipeline.models.dtype_name(stage),
-        }
-        for stage in MODEL_STAGES
-        if stage in recipe.stages
-    }
     return {
         "zeroov": __version__,
         "benchmark": split.benchmark,
@@ -48,7 +37,7 @@ def made_with(split: Split, recipe: Recipe, pipeline: Pipeline, shard: Shard) ->
         "samples": len(split.samples),
         "questions": asked.hexdigest()[:16],
         "shard": f"{shard.index}/{shard.count}",
-        "models": models,
+        "models": pipeline.models.identities(),
         **recipe.deciding(),
     }
 
@@ -56,6 +45,11 @@ def made_with(split: Split, recipe: Recipe, pipeline: Pipeline, shard: Shard) ->
 def forget_failed(journal: Journal) -> None:
     """Take the failed samples out of a journal, so that they are tried again."""
     journal.rewrite({str(item["id"]) for item in read_items(journal.path) if item["status"] != "failed"})
+
+
+def manifest_path(folder: Path, shard: Shard) -> Path:
+    """Return where a shard's manifest lies. It is there only while the shard is finished."""
+    return folder / f"manifest{shard.suffix}.json"
 
 
 def write(
@@ -68,10 +62,16 @@ def write(
     peak_bytes: Mapping[str, int],
     started: float,
 ) -> int:
-    """Write the manifest of a finished shard; return how many of its samples failed."""
+    """Write the manifest of a finished shard; return how many of its samples failed.
+
+    Where one is there, nothing was done now: it says how the records were made, and stays.
+    """
     items = read_items(folder / f"records{shard.suffix}.jsonl")
     if len(items) != samples:
         raise OutputError(f"`{folder}` holds {len(items)} records of {samples}; give the same command again")
+    path = manifest_path(folder, shard)
+    if path.exists():
+        return int(summary(items)["failed"])
     told = {
         **summary(items),
         "recipe": recipe.name,
@@ -89,7 +89,7 @@ def write(
         "command": sys.argv[1:],
         "dumps": [str((folder / "dumps").resolve())],
     }
-    write_json(folder / f"manifest{shard.suffix}.json", told)
+    write_json(path, told)
     return int(told["failed"])
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,30 @@ from zeroov.bench.masks import encode_rle, read_mask
 from zeroov.bench.records import Corners, Record, Rle
 from zeroov.bench.sample import Sample
 from zeroov.errors import ZeroovError
+from zeroov.files.content import content_of
 from zeroov.job import Job
+from zeroov.raster.scene import image_content
 from zeroov.recipe import Recipe
 from zeroov.types import Bool, Box
 
 log = logging.getLogger("zeroov")
 
 
-def record(sample: Sample, job: Job, recipe: Recipe, root: Path) -> Record:
+def contents_of(samples: Sequence[Sample], root: Path) -> dict[str, str]:
+    """Return for every sample, by its id, a digest of its image's bytes, of what is asked and of what is true."""
+    images = {name: image_content(root / name) for name in {sample.image for sample in samples}}
+    return {sample.id: _content(sample, images[sample.image], root) for sample in samples}
+
+
+def _content(sample: Sample, image: str, root: Path) -> str:
+    facts = (image, *_asked(sample).values(), sample.box, sample.mask)
+    if sample.mask and sample.mask.file:
+        with contextlib.suppress(OSError):
+            return content_of([root / sample.mask.file], *facts)
+    return content_of([], *facts)
+
+
+def record(sample: Sample, content: str, job: Job, recipe: Recipe, root: Path) -> Record:
     """Return the record of a sample that went through every stage."""
     result, hw = job.result(recipe), job.picture.hw
     truth_box, truth_mask = _truth(sample, root, hw)
@@ -42,10 +60,11 @@ def record(sample: Sample, job: Job, recipe: Recipe, root: Path) -> Record:
         point=frames.peak_xy(job.evolved.fused, job.evolved.region, hw) if job.evolved else None,
         seconds=_seconds(job),
         dumps=dict(job.keys),
+        content=content,
     )
 
 
-def failed_record(sample: Sample, root: Path, reason: str) -> Record:
+def failed_record(sample: Sample, content: str, root: Path, reason: str) -> Record:
     """Return the record of a sample that failed; with its truth, which counts as missed, where that can be read."""
     hw = _image_hw(sample, root)
     try:
@@ -59,6 +78,7 @@ def failed_record(sample: Sample, root: Path, reason: str) -> Record:
         truth_mask=truth_mask,
         status="failed",
         error=reason,
+        content=content,
     )
 
 

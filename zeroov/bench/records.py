@@ -33,6 +33,7 @@ class Record:
     `{"size": [H, W], "counts": text}`, of the image's size. `box` and `mask` are the answer, the `coarse_` ones what it
     was before Refine, `answer_box` the model's own box in the words of its `answer`. `point` is where the attention
     that was cut has its maximum, (x, y). `error` says why a sample failed. `seconds` and `dumps` are by stage.
+    `content` tells the question, its image and its truth from any others, as `recording.contents_of` has it.
     """
 
     id: str
@@ -55,9 +56,10 @@ class Record:
     error: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     dumps: Mapping[str, str] = field(default_factory=dict)
+    content: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("id", "image", "expression", "category", "kind", "answer", "error"):
+        for name in ("id", "image", "expression", "category", "kind", "answer", "error", "content"):
             _require(isinstance(getattr(self, name), str), f"`{name}` is text", getattr(self, name))
         _require(self.id != "", "`id` names the sample", self.id)
         sized = _numbers(self.hw, 2) and all(isinstance(side, int) and side > 0 for side in self.hw)

@@ -6,21 +6,22 @@ memory for the whole split but the questions themselves.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from zeroov.bench import manifest
 from zeroov.bench.journal import Journal
-from zeroov.bench.merging import merge_when_all_are_done
-from zeroov.bench.recording import failed_record, record
+from zeroov.bench.merging import merge_when_all_are_done, refuse_other_runs
+from zeroov.bench.recording import contents_of, failed_record, record
 from zeroov.bench.sample import Sample, Split
 from zeroov.bench.shards import Shard
-from zeroov.errors import HardwareError, ModelError, OutputError, RecipeError, ZeroovError, first_line
+from zeroov.errors import Failed, HardwareError, RecipeError, Streak, attempt
 from zeroov.job import Job
 from zeroov.loaded import ModelStage
 from zeroov.pipeline import Pipeline
@@ -28,9 +29,6 @@ from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import LOOK, Recipe
 
 log = logging.getLogger("zeroov")
-
-FATAL = (ModelError, RecipeError, OutputError)  # no sample's fault, and the next one would meet them too
-SAME_IN_A_ROW = 25  # unforeseen failures one after another: something is wrong with the machine, not with the samples
 
 Tell = Callable[[str, int, int], None]
 Compute = Callable[[Sequence[Sample]], None]
@@ -55,37 +53,64 @@ def run(
     retry_failed: bool = False,
     tell: Tell = lambda stage, done, total: None,
 ) -> Outcome:
-    """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice."""
+    """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice.
+
+    A sample whose image or truth has changed since it was recorded is done again.
+    """
     started, shard, folder = time.time(), shard or Shard(), ensure_writable_folder(folder)
     if recipe.zoom.rounds and recipe.zoom.ask == "model":
         raise RecipeError('zoom.ask = "model" needs two models at once, a run holds one; --set zoom.ask=category')
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
-    with Pipeline(one_model, device, folder / "dumps", lambda *_: None, keep_evolved=False) as pipeline:
+    with contextlib.ExitStack() as closing:
+        pipeline = closing.enter_context(
+            Pipeline(one_model, device, folder / "dumps", lambda *_: None, keep_evolved=False)
+        )
         about = manifest.made_with(split, recipe, pipeline, shard)
-        journal = Journal(folder / f"records{shard.suffix}.jsonl", about)
+        refuse_other_runs(folder, shard, about)
+        journal = closing.enter_context(Journal(folder / f"records{shard.suffix}.jsonl", about))
         if retry_failed:
             manifest.forget_failed(journal)
         samples = shard.take(split.samples)
+        contents = contents_of(samples, split.root)
+        _forget_changed(journal, contents)
         todo = [sample for sample in samples if sample.id not in journal.done]
-        runner = _Runner(split, pipeline, journal, tell)
+        if todo:
+            manifest.manifest_path(folder, shard).unlink(missing_ok=True)
+        runner = _Runner(split, pipeline, journal, contents, tell)
         for number in range(recipe.zoom.rounds + 1):  # 0: the first look
             for stage in ("overview", "focus"):
                 if stage in recipe.stages:
                     runner.prepare(cast("ModelStage", stage), number, todo)
         runner.finish(todo)
-    failed = manifest.write(folder, shard, about, split, recipe, len(samples), runner.peak_bytes, started)
+        failed = manifest.write(folder, shard, about, split, recipe, len(samples), runner.peak_bytes, started)
     merge_when_all_are_done(folder, shard)
     return Outcome(len(samples), len(todo), failed)
+
+
+def _forget_changed(journal: Journal, contents: Mapping[str, str]) -> None:
+    """Take those samples out of a journal whose question, image or truth is not what it was when they were recorded."""
+    changed = [name for name, content in journal.done.items() if content != contents.get(name)]
+    if changed:
+        shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        log.warning(
+            "%d of %d samples changed since they were recorded (%s): their images or what is true of them; "
+            "they are done again",
+            len(changed),
+            len(journal.done),
+            shown,
+        )
+        journal.rewrite(journal.done.keys() - set(changed))
 
 
 class _Runner:
     """The passes over the samples, and what is done when one of them fails."""
 
-    def __init__(self, split: Split, pipeline: Pipeline, journal: Journal, tell: Tell):
+    def __init__(self, split: Split, pipeline: Pipeline, journal: Journal, contents: Mapping[str, str], tell: Tell):
         self.split, self.pipeline, self.journal, self.tell = split, pipeline, journal, tell
+        self._contents = contents
         self.peak_bytes: dict[str, int] = {}
         self._batch = pipeline.recipe.runtime.batch
-        self._in_a_row = 0
+        self._streak = Streak()
 
     def prepare(self, stage: ModelStage, number: int, todo: Sequence[Sample]) -> None:
         """Make a stage's dumps of the first (0) or a closer look for every sample that has none."""
@@ -121,7 +146,8 @@ class _Runner:
                 self.pipeline.run(stage, jobs)
             self._meter(jobs)
             for sample, job in zip(samples, jobs, strict=True):
-                self.journal.add(record(sample, job, self.pipeline.recipe, self.split.root).to_json())
+                made = record(sample, self._contents[sample.id], job, self.pipeline.recipe, self.split.root)
+                self.journal.add(made.to_json())
 
         waiting, done = self._waiting(todo), 0
         self.tell(stages[-1], 0, len(waiting))
@@ -136,41 +162,31 @@ class _Runner:
 
     def _attempt(self, stage: ModelStage, samples: Sequence[Sample], compute: Compute) -> None:
         """Compute some samples; after a failure their halves or one by one; what fails alone is recorded as failed."""
-        try:
-            compute(samples)
-            self._in_a_row = 0
-        except FATAL:
-            raise
-        except Exception as error:  # the one place: a sample's failure is a record, not the end of the run
-            short_of_memory = isinstance(error, HardwareError)
-            if short_of_memory and not self.pipeline.models.holds(stage):  # the model itself does not fit
-                raise
-            if len(samples) == 1:
-                self._fail(samples[0], stage, error)
-                return
-            step = 1
-            if short_of_memory:
-                step = self._batch = max(1, len(samples) // 2)
-                log.warning(
-                    "%s ran out of memory with %d samples at once; it goes on with %d", stage, len(samples), step
-                )
-            for start in range(0, len(samples), step):
-                self._attempt(stage, samples[start : start + step], compute)
+        outcome = attempt(lambda: compute(samples))
+        if not isinstance(outcome, Failed):
+            self._streak.add(outcome)
+            return
+        short_of_memory = isinstance(outcome.error, HardwareError)
+        if short_of_memory and not self.pipeline.models.holds(stage):  # the model itself does not fit
+            raise outcome.error
+        if len(samples) == 1:
+            self._fail(samples[0], stage, outcome)
+            return
+        step = 1
+        if short_of_memory:
+            step = self._batch = max(1, len(samples) // 2)
+            log.warning("%s ran out of memory with %d samples at once; it goes on with %d", stage, len(samples), step)
+        for start in range(0, len(samples), step):
+            self._attempt(stage, samples[start : start + step], compute)
 
     def _job(self, sample: Sample) -> Job:
         return self.pipeline.job(self.split.root / sample.image, sample.expression)
 
-    def _fail(self, sample: Sample, stage: str, error: Exception) -> None:
-        foreseen = isinstance(error, ZeroovError)
-        reason = f"{stage}: {error}" if foreseen else f"{stage}: {type(error).__name__}: {first_line(error)}"
+    def _fail(self, sample: Sample, stage: str, failed: Failed) -> None:
+        reason = f"{stage}: {failed.reason}"
         log.warning("sample %s failed: %s", sample.id, reason)
-        self._in_a_row = 0 if foreseen else self._in_a_row + 1
-        self.journal.add(failed_record(sample, self.split.root, reason).to_json())
-        if self._in_a_row >= SAME_IN_A_ROW:
-            raise ZeroovError(
-                f"{SAME_IN_A_ROW} samples in a row failed, the last with {reason}; mend the cause, then give the same "
-                "command again with --retry-failed"
-            ) from error
+        self.journal.add(failed_record(sample, self._contents[sample.id], self.split.root, reason).to_json())
+        self._streak.add(failed)
 
     def _meter(self, jobs: Sequence[Job]) -> None:
         for job in itertools.chain.from_iterable(job.chain() for job in jobs):

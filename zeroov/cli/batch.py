@@ -70,6 +70,7 @@ def batch(
     told = {
         "images": outcome.images,
         "done_now": outcome.done_now,
+        "changed": list(outcome.changed),
         "failed": dict(outcome.failed),
         "files": [str(path) for path in outcome.files],
     }

@@ -17,9 +17,9 @@ from typing import Any
 
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
+from zeroov.files.content import content_of
 from zeroov.frames import Transform
 from zeroov.raster import geotiff
-from zeroov.raster.fingerprint import fingerprint
 from zeroov.raster.georeference import IDENTITY, affine, crs_text, place
 from zeroov.raster.read import MOST_PIXELS, decode_file, decoding, existing_file, mention_frames
 from zeroov.raster.stretch import PERCENTILES, Percentiles
@@ -27,6 +27,7 @@ from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
 from zeroov.types import Bool, Picture
 
+BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it tells
 WITHOUT_WINDOWS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # PIL decodes these, colours and orientation included
 
 
@@ -41,12 +42,10 @@ class Scene:
         self,
         pixels: Windowed | Whole,
         source: str,
-        files: tuple[Path, ...],
-        percentiles: Percentiles,
         placed: tuple[Any, Transform | None] = (None, None),
         closing: contextlib.ExitStack | None = None,
     ) -> None:
-        self._pixels, self.source, self._files, self._percentiles = pixels, source, files, percentiles
+        self._pixels, self.source = pixels, source
         self.crs, self.transform = placed
         self._closing = closing or contextlib.ExitStack()
 
@@ -73,10 +72,9 @@ class Scene:
         return self._pixels.bands
 
     @functools.cached_property
-    def digest(self) -> str:
-        """A content identity of the scene as it is shown, see `fingerprint`: of its files, bands and percentiles."""
-        with decoding(self.source):
-            return fingerprint(self._files, self._pixels.bands, self._percentiles)
+    def content(self) -> str:
+        """A digest of what the file holds and where it lies on the map, as `image_content` has it."""
+        return image_content(self.source)
 
     @property
     def damaged(self) -> tuple[tuple[int, int, int, int], ...]:
@@ -165,10 +163,36 @@ def open_scene(
             if not _is_decoded_whole(dataset, file):
                 mention_frames(name, len(dataset.subdatasets))
                 pixels = Windowed(rasterio, dataset, name, geotiff.choose_bands(dataset, name, bands), percentiles)
-                return Scene(
-                    pixels, name, tuple(map(Path, dataset.files)), percentiles, placed, closing=closing.pop_all()
-                )
-    return Scene(Whole(decode_file(file), name, bands, percentiles), name, (file,), percentiles, placed)
+                return Scene(pixels, name, placed, closing=closing.pop_all())
+    return Scene(Whole(decode_file(file), name, bands, percentiles), name, placed)
+
+
+def image_content(path: str | os.PathLike[str]) -> str:
+    """Return a digest of what an image file holds and where it lies on the map; "" for a file that cannot be read.
+
+    It covers every byte of the file and of what belongs to it (a world file, the sources of a VRT). Statistics and
+    overviews that other programs lay beside it do not count.
+    """
+    file = Path(path).expanduser()
+    rasterio = geotiff.rasterio_or_none()
+    try:
+        files, facts = (_belonging(rasterio, file) if rasterio else None) or ([file], [])
+        return content_of(files, *facts)
+    except OSError:
+        return ""
+
+
+def _belonging(rasterio: Any, file: Path) -> tuple[list[Path], list[object]] | None:
+    """Return the files that GDAL reads of a raster, and what it says of them; `None` for what it does not know."""
+    with contextlib.suppress(PictureError), contextlib.ExitStack() as closing:
+        if dataset := _opened(rasterio, file, str(file), closing):
+            with decoding(str(file)), geotiff.gdal_errors(rasterio):
+                names = [each for each in dataset.files if not each.endswith(BESIDE)]
+                facts = [crs_text(dataset.crs), affine(dataset.transform), dataset.nodatavals, dataset.colorinterp]
+                facts += [(point.row, point.col, point.x, point.y) for point in dataset.gcps[0]]
+                facts += [each for each in names if not Path(each).is_file()]  # sources on the web, or lost ones
+            return [Path(each) for each in names if Path(each).is_file()], facts
+    return None
 
 
 def _opened(rasterio: Any, file: Path, name: str, closing: contextlib.ExitStack) -> Any:

@@ -128,7 +128,7 @@ def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
         return open_scene(image, bands=bands)
     if not head.startswith(THROUGH_PIL):
         raise PictureError(f"the body is no image that the server takes; send the bytes of one {TAKEN} file")
-    return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image), (image,), PERCENTILES)
+    return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image))
 
 
 def preview(image: Path, bands: tuple[int, ...] | None) -> Reply:
