@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.bench.own import write_own
 from zeroov import recipe as recipes
@@ -129,6 +132,69 @@ def test_a_sample_that_fails_is_a_record_with_its_reason(csv: Path, undisturbed:
     assert answers(tmp_path / "out" / "records.jsonl") == whole
 
 
+def test_a_corrected_truth_is_taken_and_the_sample_alone_is_done_again(
+    csv: Path, undisturbed: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = write_own(tmp_path / "own", SCENES)
+    right = own.read_text()
+    header, first, *rest = right.splitlines()
+    cells = first.split(",")
+    wrong = ",".join([*cells[:3], "0", "0", "9", "9", cells[-1]])
+    own.write_text("\n".join([header, wrong, *rest]) + "\n")
+    assert go(own, tmp_path / "out").done_now == SCENES + 1
+    assert answers(tmp_path / "out" / "records.jsonl")[cells[0]]["truth_box"] == [0, 0, 9, 9]
+    own.write_text(right)
+    assert go(own, tmp_path / "out") == Outcome(SCENES + 1, 1, 0)
+    assert f"1 of {SCENES + 1} samples changed since they were recorded ({cells[0]})" in caplog.text
+    assert answers(tmp_path / "out" / "records.jsonl") == answers(undisturbed / "records.jsonl")
+    mask = tmp_path / "own" / cells[-1]
+    Image.fromarray(~np.asarray(Image.open(mask))).save(mask)
+    assert go(own, tmp_path / "out").done_now == 2  # the first image's second question has the same mask
+    assert go(own, tmp_path / "out").done_now == 0
+
+
+def test_a_replaced_image_is_asked_again(csv: Path, undisturbed: Path, tmp_path: Path) -> None:
+    own = write_own(tmp_path / "own", SCENES)
+    image = sorted((tmp_path / "own" / "images").iterdir())[-1]
+    whole = image.read_bytes()
+    Image.fromarray(np.asarray(Image.open(image))[:, ::-1]).save(image)
+    go(own, tmp_path / "out")
+    image.write_bytes(whole)
+    assert go(own, tmp_path / "out").done_now == 1
+    assert answers(tmp_path / "out" / "records.jsonl") == answers(undisturbed / "records.jsonl")
+
+
+def test_a_run_given_twice_at_once_is_refused_and_its_doubled_lines_are_mended(
+    csv: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = []
+    original = Pipeline.run
+
+    def meanwhile(self: Pipeline, stage: str, jobs: Sequence[Any]) -> None:
+        if not refused:
+            with pytest.raises(OutputError, match="another process works on"):
+                go(csv, tmp_path / "out")
+            refused.append(1)
+        original(self, stage, jobs)
+
+    monkeypatch.setattr(Pipeline, "run", meanwhile)
+    go(csv, tmp_path / "out")
+    assert refused
+    monkeypatch.setattr(Pipeline, "run", original)
+    records = tmp_path / "out" / "records.jsonl"
+    records.write_bytes(records.read_bytes() * 2)  # what two runs at once left before there was a lock
+    (tmp_path / "out" / "manifest.json").unlink()
+    assert go(csv, tmp_path / "out") == Outcome(SCENES + 1, 0, 0)
+    assert answers(records) == answers(undisturbed / "records.jsonl")
+    assert len(read_items(records)) == SCENES + 1
+
+
+def test_a_finished_run_keeps_what_its_manifest_says_of_its_costs(csv: Path, undisturbed: Path) -> None:
+    before = (undisturbed / "manifest.json").read_bytes()
+    go(csv, undisturbed)
+    assert (undisturbed / "manifest.json").read_bytes() == before
+
+
 def test_short_memory_halves_the_batch(
     csv: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -221,6 +287,40 @@ def test_the_last_shard_of_a_folder_joins_them(csv: Path, undisturbed: Path, tmp
         assert not (tmp_path / "out" / "records.jsonl").exists()
         go(csv, tmp_path / "out", shard=Shard(index, 2))
     assert answers(tmp_path / "out" / "records.jsonl") == answers(undisturbed / "records.jsonl")
+
+
+def test_shards_and_merges_never_replace_another_run(csv: Path, undisturbed: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", {"changes": {"evolve.alpha": 0.9}}
+    shutil.copytree(undisturbed, out)
+    before = (out / "records.jsonl").read_bytes(), (out / "manifest.json").read_bytes()
+    for index in (1, 2):
+        with pytest.raises(OutputError, match=r"evolve.alpha = 0.4 where now it is 0.9"):
+            go(csv, out, shard=Shard(index, 2), **other)
+    shards = tmp_path / "shards"
+    for index in (1, 2):
+        go(csv, shards, shard=Shard(index, 2), **other)
+    with pytest.raises(OutputError, match=r"evolve.alpha = 0.4 where now it is 0.9"):
+        merge([shards], out)
+    assert ((out / "records.jsonl").read_bytes(), (out / "manifest.json").read_bytes()) == before
+    with pytest.raises(OutputError, match=r"evolve.alpha = 0.9 where now it is 0.4"):
+        go(csv, shards)
+    with pytest.raises(OutputError, match="one of 2 shards, and now there are 3"):
+        go(csv, shards, shard=Shard(1, 3), **other)
+    with pytest.raises(OutputError, match=r"evolve.alpha = 0.9 where now it is 0.4"):
+        go(csv, shards, shard=Shard(1, 2))
+    assert go(csv, shards, **other).done_now == 0  # joined, they are the run itself
+
+
+def test_shards_whose_truth_was_corrected_join_again(csv: Path, tmp_path: Path) -> None:
+    own = write_own(tmp_path / "own", SCENES)
+    for index in (1, 2):
+        go(own, tmp_path / "out", shard=Shard(index, 2))
+    lines = own.read_text().splitlines()
+    cells = lines[1].split(",")
+    lines[1] = ",".join([*cells[:3], "0", "0", "9", "9", cells[-1]])
+    own.write_text("\n".join(lines) + "\n")
+    assert [go(own, tmp_path / "out", shard=Shard(index, 2)).done_now for index in (1, 2)] == [1, 0]
+    assert answers(tmp_path / "out" / "records.jsonl")[cells[0]]["truth_box"] == [0, 0, 9, 9]
 
 
 def test_two_processes_of_accelerate_equal_one(csv: Path, undisturbed: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,12 +120,14 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Measure a variant on the first scenes; what is in its journal is not done again. Return one row a question."""
     recipe = recipes.load("mini").with_values(variant.changes)
-    journal = Journal(folder / f"{variant.name}.jsonl", {"zeroov": __version__, **recipe.deciding()})
     count = min(limit, variant.scenes)
     wanted = [q for q in questions(count) if variant.name == "mini" or q.truth]  # absence concerns Overview alone
-    todo = [question for question in wanted if question.id not in journal.done]
-    tell(variant.name, len(wanted) - len(todo), len(wanted))
-    with Pipeline(recipe, device) as pipeline:
+    with contextlib.ExitStack() as closing:
+        pipeline = closing.enter_context(Pipeline(recipe, device))
+        made_with = {"zeroov": __version__, "models": pipeline.models.identities(), **recipe.deciding()}
+        journal = closing.enter_context(Journal(folder / f"{variant.name}.jsonl", made_with))
+        todo = [question for question in wanted if question.id not in journal.done]
+        tell(variant.name, len(wanted) - len(todo), len(wanted))
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
             jobs = [pipeline.job(question.scene.image, question.expression.text) for question in chunk]
