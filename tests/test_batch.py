@@ -126,7 +126,7 @@ def test_a_replaced_picture_is_asked_again_and_the_user_is_told(
     again = json.loads(run(*command).stdout)
     assert again["done_now"] == 1
     assert again["changed"] == [str(folder / "a.png")]
-    assert "1 images changed since they were answered" in caplog.text
+    assert "1 of 3 images changed since they were answered" in caplog.text
     after = boxes(tmp_path / "out")
     assert after["a.png"] != before["a.png"]
     assert {name: found for name, found in after.items() if name != "a.png"} == {

@@ -181,7 +181,10 @@ def batch(
         todo = [each for each in asked if not each.content or before.get(each) is None]
         changed = tuple(str(each.image) for each in todo if each.content and before.is_changed(each))
         if changed:
-            log.warning("%d images changed since they were answered (%s); they are asked again", *_counted(changed))
+            shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+            log.warning(
+                "%d of %d images changed since they were answered (%s); asked again", len(changed), len(asked), shown
+            )
         tell("images", len(asked) - len(todo), len(asked))
         streak = Streak()
         try:
@@ -198,11 +201,6 @@ def batch(
             raise
         failed, files = _write(writers, asked, Answers(read_items(journal.path)), provenance)
     return Outcome(len(asked), len(todo), failed, files, changed)
-
-
-def _counted(names: Sequence[str]) -> tuple[int, str]:
-    """Return how many names there are, and the first of them."""
-    return len(names), ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _write(
