@@ -298,6 +298,18 @@ def test_around_a_pole_and_beyond_the_world_geojson_is_refused(tmp_path):
     assert not (tmp_path / "a.geojson").exists()
 
 
+def test_a_shape_that_geojson_cannot_hold_is_refused_by_name(tmp_path):
+    """Ragged masks around a pole, of which GEOS says that their sides conflict."""
+    info = SceneInfo("ice.tif", (20, 20), "EPSG:3031", (1000, 0, -9870, 0, -1000, 10130))
+    for seed in (12, 21, 31):
+        ragged = Found(np.random.default_rng(seed).random((20, 20)) > 0.5, (0, 0), Box(0, 0, 20, 20), 0.5, "the ice")
+        try:
+            write(tmp_path / "a.geojson", ["geojson"], info, [ragged], {})
+        except OutputError as refusal:
+            assert "`ice.tif`" in str(refusal)  # noqa: PT017 - written or refused, but no other error
+            assert "write gpkg" in str(refusal)  # noqa: PT017
+
+
 def test_a_long_edge_stays_straight_on_the_map(tmp_path):
     info = SceneInfo("a.tif", (20_000, 20_000), "EPSG:32633", (0.5, 0, 300_000, 0, -0.5, 7_000_000))
     wide = Found(np.ones((1, 1), np.bool_), (5, 5), Box(0, 10, 20_000, 30), 0.5, "the runway")

@@ -55,11 +55,18 @@ def feature_collection(
     require_degrees(info)
     info.require_inside(founds)
     to_degrees = _projection(info)
+    conflicts = need("shapely", "GeoJSON").errors.ShapelyError
     features: list[dict[str, Any]] = []
     bounds: list[Bounds] = []
     for found in founds:
         in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance)
-        geometry, extent = _in_degrees(in_pixels, info, to_degrees)
+        try:
+            geometry, extent = _in_degrees(in_pixels, info, to_degrees)
+        except conflicts as error:
+            raise OutputError(
+                f"an object in `{info.source}` has an outline that crosses itself in longitude and latitude "
+                f"({first_line(error)}); {KEEP_CRS}"
+            ) from error
         bounds.append(extent)
         properties: dict[str, Any] = {**attributes(info, found, provenance), "box_xyxy": list(found.box.xyxy)}
         features.append({"type": "Feature", "bbox": _bbox([extent]), "properties": properties, "geometry": geometry})
