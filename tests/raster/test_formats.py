@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ from zeroov.raster.found import Found, SceneInfo, founds
 from zeroov.types import Box, Grounding, Picture
 
 GEO = pytest.importorskip("pyogrio") and pytest.importorskip("rasterio")
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX paths and limits")
 
 
 def names(folder):

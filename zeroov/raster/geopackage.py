@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.errors import OutputError
+from zeroov.errors import OutputError, first_line
 from zeroov.raster import write
 from zeroov.raster.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
 from zeroov.raster.extras import need
 from zeroov.raster.found import Found, SceneInfo
 from zeroov.raster.polygons import box_polygon, on_map, polygons
 
+Column = tuple[NDArray[Any], NDArray[np.bool_] | None]  # the values, and where they are missing
 COLUMNS: dict[str, Value] = {"expression": "", "score": 0.0, "status": "", "pixels": 0}
 
 
@@ -38,32 +41,72 @@ def write_geopackage(
     require_transform(info)
     assert info.transform is not None
     info.require_inside(founds)
-    pyogrio, shapely = need("pyogrio.raw", "a GeoPackage"), need("shapely", "a GeoPackage")
-    failures = need("pyogrio.errors", "a GeoPackage").DataSourceError
-    fields = _columns(info, founds, provenance)
+    pyogrio, shapely = need("pyogrio", "a GeoPackage"), need("shapely", "a GeoPackage")
     outlines = [polygons(found, tolerance) for found in founds]
     masks = [shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape]) for shape in outlines]
-    layers = {"masks": (masks, "MultiPolygon"), "boxes": ([box_polygon(found.box) for found in founds], "Polygon")}
+    boxes = [box_polygon(found.box) for found in founds]
+    layers = {
+        layer: ([shapely.to_wkb(on_map(shape, info.transform)) for shape in shapes], kind)
+        for layer, shapes, kind in (("masks", masks, "MultiPolygon"), ("boxes", boxes, "Polygon"))
+    }
     about = {name: str(value) for name, value in layer_attributes(info, founds, provenance, expressions).items()}
-    with write.replacing(path) as beside, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        for layer, (shapes, kind) in layers.items():
-            placed = [shapely.to_wkb(on_map(shape, info.transform)) for shape in shapes]
-            try:
-                pyogrio.write(
-                    str(beside),
-                    geometry=np.array(placed, dtype=object),
-                    field_data=[column for column, _ in fields.values()],
-                    field_mask=[missing for _, missing in fields.values()],
-                    fields=np.array(list(fields), dtype=object),
-                    layer=layer,
-                    driver="GPKG",
-                    geometry_type=kind,
-                    crs=info.crs,
-                    dataset_metadata=about,
-                )
-            except failures as error:
-                raise OutputError(f"`{path}` cannot be written ({error}); free space or write elsewhere") from error
+    try:
+        with tempfile.TemporaryDirectory(prefix="zeroov-") as folder:
+            made = Path(folder) / "found.gpkg"
+            _make(made, layers, _columns(info, founds, provenance), info.crs, about)
+            _require_whole(made, layers, about)
+            data = made.read_bytes()
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
+        raise OutputError(
+            f"`{path}` cannot be written ({first_line(error)}); "
+            "free space in the temporary folder, or set TMPDIR to another folder"
+        ) from error
+    write.write_atomically(path, data, beside=dict.fromkeys(write.JOURNALS))
+
+
+def _make(
+    made: Path,
+    layers: Mapping[str, tuple[list[bytes], str]],
+    fields: Mapping[str, Column],
+    crs: str | None,
+    about: Mapping[str, str],
+) -> None:
+    """Make the GeoPackage in a temporary folder, whose path is plain.
+
+    pyogrio takes `!`, `;` and more in a path for parts of an address, and would write elsewhere.
+    """
+    pyogrio = need("pyogrio", "a GeoPackage")
+    if pyogrio.util.vsi_path(str(made)) != str(made):
+        raise OSError(f"pyogrio takes the name of the temporary folder `{made.parent.parent}` for an address")
+    for layer, (shapes, kind) in layers.items():
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+            pyogrio.raw.write(
+                str(made),
+                geometry=np.array(shapes, dtype=object),
+                field_data=[column for column, _ in fields.values()],
+                field_mask=[missing for _, missing in fields.values()],
+                fields=np.array(list(fields), dtype=object),
+                layer=layer,
+                driver="GPKG",
+                geometry_type=kind,
+                crs=crs,
+                dataset_metadata=dict(about),
+            )
+
+
+def _require_whole(made: Path, layers: Mapping[str, tuple[list[bytes], str]], about: Mapping[str, str]) -> None:
+    """Read every layer back; on a full disk GDAL leaves out the last that it writes, as the index, without a word."""
+    pyogrio = need("pyogrio", "a GeoPackage")
+    for layer, (shapes, _) in layers.items():
+        count = len(pyogrio.raw.read(str(made), layer=layer, columns=[])[2])
+        details = pyogrio.read_info(str(made), layer=layer)
+        if count != len(shapes):
+            raise OSError(f"{count} of {len(shapes)} features of its layer {layer} can be read back")
+        if not details["capabilities"]["fast_spatial_filter"]:
+            raise OSError(f"its layer {layer} has no spatial index")
+        if not about.keys() <= (details["dataset_metadata"] or {}).keys():
+            raise OSError(f"its layer {layer} has no metadata")
 
 
 def require_transform(info: SceneInfo) -> None:
@@ -75,9 +118,7 @@ def require_transform(info: SceneInfo) -> None:
         )
 
 
-def _columns(
-    info: SceneInfo, founds: Sequence[Found], provenance: Provenance
-) -> dict[str, tuple[NDArray[Any], NDArray[np.bool_] | None]]:
+def _columns(info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> dict[str, Column]:
     """Return every column's values and where they are missing."""
     rows = [attributes(info, found, provenance) for found in founds]
     examples: dict[str, Value] = {**COLUMNS, **run_attributes(info, provenance)}
@@ -90,7 +131,7 @@ def _columns(
     return columns
 
 
-def _column(values: list[Value], examples: list[Value]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def _column(values: list[Value], examples: list[Value]) -> Column:
     """Return a column of the one kind that all its values have, of text where they differ."""
     kinds = {type(value) for value in examples if value is not None}
     kind = float if kinds == {int, float} else kinds.pop() if len(kinds) == 1 else str

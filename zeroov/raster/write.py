@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -21,7 +22,9 @@ from zeroov.types import Bool, Box, Uint8
 TINT_RGB = (255, 0, 144)  # a magenta that neither fields, water, roofs nor roads have
 BOX_RGB = (255, 221, 0)
 TINT_OPACITY = 0.4
-SIDECARS = (".aux.xml", ".ovr", ".msk")
+SIDECARS = (".aux.xml", ".ovr", ".msk")  # of a raster: statistics, overviews, a mask
+JOURNALS = ("-journal", "-wal", "-shm")  # of a GeoPackage: SQLite would play an old one back into a new file
+Buffer = bytes | memoryview
 
 
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
@@ -47,49 +50,43 @@ def refuse_folder(path: str | os.PathLike[str]) -> None:
         )
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a whole file or none: to a temporary name beside it, synced, then renamed over it."""
+def write_atomically(
+    path: str | os.PathLike[str], data: Buffer, *, beside: Mapping[str, Buffer | None] = MappingProxyType({})
+) -> None:
+    """Write a whole file or none: to a temporary name beside it, synced, then renamed over it.
+
+    `beside` holds what lies beside the file, by the ending after its name: what is written with it, or `None` for what
+    belonged to the old file and goes with it.
+    """
     target = Path(path)
     refuse_folder(target)
-    temporary = _temporary(target.parent)
+    contents = {target.with_name(target.name + ending): content for ending, content in beside.items()}
+    temporaries: dict[Path, Path] = {}
     try:
-        with temporary.open("xb") as file:  # unlike tempfile's, its permissions follow the umask
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        for place, content in {**contents, target: data}.items():
+            if content is not None:
+                temporaries[place] = _temporary(target.parent)
+                with temporaries[place].open("xb") as file:  # unlike tempfile's, its permissions follow the umask
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+        for place in contents:
+            if os.path.lexists(place):  # false, unlike an error of `unlink`, where its longer name is too long
+                place.unlink()
+        for place, temporary in temporaries.items():  # the file itself last
+            temporary.replace(place)
     except OSError as error:
-        raise OutputError(f"`{target}` cannot be written ({error.strerror}); free space or write elsewhere") from error
+        raise cannot_write(target, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a path to write a file to; once that is done, the file, with what lies beside it, takes the target's place.
-
-    For libraries that write files themselves. They do it under the file's own name in a folder of its own, for GDAL
-    looks at the suffix and may add a `.aux.xml`.
-    """
-    target = Path(path).expanduser()
-    refuse_folder(target)
-    folder = _temporary(target.parent)
-    try:
-        folder.mkdir()
-        yield folder / target.name
-        for stale in SIDECARS:  # statistics and overviews of the file that is replaced
-            target.with_name(target.name + stale).unlink(missing_ok=True)
-        for written in sorted(folder.iterdir(), key=lambda each: each.name == target.name):  # the file itself last
-            with written.open("rb") as file:
-                os.fsync(file.fileno())
-            written.replace(target.with_name(written.name))
-    except OSError as error:
-        raise OutputError(
-            f"`{target}` cannot be written ({error.strerror or error}); free space or write elsewhere"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    """Return the error that says why a file cannot be written, and what to do."""
+    remedy = "give the image a shorter name" if error.errno == errno.ENAMETOOLONG else "free space"
+    return OutputError(f"`{path}` cannot be written ({error.strerror or error}); {remedy} or write elsewhere")
 
 
 def move(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
@@ -97,10 +94,11 @@ def move(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
     source, target = Path(old), Path(new)
     refuse_folder(target)
     try:
-        for ending in SIDECARS:
+        for ending in (*SIDECARS, *JOURNALS):
             beside, there = source.with_name(source.name + ending), target.with_name(target.name + ending)
-            there.unlink(missing_ok=True)
-            if beside.exists():
+            if os.path.lexists(there):
+                there.unlink()
+            if os.path.lexists(beside):
                 beside.replace(there)
         source.replace(target)
     except OSError as error:
