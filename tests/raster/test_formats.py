@@ -6,6 +6,8 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from zeroov.errors import OutputError, UsageError
 from zeroov.raster import write as files
 from zeroov.raster.formats import FORMATS, open_writers, write
 from zeroov.raster.found import Found, SceneInfo, founds
+from zeroov.raster.names import Names
 from zeroov.types import Box, Grounding, Picture
 
 GEO = pytest.importorskip("pyogrio") and pytest.importorskip("rasterio")
@@ -119,6 +122,38 @@ def test_an_image_that_fails_changes_no_name(tmp_path):
     writers = open_writers(tmp_path, ["png", "coco"], images=["/data/one/a.tif", "/data/two/a.tif"])
     writers.add(SceneInfo("/data/two/a.tif", PLAIN.hw), [], {})
     assert {str(path.relative_to(tmp_path)) for path in writers.finish()} == {"two/a.mask.png", "coco.json"}
+
+
+@needs_posix
+@pytest.mark.parametrize("are_given", [True, False])
+def test_nothing_is_written_beside_images_that_begin_with_two_slashes(tmp_path, are_given):
+    images = [f"/{tmp_path}/one/a.tif", f"{tmp_path}/two/b.tif"]
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.txt").write_text("mine")
+    formats = ["png", "geotiff", "yolo", "yolo-seg", "coco"]
+    writers = open_writers(tmp_path / "out", formats, images=images if are_given else ())
+    for image in images:
+        writers.add(replace(SCENE, source=image), [airport()], {})
+    writers.finish()
+    assert (tmp_path / "one" / "a.txt").read_text() == "mine"
+    labels = {f"{folder}/labels/{stem}.txt" for folder in ("yolo", "yolo-seg") for stem in ("one/a", "two/b")}
+    masks = {f"{stem}.mask.{ending}" for stem in ("one/a", "two/b") for ending in ("png", "tif")}
+    assert labels | masks < names(tmp_path / "out")
+    assert {path.parts[0] for path in map(Path, names(tmp_path))} == {"one", "out"}
+    coco = loaded(tmp_path / "out" / "coco.json")
+    assert [image["file_name"] for image in coco["images"]] == ["one/a.tif", "two/b.tif"]
+
+
+@pytest.mark.parametrize("name", ["png", "yolo"])
+@pytest.mark.parametrize("outside", ["../a", "sub/../../../../a", "/absolute/a"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch, name, outside):
+    outside = f"{tmp_path}{outside}" if outside.startswith("/") else outside
+    writers = open_writers(tmp_path / "deep" / "out", [name])
+    monkeypatch.setattr(Names, "stem", lambda *_: outside)
+    with pytest.raises(OutputError, match="outside of"):  # noqa: PT012 - where files of many images fail
+        writers.add(PLAIN, [airport()], {})
+        writers.finish()
+    assert names(tmp_path) == set()
 
 
 def test_a_folder_in_the_way(tmp_path):

@@ -70,7 +70,7 @@ class OneEach:
         return tuple(self._written)
 
     def _place(self, source: str) -> Path:
-        return self._path / f"{self._names.stem(source)}{self._ending}" if self._in_folder else self._path
+        return self._names.path(self._path, source, self._ending) if self._in_folder else self._path
 
     def _move(self) -> None:
         """Give what was written the names that hold now; they are longer, so the longest goes first out of the way."""

@@ -6,7 +6,9 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import PurePath
+from pathlib import Path, PurePath
+
+from zeroov.errors import OutputError
 
 Parts = tuple[str, ...]
 
@@ -52,6 +54,13 @@ class Names:
         parts = _parts(source)
         return self._below(parts if self._is_shared(parts) else _without_ending(parts))
 
+    def path(self, folder: Path, source: str, ending: str) -> Path:
+        """Return the path of an image's own output file in a folder, never one outside of it."""
+        path = folder / f"{self.stem(source)}{ending}"
+        if not PurePath(os.path.abspath(path)).is_relative_to(os.path.abspath(folder)):  # noqa: PTH100 - as below
+            raise OutputError(f"`{path}`, for `{source}`, would lie outside of `{folder}`; give the image's plain path")
+        return path
+
     def _is_shared(self, parts: Parts) -> bool:
         """Tell whether another image would get the same name without its ending, or has it with its ending."""
         stem = _without_ending(parts)
@@ -66,7 +75,8 @@ class Names:
 def _parts(source: str) -> Parts:
     """Return the parts of a path from the root."""
     named = source if PurePath(source).name else "picture"
-    return PurePath(os.path.abspath(named)).parts  # noqa: PTH100 - a link keeps the name that it was given by
+    parts = PurePath(os.path.abspath(named)).parts  # noqa: PTH100 - a link keeps the name that it was given by
+    return ("/", *parts[1:]) if parts[0] == "//" else parts  # POSIX keeps two slashes, which mean one
 
 
 def _shared(folder: Parts, file: Parts) -> Parts:

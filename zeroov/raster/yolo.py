@@ -52,7 +52,7 @@ class Yolo:
 
     def finish(self) -> tuple[Path, ...]:
         """Write the labels of every image, and the names of the classes."""
-        paths = {source: self._folder / "labels" / f"{self._names.stem(source)}.txt" for source in self._lines}
+        paths = {source: self._names.path(self._folder / "labels", source, ".txt") for source in self._lines}
         for folder in dict.fromkeys([self._folder / "labels", *(path.parent for path in paths.values())]):
             write.ensure_writable_folder(folder)
         for source, path in paths.items():
