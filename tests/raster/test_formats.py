@@ -156,6 +156,48 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch, n
     assert names(tmp_path) == set()
 
 
+@needs_posix
+@pytest.mark.parametrize("name", ["png", "geotiff", "gpkg"])
+def test_a_name_that_is_too_long_costs_no_other_image(tmp_path, name):
+    images = [f"/data/{'n' * 251}.tif", "/data/b.tif"]
+    writers = open_writers(tmp_path, [name], images=images)
+    with pytest.raises(OutputError, match=r"cannot be written \(File name too long\); .*shorter name"):
+        writers.add(replace(SCENE, source=images[0]), [pond()], {})
+    writers.add(replace(SCENE, source=images[1]), [pond()], {})
+    assert {path.name for path in writers.finish()} == names(tmp_path) == {f"b{FORMATS[name].ending}"}
+
+
+@needs_posix
+def test_a_name_is_not_too_long_for_what_might_lie_beside_it(tmp_path):
+    """`.aux.xml` would not fit, so none is there."""
+    longest = "n" * (255 - len(".mask.tif"))
+    writers = open_writers(tmp_path, ["geotiff"])
+    writers.add(SceneInfo(f"/data/one/{longest}.tif", PLAIN.hw), [pond()], {})
+    writers.add(SceneInfo(f"/data/two/{longest}.tif", PLAIN.hw), [pond()], {})
+    writers.finish()
+    assert names(tmp_path) == {f"{folder}/{longest}.mask.tif" for folder in ("one", "two")}
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_file_that_is_not_there_is_not_said_to_be_written(tmp_path, monkeypatch, content):
+    def broken(path, *_, **__):
+        if content is not None:
+            path.write_bytes(content)
+
+    monkeypatch.setitem(FORMATS, "png", replace(FORMATS["png"], make=broken))
+    reason = "it is not there" if content is None else "it is empty"
+    with pytest.raises(OutputError, match=rf"photo\.mask\.png` was not written: {reason}"):
+        write(tmp_path, ["png"], PLAIN, [airport()], {})
+
+
+def test_a_file_that_is_gone_in_the_end_is_not_said_to_be_written(tmp_path):
+    writers = open_writers(tmp_path, ["png"])
+    writers.add(PLAIN, [airport()], {})
+    (tmp_path / "photo.mask.png").unlink()
+    with pytest.raises(OutputError, match="it is not there"):
+        writers.finish()
+
+
 def test_a_folder_in_the_way(tmp_path):
     for name, target in {"gpkg": "photo.gpkg", "geotiff": "photo.mask.tif", "png": "photo.mask.png"}.items():
         (tmp_path / target).mkdir()

@@ -63,6 +63,7 @@ class OneEach:
         if path.parent != self._path and self._in_folder:
             files.ensure_writable_folder(path.parent)
         self._write_one(path, info, founds, provenance)
+        files.require_file(path)
         self._written[path] = info.source
 
     def finish(self) -> tuple[Path, ...]:
@@ -115,7 +116,7 @@ class Format:
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
     are the options it knows besides `expressions`, of `label` and `tolerance`; `modules` what it imports of the extra
-    `geo`; `check` refuses a scene that it cannot be written for.
+    `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty` says that an empty file is a valid one.
     """
 
     summary: str
@@ -125,6 +126,7 @@ class Format:
     takes: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     check: Callable[[SceneInfo], None] | None = None
+    may_be_empty: bool = False
 
     def writer(self, target: Path, in_folder: bool, images: Sequence[str], options: dict[str, Any]) -> Writer:
         """Make a writer into a folder, or for a file."""
@@ -172,9 +174,15 @@ FORMATS = {
         check=require_transform,
     ),
     "coco": Format("COCO JSON with run lengths", ".json", Coco, "coco.json", ("label",), check=require_countable),
-    "yolo": Format("YOLO boxes", "", Yolo, "yolo", ("label",)),
+    "yolo": Format("YOLO boxes", "", Yolo, "yolo", ("label",), may_be_empty=True),
     "yolo-seg": Format(
-        "YOLO polygons", "", functools.partial(Yolo, segments=True), "yolo-seg", ("label", "tolerance"), OUTLINES
+        "YOLO polygons",
+        "",
+        functools.partial(Yolo, segments=True),
+        "yolo-seg",
+        ("label", "tolerance"),
+        OUTLINES,
+        may_be_empty=True,
     ),
     "labelstudio": Format(
         "Label Studio predictions", ".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES
@@ -201,8 +209,12 @@ class Writers:
             writer.add(info, founds, provenance)
 
     def finish(self) -> tuple[Path, ...]:
-        """Finish every format; return all files."""
-        return tuple(path for writer in self._writers.values() for path in writer.finish())
+        """Finish every format; return all files, each of which is there."""
+        finished = {name: writer.finish() for name, writer in self._writers.items()}
+        for name, paths in finished.items():
+            for path in paths:
+                files.require_file(path, may_be_empty=FORMATS[name].may_be_empty)
+        return tuple(path for paths in finished.values() for path in paths)
 
 
 def open_writers(

@@ -44,10 +44,22 @@ def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
 
 def refuse_folder(path: str | os.PathLike[str]) -> None:
     """Refuse a folder where a file is to be written."""
-    if Path(path).is_dir():
-        raise OutputError(
-            f"`{path}` cannot be written: a folder of that name is in the way; move it or write elsewhere"
-        )
+    with contextlib.suppress(OSError):  # a name that is too long, say: writing the file will fail for the same reason
+        if Path(path).is_dir():
+            raise OutputError(
+                f"`{path}` cannot be written: a folder of that name is in the way; move it or write elsewhere"
+            )
+
+
+def require_file(path: Path, *, may_be_empty: bool = False) -> None:
+    """Refuse to call a file written that is not there, or is empty."""
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    if size is None or not (size or may_be_empty):
+        reason = "it is not there" if size is None else "it is empty"
+        raise OutputError(f"`{path}` was not written: {reason}; give the same command again, or write elsewhere")
 
 
 def write_atomically(
