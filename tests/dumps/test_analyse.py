@@ -115,6 +115,31 @@ def test_records_name_their_dumps_and_win_over_names(world: World) -> None:
         sweep_thresholds(matched(world).cases, recipe(focus__t=7), ([7], [0.3], [0.4]))
 
 
+@pytest.mark.parametrize(
+    "analyse",
+    [
+        lambda cases: sweep_thresholds(cases, recipe(), ([7], [0.3], [0.2, 0.4])),
+        lambda cases: sweep_layers(cases, recipe(), {}),
+        lambda cases: compare_focus(cases, recipe(), []),
+    ],
+    ids=["thresholds", "layers", "grids"],
+)
+def test_a_run_is_scored_against_the_truth_and_not_against_its_own_answers(world: World, analyse: Any) -> None:
+    expected, found = (analyse(matched(world, truth=path).cases) for path in (world.truth, world.records))
+    assert [row.to_json() for row in found] == [row.to_json() for row in expected]
+
+
+def test_a_record_without_a_truth_has_no_object_whatever_it_answered(world: World, tmp_path: Path) -> None:
+    records = [json.loads(line) for line in world.records.read_text().splitlines()]
+    records[1] |= {"truth_box": None}  # its mask says it
+    records[2] |= {"truth_box": None, "truth_mask": None}
+    del records[3]["truth_box"], records[3]["truth_mask"]
+    path = tmp_path / "records.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)))
+    found = matched(world, truth=path)
+    assert (len(found.cases), found.without_dumps, found.absent) == (2, 0, 2)
+
+
 def test_records_find_the_quantised_copy_of_their_dumps(world: World, tmp_path: Path) -> None:
     small = DumpStore(tmp_path / "small")
     list(quantise_all(world.store, small))

@@ -36,6 +36,7 @@ SAMPLES = [  # picture, expression, box: non-square pictures, two phrases on the
     ("b", "the plane", (30, 0, 70, 60)),
     ("c", "the tank", (0, 30, 30, 50)),
 ]
+WRONG = (25, 1, 29, 5)  # what every record answers; it overlaps with hardly any of these boxes
 HW = {"a": (60, 90), "b": (60, 90), "c": (50, 30)}
 
 
@@ -75,7 +76,8 @@ def write_world(folder: Path, *, size: int = 1, **changes: Any) -> World:
             image = f"{number}/{name}.png"
             truths.append({"image": image, "expression": expression, "box": corners, "mask": rle})
             record = {"id": f"{image}-{expression}", "image": "elsewhere.png", "expression": expression, "hw": list(hw)}
-            records.append({**record, "truth_box": corners, "truth_mask": rle, "dumps": keys})
+            answered = {"status": "found", "box": WRONG, "mask": encode_rle(box_to_mask(Box(*map(float, WRONG)), hw))}
+            records.append({**record, **answered, "truth_box": corners, "truth_mask": rle, "dumps": keys})
     world = World(maps, folder / "truth.jsonl", folder / "records.jsonl")
     for path, rows in ((world.truth, truths), (world.records, records)):
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,8 +1,8 @@
 """What is true of images and expressions, one JSON object a line: a user's own file, or the records of a run.
 
 `{"image", "expression", "box", "mask"}`, or the records of `zeroov bench run`, whose truth is in `truth_box` and
-`truth_mask` and whose `dumps` name each stage's key. Boxes are half-open pixels, masks COCO run lengths; either may be
-left out, and an object that is absent has neither.
+`truth_mask` alone (their `box` and `mask` are the run's answers) and whose `dumps` name each stage's key. Boxes are
+half-open pixels, masks COCO run lengths; either may be left out, and an object that is absent has neither.
 """
 
 from __future__ import annotations
@@ -49,13 +49,14 @@ def read_truths(path: Path) -> list[Truth]:
 def _truth(where: str, line: str) -> Truth:
     try:
         row = json.loads(line)
-        box = row.get("box") or row.get("truth_box")
+        is_record = {"hw", "status"} <= set(row) or bool({"truth_box", "truth_mask"} & set(row))
+        box, rle = (row.get(name) for name in (("truth_box", "truth_mask") if is_record else ("box", "mask")))
         return Truth(
             where=where,
             image=str(row["image"]),
             expression=clean_expression(row["expression"]),
             box=Box(*map(float, box)) if box else None,
-            rle=row.get("mask") or row.get("truth_mask"),
+            rle=rle or None,
             keys=row.get("dumps") or {},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
