@@ -54,10 +54,16 @@ def nearest(mask, height, width):
 
 
 def figures(pairs, *, thresholds, strict, top=0.0, bottom=0.0, empty=0.0, shift=0.0, repeat=False):
-    """Return Pr@X of each threshold, mIoU and oIoU of (intersection, union) pairs, as the codes of the field loop."""
+    """Return Pr@X of each threshold, mIoU and oIoU of (intersection, union) pairs, as the codes of the field loop.
+
+    `None` is a sample of which the truth is unknown: it is in the number of samples and in no sum.
+    """
     hits = [0] * len(thresholds)
     total, all_shared, all_union, last = 0.0, 0, 0, 0.0
-    for shared, union in pairs:
+    for pair in pairs:
+        if pair is None:
+            continue
+        shared, union = pair
         iou = empty if union == 0 else (shared + top) / (union + bottom)
         total += iou
         counted = last if repeat and union == 0 else iou

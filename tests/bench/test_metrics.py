@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.bench import slow
 from zeroov.bench.masks import encode_rle
-from zeroov.bench.metrics import box_overlaps, figures, fitted_hw, per_sample, summarise
+from zeroov.bench.metrics import box_overlaps, figures, fitted_hw, per_sample, summarise, with_misses
 from zeroov.bench.overlaps import mask_pair, overlaps, tight_box
 from zeroov.bench.protocols import BoxRule, MaskRule, Rule, named
 from zeroov.bench.records import Record
@@ -82,7 +82,9 @@ def test_a_frame_changes_no_iou(predicted, truth, hw):
 
 
 @given(
-    pairs=st.lists(st.integers(0, 20).flatmap(lambda u: st.tuples(st.integers(0, u), st.just(u))), min_size=1),
+    pairs=st.lists(
+        st.none() | st.integers(0, 20).flatmap(lambda u: st.tuples(st.integers(0, u), st.just(u))), min_size=1
+    ),
     strict=st.booleans(),
     repeat=st.booleans(),
     empty=st.sampled_from([0.0, 1.0]),
@@ -101,8 +103,12 @@ def test_figures_are_what_a_loop_counts(pairs, strict, repeat, empty, shift, eps
         shared_epsilon=top,
         union_epsilon=bottom,
     )
-    shared, union = np.array(pairs, dtype=np.float64).T
-    found = summarise(shared, union, rule)
+    known = np.array([pair is not None for pair in pairs])
+    shared, union = np.array([pair for pair in pairs if pair], dtype=np.float64).reshape(-1, 2).T
+    rows = with_misses(per_sample(shared, union, rule), known)
+    found = dict(zip(rule.names, figures(rows.sum(axis=0), len(pairs), rule), strict=True))
+    if known.all():
+        assert summarise(shared, union, rule) == found
     precision, mean, overall = slow.figures(
         pairs, thresholds=thresholds, strict=strict, top=top, bottom=bottom, empty=empty, shift=shift, repeat=repeat
     )

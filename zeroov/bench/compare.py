@@ -203,14 +203,25 @@ def _on_common_samples(runs: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]
             if _truth(own[sample]) != _truth(first[sample]):
                 raise UsageError(
                     f"sample `{sample}` has another truth in `{run.name}` than in `{runs[0].name}`; "
-                    "runs of one data set and split are compared"
+                    "runs of one data set and split are compared" + _way_out(own[sample], first[sample])
                 )
         aligned_runs.append(replace(run, records=tuple(own[sample] for sample in samples)))
     return aligned_runs, tuple(remarks)
 
 
 def _truth(record: Record) -> tuple[Any, ...]:
-    return record.hw, record.truth_box, record.truth_mask and record.truth_mask["counts"]
+    mask = record.truth_mask and record.truth_mask["counts"]
+    return record.hw, record.truth_box, mask, record.truth_mask_unreadable
+
+
+def _way_out(*records: Record) -> str:
+    """Say what to do where a true mask could be read for one of two runs alone; older runs do not record that."""
+    if records[0].truth_mask_unreadable == records[1].truth_mask_unreadable:
+        return ""
+    return (
+        ". Its true mask could not be read in one of them, or an older zeroov made the other: give both commands of "
+        "`zeroov bench run` again with --retry-failed"
+    )
 
 
 def _distinct(runs: Sequence[Run]) -> list[Run]:

@@ -40,6 +40,17 @@ def per_sample(intersections: NDArray[Any], unions: NDArray[Any], rule: Rule) ->
     return np.concatenate([hits, iou[..., None], shared[..., None], union[..., None]], axis=-1, dtype=np.float64)
 
 
+def with_misses(rows: Floats, known: Bool) -> Floats:
+    """Return `rows` of `per_sample`, one for each true value of `known` (samples,), with a row of zeros for each false.
+
+    A sample whose truth cannot be read is such a row: IoU 0, no hit at any threshold, and nothing in the sums of oIoU,
+    since the size of its truth is unknown.
+    """
+    placed = np.zeros((len(known), rows.shape[1]))
+    placed[known] = rows
+    return placed
+
+
 def ious(intersections: Floats, unions: Floats, rule: Rule) -> Floats:
     """Return each sample's IoU, which is what mIoU is the mean of."""
     precision: Any = np.float32 if rule.single else np.float64

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.bench.masks import decode_rle
-from zeroov.bench.metrics import Floats, box_overlaps, fitted_hw, per_sample
+from zeroov.bench.metrics import Floats, box_overlaps, fitted_hw, per_sample, with_misses
 from zeroov.bench.protocols import BoxRule, MaskRule, Protocol, Rule, Target
 from zeroov.bench.records import Corners, Reading, Record, Rle
 from zeroov.bench.sample import mask_overlap
@@ -25,7 +25,8 @@ from zeroov.frames import resize_mask
 class Overlaps:
     """What a protocol counts of a run's boxes or masks.
 
-    `positions` says which records count, `columns` holds their rows of `metrics.per_sample` under `rule`.
+    `positions` says which records count, `columns` holds their rows of `metrics.per_sample` under `rule`; of a record
+    whose truth cannot be read, the row of `metrics.with_misses`.
     """
 
     target: Target
@@ -52,28 +53,46 @@ def overlaps(
         return None
     if target == "point" and not any(record.point for record in records):
         return None
-    truths = [record.truth_mask for record in records] if target == "mask" else _true_boxes(records)
-    counted = [
-        position
-        for position, (record, truth) in enumerate(zip(records, truths, strict=True))
-        if truth is not None and not (protocol.skips_failed and record.status == "failed")
-    ]
-    if not counted:
+    counts = counted(records, protocol, target)
+    if not counts:
         return None
-    chosen = [records[position] for position in counted]
-    true: list[Any] = [truths[position] for position in counted]
+    chosen = [records[position] for position, truth in counts if truth is not None]
+    true = [truth for _, truth in counts if truth is not None]
     if isinstance(rule, BoxRule):
-        predicted = _rows(_predicted_boxes(chosen, reading))
-        hw = np.array([record.hw for record in chosen], dtype=np.float64)
-        shared, union = box_overlaps(predicted, _rows(true), hw, rule)
+        shared, union = box_pairs(chosen, true, _predicted_boxes(chosen, reading), rule)
     elif target == "point":
         hits = [_inside(record.point, box) for record, box in zip(chosen, true, strict=True)]
         shared, union = np.array(hits, dtype=np.float64), np.ones(len(hits))
     elif isinstance(rule, MaskRule):
         answers = [record.read(reading)[1] for record in chosen]
         pairs = [mask_pair(answer, truth, rule) for answer, truth in zip(answers, true, strict=True)]
-        shared, union = np.array(pairs, dtype=np.float64).T
-    return Overlaps(target, rule, np.array(counted, dtype=np.intp), per_sample(shared, union, rule))
+        shared, union = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+    known = np.array([truth is not None for _, truth in counts])
+    rows = with_misses(per_sample(shared, union, rule), known)
+    return Overlaps(target, rule, np.array([position for position, _ in counts], dtype=np.intp), rows)
+
+
+def counted(records: Sequence[Record], protocol: Protocol, target: Target) -> list[tuple[int, Any]]:
+    """Return the position and the truth of every record that counts; the truth is `None` where it cannot be read.
+
+    Where a protocol leaves failed samples out, it leaves these out too: its code could not have read their truth.
+    """
+    counts: list[tuple[int, Any]] = []
+    for position, record in enumerate(records):
+        truth = record.truth_mask if target == "mask" else _true_box(record)
+        unreadable = truth is None and record.truth_mask_unreadable
+        left_out = protocol.skips_failed and (unreadable or record.status == "failed")
+        if (unreadable or truth is not None) and not left_out:
+            counts.append((position, truth))
+    return counts
+
+
+def box_pairs(
+    records: Sequence[Record], truths: Sequence[Corners], predicted: Sequence[Corners | None], rule: BoxRule
+) -> tuple[Floats, Floats]:
+    """Return the intersections and the unions of predicted and true boxes, in pixels of their records' images."""
+    hw = np.array([record.hw for record in records], dtype=np.float64).reshape(-1, 2)
+    return box_overlaps(_rows(predicted), _rows(truths), hw, rule)
 
 
 def mask_pair(predicted: Rle | None, truth: Rle, rule: MaskRule) -> tuple[float, float]:
@@ -125,11 +144,10 @@ def _answers_masks(records: Sequence[Record], reading: Reading) -> bool:
     return any(mask is not None for _, mask in answers) or all(box is None for box, _ in answers)
 
 
-def _true_boxes(records: Sequence[Record]) -> list[Corners | None]:
-    return [
-        tight_box(record.truth_mask) if record.truth_box is None and record.truth_mask is not None else record.truth_box
-        for record in records
-    ]
+def _true_box(record: Record) -> Corners | None:
+    if record.truth_box is None and record.truth_mask is not None:
+        return tight_box(record.truth_mask)
+    return record.truth_box
 
 
 def _predicted_boxes(records: Sequence[Record], reading: Reading) -> list[Corners | None]:

@@ -140,6 +140,7 @@ def _blank(record: Record, error: str) -> Record:
         kind=record.kind,
         truth_box=record.truth_box,
         truth_mask=record.truth_mask,
+        truth_mask_unreadable=record.truth_mask_unreadable,
         error=error,
     )
 

@@ -76,6 +76,7 @@ def failed_record(sample: Sample, content: str, root: Path, reason: str) -> Reco
         hw=hw,
         truth_box=truth_box,
         truth_mask=truth_mask,
+        truth_mask_unreadable=sample.mask is not None and truth_mask is None,
         status="failed",
         error=reason,
         content=content,

@@ -28,6 +28,9 @@ COUNTS = re.compile(r"[0-o]*[0-O]")  # COCO's letters; the last one must say tha
 class Record:
     """A sample with its truth and its answer. It holds the truth, so that scoring needs no data set.
 
+    `truth_mask_unreadable` says that the sample has a true mask which could not be read, since its file is missing,
+    damaged or of another size than the image. Such a sample is a miss; a question that has no truth does not count.
+
     `image` is a path below the data set's root, `hw` the image's size. Boxes are (x0, y0, x1, y1) in its pixels, half-
     open where they are predicted and as the data set has them where they are true; masks are COCO run lengths,
     `{"size": [H, W], "counts": text}`, of the image's size. `box` and `mask` are the answer, the `coarse_` ones what it
@@ -45,6 +48,7 @@ class Record:
     kind: str = ""
     truth_box: Corners | None = None
     truth_mask: Rle | None = None
+    truth_mask_unreadable: bool = False
     box: Corners | None = None
     mask: Rle | None = None
     score: float = 0.0
@@ -71,6 +75,9 @@ class Record:
         for name in ("truth_mask", "mask", "coarse_mask"):
             value = getattr(self, name)
             _require(value is None or is_rle(value, self.hw), f"`{name}` is null or an RLE of size {self.hw}", value)
+        lost = self.truth_mask_unreadable
+        _require(isinstance(lost, bool), "`truth_mask_unreadable` is true or false", lost)
+        _require(not (lost and self.truth_mask), "`truth_mask_unreadable` goes without a `truth_mask`", lost)
         _require(_numbers((self.score,), 1), "`score` is a finite number", self.score)
         _require(_mapping(self.seconds, (int, float)), "`seconds` maps stages to numbers", self.seconds)
         _require(_mapping(self.dumps, (str,)), "`dumps` maps stages to keys", self.dumps)

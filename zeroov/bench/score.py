@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from zeroov.bench.metrics import Floats, figures
-from zeroov.bench.overlaps import Overlaps, overlaps, truth_share
+from zeroov.bench.overlaps import Overlaps, counted, overlaps, truth_share
 from zeroov.bench.protocols import TARGETS, Protocol, Rule, Target
 from zeroov.bench.records import STATUSES, Reading, Record, Run
 from zeroov.bench.statistics import percentiles, resampled_sums
@@ -20,7 +20,7 @@ from zeroov.errors import UsageError, did_you_mean
 DRAWS = 2_000  # for intervals, whose ends then err by some hundredths of their width; tests draw more
 # COCO's 32 x 32 and 96 x 96 pixels, as shares of its common image of 640 x 480: images here are of many sizes.
 SMALL, LARGE = 32 * 32 / (640 * 480), 96 * 96 / (640 * 480)
-SIZES = ("small", "medium", "large")
+SIZES = ("small", "medium", "large", "unknown")
 IN_GROUPS = ("Pr@0.5", "mIoU", "oIoU", "pointing")  # what the text shows of a group; JSON and CSV hold all
 
 
@@ -156,8 +156,8 @@ def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
     """Say why a protocol finds nothing to count in a run."""
     if not run.records:
         return f"`{run.name}` holds no records"
-    scored = [target for target in ("box", "mask") if protocol.rule(target)]
-    if not any(record.truth_mask or (record.truth_box and "box" in scored) for record in run.records):
+    scored: list[Target] = [target for target in TARGETS if target != "point" and protocol.rule(target)]
+    if not any(counted(run.records, replace(protocol, skips_failed=False), target) for target in scored):
         return f"protocol {protocol.name} scores a {' and a '.join(scored)}, and `{run.name}` has no such truth"
     if protocol.skips_failed and all(record.status == "failed" for record in run.records):
         return f"every sample of `{run.name}` failed, and protocol {protocol.name} leaves such samples out"
@@ -172,8 +172,13 @@ def about(manifest: Mapping[str, Any]) -> str:
 
 
 def size_class(record: Record) -> str:
-    """Return how large the true object is beside its image: small below 1/300 of it, large from 3 % on."""
-    share = truth_share(record) or 0.0
+    """Return how large the true object is beside its image: small below 1/300 of it, large from 3 % on.
+
+    It is unknown where the truth cannot be read.
+    """
+    share = truth_share(record)
+    if share is None:
+        return SIZES[3]
     return SIZES[0] if share < SMALL else SIZES[1] if share < LARGE else SIZES[2]
 
 

@@ -37,7 +37,8 @@ def score(
 ) -> None:
     """Score a run: Pr@X, mIoU and oIoU of boxes and masks, with 95 % bootstrap intervals.
 
-    Sizes: small below 1/300 of the image, large from 3 % on, as 32 x 32 and 96 x 96 pixels are in 640 x 480.
+    Sizes: small below 1/300 of the image, large from 3 % on, as 32 x 32 and 96 x 96 pixels are in 640 x 480; unknown
+    where the truth cannot be read.
 
     Example: zeroov bench score runs/rrsisd --protocol rmsin --by kind,size
     """
