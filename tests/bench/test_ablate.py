@@ -1,30 +1,44 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.bench.own import write_own
+from tests.dumps.world import World, write_world
+from tests.dumps.world import recipe as world_recipe
 from zeroov import recipe as recipes
-from zeroov.bench.ablate import ablate, parse_grid, recipe_of, tell_setting
+from zeroov.bench.ablate import Setting, ablate, parse_grid, recipe_of, tell_setting
 from zeroov.bench.data import registry
-from zeroov.bench.protocols import named
-from zeroov.bench.records import Run, read_run
+from zeroov.bench.masks import encode_rle
+from zeroov.bench.protocols import PROTOCOLS, Protocol, named
+from zeroov.bench.records import Record, Run, read_run
 from zeroov.bench.run import run
-from zeroov.bench.score import score
+from zeroov.bench.score import Score, score
+from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DumpError, RecipeError, UsageError
+from zeroov.evolve import evolve
+from zeroov.overview.combine import combine, select
 
 SCENES = 9
 
 
+def write_damaged(folder: Path) -> Path:
+    """Write a data set of which the last image, and the last but one's mask, cannot be read; return its CSV."""
+    csv = write_own(folder, SCENES)
+    sorted((folder / "images").iterdir())[-1].write_bytes(b"no picture")
+    Image.fromarray(np.ones((5, 5), np.bool_)).save(sorted((folder / "masks").iterdir())[-2])
+    return csv
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    csv = write_own(tmp_path_factory.mktemp("own"), SCENES)
-    images = sorted((csv.parent / "images").iterdir())
-    images[-1].write_bytes(b"no picture")  # a failed sample is a miss under every setting
+    csv = write_damaged(tmp_path_factory.mktemp("own"))
     out = tmp_path_factory.mktemp("run")
     changes = {"overview.capture": "all"}
     run(registry.find("file").read(csv, "test"), recipes.load("mini", changes), out, device="cpu")
@@ -40,22 +54,90 @@ def figures(folder: Path, grid: dict[str, list[Any]], protocol: str = "honest", 
 @pytest.mark.parametrize("protocol", ["honest", "rsvg-zeroov", "rmsin", "segearth-r1", "lqvg", "vrsbench"])
 def test_the_runs_own_setting_scores_as_its_records_before_refine_do(folder: Path, protocol: str) -> None:
     (told,) = figures(folder, {"evolve.alpha": [0.4]}, protocol)
-    rows = score(read_run(folder), named(protocol), reading="coarse").rows
-    if named(protocol).skips_failed:  # a setting's denominator is always the split
-        rows = ()
-    for row in rows:
-        if row.target != "point":
-            for name, figure in row.figures.items():
-                assert told[row.target][name] == pytest.approx(figure.value, abs=1e-12), (row.target, name)
-            assert told[row.target]["samples"] == row.samples == SCENES + 1
+    agrees(told, read_run(folder), protocol)
+
+
+def agrees(told: dict[str, Any], run: Run, protocol: str) -> None:
+    """Check a setting's figures against the score of the run's own answers before Refine."""
+    rows = {row.target: row for row in score(run, named(protocol), reading="coarse").rows if row.target != "point"}
+    assert rows.keys() == {"box", "mask"} & told.keys()
+    for target, row in rows.items():
+        assert told[target]["samples"] == row.samples, target
+        for name, figure in row.figures.items():
+            assert told[target][name] == pytest.approx(figure.value, abs=1e-12), (target, name)
+
+
+def mixed_run(folder: Path) -> Run:
+    """Return a run over dumps: found, nothing found, failed with a truth and without a readable one, found again."""
+    world = write_world(folder, size=2)
+    records = []
+    for number, line in enumerate(world.records.read_text().splitlines()):
+        values = json.loads(line)
+        record = {name: values[name] for name in ("id", "image", "expression", "hw")}
+        if number in (2, 3, 4):
+            record |= {"status": "failed", "error": "overview: memory"}
+        else:
+            record |= {"status": "empty", "dumps": values["dumps"]}
+        if number in (1, 5):  # nothing to see in its map
+            dump = world.store.read("overview", values["dumps"]["overview"])
+            assert dump is not None
+            blank = {name: np.zeros_like(a) if name == "layers" else a for name, a in dump.arrays.items()}
+            world.store.write("overview", dump.key, blank, dump.about)
+        if number in (3, 4):
+            record |= {"truth_mask_unreadable": True, "truth_box": values["truth_box"] if number == 4 else None}
+        elif number != 7:  # the last one is a question without a truth
+            record |= {"truth_box": values["truth_box"], "truth_mask": values["truth_mask"]}
+        records.append(Record.from_json(record))
+    return Run("mixed", tuple(answered(record, world) for record in records), {"made_with": world_recipe().deciding()})
+
+
+def answered(record: Record, world: World) -> Record:
+    """Return the record with what the pipeline's own Evolve cuts before Refine."""
+    if record.status == "failed":
+        return record
+    overview = world.store.read("overview", record.dumps["overview"])
+    focus = world.store.read("focus", record.dumps["focus"])
+    assert overview is not None
+    assert focus is not None
+    look, chosen = to_overview(overview), world_recipe()
+    cross = combine(select(look.layers, look.layer_numbers, chosen.overview.layers), chosen.overview.weights)
+    found = evolve(cross, to_affinity(focus), record.hw, chosen.evolve)
+    if found.box is None:
+        return record
+    return replace(record, coarse_box=found.box.xyxy, coarse_mask=encode_rle(found.mask))
+
+
+@pytest.mark.parametrize("protocol", [protocol.name for protocol in PROTOCOLS])
+def test_an_ablation_counts_the_samples_that_the_score_counts(tmp_path: Path, protocol: str) -> None:
+    run = mixed_run(tmp_path)
+    assert [record.coarse_box is not None for record in run.records] == [True, *[False] * 5, True, True]
+    setting = ablate_own(run, tmp_path / "maps", named(protocol))
+    agrees(tell_setting(setting, setting, named(protocol)), run, protocol)
+
+
+def ablate_own(run: Run, maps: Path, protocol: Protocol) -> Setting:
+    return ablate(run, [maps], {"evolve.alpha": [0.4, 0.9]}, protocol, jobs=1)[0]
+
+
+def score_coarse(run: Run, maps: Path, protocol: Protocol) -> Score:
+    return score(run, protocol, reading="coarse")
+
+
+def test_an_ablation_in_which_nothing_counts_is_refused_as_the_score_is(tmp_path: Path) -> None:
+    run = mixed_run(tmp_path)
+    boxes = replace(run, records=tuple(replace(r, truth_mask=None, truth_mask_unreadable=False) for r in run.records))
+    lost = replace(run, records=run.records[2:5])
+    for some, protocol, message in ((boxes, "rmsin", "no such truth"), (lost, "rsvg-zeroov", "every sample")):
+        for go in (ablate_own, score_coarse):
+            with pytest.raises(UsageError, match=message):
+                go(some, tmp_path / "maps", named(protocol))
 
 
 def test_a_setting_scores_as_a_run_made_with_it(folder: Path, tmp_path: Path) -> None:
     grid = {"evolve.alpha": [0.3, 0.5], "evolve.tau": [0.2], "evolve.k": [3], "overview.layers": [[2], [4, 5, 6]]}
     told = figures(folder, grid)
     assert len(told) == 4
-    csv = write_own(tmp_path / "own", SCENES)
-    (csv.parent / "images" / sorted((csv.parent / "images").iterdir())[-1].name).write_bytes(b"no picture")
+    csv = write_damaged(tmp_path / "own")
     changes = {"overview.capture": "all", "evolve.alpha": 0.5, "evolve.tau": 0.2, "evolve.k": 3}
     changes |= {"overview.layers": [4, 5, 6], "overview.weights": [1.0, 1.0, 1.0]}
     run(registry.find("file").read(csv, "test"), recipes.load("mini", changes), tmp_path, device="cpu")

@@ -1,7 +1,7 @@
 """Score many settings of a run from its dumps: no model, no pictures, no torch.
 
-What is scored is the answer before Refine, which needs a model. Every sample of the run counts: one without dumps,
-since it failed, is a miss under every setting.
+What is scored is the answer before Refine, which needs a model. The samples that count are those that `score` counts
+under the same protocol: where it counts failed ones, these are misses under every setting.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ import numpy as np
 from zeroov import frames
 from zeroov.bench.analyse import cuts
 from zeroov.bench.masks import decode_rle
-from zeroov.bench.metrics import Floats, box_overlaps, figures, fitted_hw, per_sample
-from zeroov.bench.overlaps import tight_box
+from zeroov.bench.metrics import Floats, figures, fitted_hw
+from zeroov.bench.overlaps import box_pairs, counted, counted_rows
 from zeroov.bench.protocols import MaskRule, Protocol
 from zeroov.bench.records import Record, Run
 from zeroov.bench.sample import mask_overlap
+from zeroov.bench.score import why_nothing
 from zeroov.bench.statistics import paired, percentiles, resampled_sums
 from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import DumpStore
@@ -133,9 +134,10 @@ def ablate(
     recipe = recipe_of(run)
     refuse_pyramid(recipe.overview, "an ablation")
     settings = combinations(recipe, grid)
-    records = [record for record in run.records if record.truth_box or record.truth_mask]
+    boxes_or_masks = (*counted(run.records, protocol, "box"), *counted(run.records, protocol, "mask"))
+    records = [run.records[position] for position in sorted({position for position, _ in boxes_or_masks})]
     if not records:
-        raise UsageError(f"run `{run.name}` has no truth to score against")
+        raise UsageError(why_nothing(run, protocol, "coarse"))
     recipes, rule = [recipe for _, recipe in settings], protocol.mask
     jobs = min(jobs or os.cpu_count() or 1, max(1, len(records) // 8))
     step = max(1, min(64, math.ceil(len(records) / jobs)))
@@ -259,15 +261,14 @@ def _columns(
 ) -> tuple[Floats | None, Floats | None]:
     """Return the protocol's rows of the boxes and of the masks."""
     box = mask = None
-    if protocol.box:
-        true = [record.truth_box or (tight_box(record.truth_mask) if record.truth_mask else None) for record in records]
-        known = [position for position, corners in enumerate(true) if corners]
-        hw = np.array([records[position].hw for position in known], dtype=np.float64)
-        truth = np.array([true[position] for position in known], dtype=np.float64)
-        box = per_sample(*box_overlaps(boxes[known], truth, hw, protocol.box), protocol.box)
-    if protocol.mask and any(record.truth_mask for record in records):
-        known = [position for position, record in enumerate(records) if record.truth_mask]
-        mask = per_sample(pairs[known, 0], pairs[known, 1], protocol.mask)
+    if protocol.box and (counts := counted(records, protocol, "box")):
+        known = [position for position, truth in counts if truth is not None]
+        true = [truth for _, truth in counts if truth is not None]
+        overlap = box_pairs([records[position] for position in known], true, boxes[known], protocol.box)
+        box = counted_rows(counts, *overlap, protocol.box)
+    if protocol.mask and (counts := counted(records, protocol, "mask")):
+        known = [position for position, truth in counts if truth is not None]
+        mask = counted_rows(counts, pairs[known, 0], pairs[known, 1], protocol.mask)
     return box, mask
 
 

@@ -59,7 +59,7 @@ def overlaps(
     chosen = [records[position] for position, truth in counts if truth is not None]
     true = [truth for _, truth in counts if truth is not None]
     if isinstance(rule, BoxRule):
-        shared, union = box_pairs(chosen, true, _predicted_boxes(chosen, reading), rule)
+        shared, union = box_pairs(chosen, true, _rows(_predicted_boxes(chosen, reading)), rule)
     elif target == "point":
         hits = [_inside(record.point, box) for record, box in zip(chosen, true, strict=True)]
         shared, union = np.array(hits, dtype=np.float64), np.ones(len(hits))
@@ -67,17 +67,21 @@ def overlaps(
         answers = [record.read(reading)[1] for record in chosen]
         pairs = [mask_pair(answer, truth, rule) for answer, truth in zip(answers, true, strict=True)]
         shared, union = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
-    known = np.array([truth is not None for _, truth in counts])
-    rows = with_misses(per_sample(shared, union, rule), known)
-    return Overlaps(target, rule, np.array([position for position, _ in counts], dtype=np.intp), rows)
+    positions = np.array([position for position, _ in counts], dtype=np.intp)
+    return Overlaps(target, rule, positions, counted_rows(counts, shared, union, rule))
 
 
-def counted(records: Sequence[Record], protocol: Protocol, target: Target) -> list[tuple[int, Any]]:
+Counts = Sequence[tuple[int, Any]]
+
+
+def counted(records: Sequence[Record], protocol: Protocol, target: Target) -> Counts:
     """Return the position and the truth of every record that counts; the truth is `None` where it cannot be read.
 
     Where a protocol leaves failed samples out, it leaves these out too: its code could not have read their truth.
     """
     counts: list[tuple[int, Any]] = []
+    if protocol.rule(target) is None:
+        return counts
     for position, record in enumerate(records):
         truth = record.truth_mask if target == "mask" else _true_box(record)
         unreadable = truth is None and record.truth_mask_unreadable
@@ -87,12 +91,17 @@ def counted(records: Sequence[Record], protocol: Protocol, target: Target) -> li
     return counts
 
 
+def counted_rows(counts: Counts, shared: Floats, union: Floats, rule: Rule) -> Floats:
+    """Return the rows of all that count, from the intersections and the unions of those whose truth is known."""
+    return with_misses(per_sample(shared, union, rule), np.array([truth is not None for _, truth in counts]))
+
+
 def box_pairs(
-    records: Sequence[Record], truths: Sequence[Corners], predicted: Sequence[Corners | None], rule: BoxRule
+    records: Sequence[Record], truths: Sequence[Corners], predicted: Floats, rule: BoxRule
 ) -> tuple[Floats, Floats]:
-    """Return the intersections and the unions of predicted and true boxes, in pixels of their records' images."""
+    """Return the intersections and the unions of predicted (n, 4) and true boxes, in pixels of the records' images."""
     hw = np.array([record.hw for record in records], dtype=np.float64).reshape(-1, 2)
-    return box_overlaps(_rows(predicted), _rows(truths), hw, rule)
+    return box_overlaps(predicted, _rows(truths), hw, rule)
 
 
 def mask_pair(predicted: Rle | None, truth: Rle, rule: MaskRule) -> tuple[float, float]:

@@ -156,7 +156,7 @@ def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
     """Say why a protocol finds nothing to count in a run."""
     if not run.records:
         return f"`{run.name}` holds no records"
-    scored: list[Target] = [target for target in TARGETS if target != "point" and protocol.rule(target)]
+    scored: list[Target] = [target for target in ("box", "mask") if protocol.rule(target)]
     if not any(counted(run.records, replace(protocol, skips_failed=False), target) for target in scored):
         return f"protocol {protocol.name} scores a {' and a '.join(scored)}, and `{run.name}` has no such truth"
     if protocol.skips_failed and all(record.status == "failed" for record in run.records):
