@@ -72,26 +72,6 @@ def test_numbers_as_ids(tmp_path):
     assert read_peer(tmp_path / "a.jsonl", run).run.records[0].box == (1, 2, 3, 4)
 
 
-@pytest.mark.parametrize(
-    ("answer", "box"),
-    [
-        ("{<25><40><33><60>}", (20, 24, 26.4, 36)),
-        ("It is at 25, 40, 33, 60 (and 99).", (20, 24, 26.4, 36)),
-        ("[0.25, 0.4, 0.33, 0.6]", None),  # a decimal breaks the published reading: it is (0, 25, 0, 4)
-        ("<25><40><33>", None),
-        ("none", None),
-    ],
-)
-def test_answers_in_words_as_vrsbench_reads_them(tmp_path, answer, box):
-    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "s/0", "answer": answer}))
-    read = answers(tmp_path / "a.jsonl").run.records[0]
-    assert read.box == (pytest.approx(box) if box else None)
-    assert read.answer == answer
-    assert read.status == ("found" if box else "empty")
-    told = "1 answers in words hold no box (`s/0`)"
-    assert any(told in remark for remark in answers(tmp_path / "a.jsonl").remarks) == (box is None)
-
-
 def test_masks_as_run_lengths_and_as_pictures(tmp_path):
     mask = rectangle(5, 5, 20, 30)
     (tmp_path / "a.json").write_text(json.dumps({"s/0": {"mask": encode_rle(mask)}, "s/1": {"mask": None}}))

@@ -25,14 +25,17 @@ IDS = ("id", "sample_id", "question_id")
 
 @dataclass(frozen=True)
 class Format:
-    """How boxes are written: the order of their numbers, and what these count: pixels, or parts of the image."""
+    """How boxes are written: the order of their numbers, and what these count: pixels, or parts of the image.
 
-    order: str = "xyxy"
-    scale: str = "pixels"
+    `None` is not given; `peers` says what holds then.
+    """
+
+    order: str | None = None
+    scale: str | None = None
 
     def __post_init__(self) -> None:
         for value, known, option in ((self.order, ORDERS, "boxes"), (self.scale, SCALES, "scale")):
-            if value not in known:
+            if value is not None and value not in known:
                 raise UsageError(f"`{option}` cannot be `{value}`{did_you_mean(str(value), known)}")
 
 

@@ -1,8 +1,9 @@
 """Answers of other systems, put in the place of a run's own, so that one protocol scores both on the same samples.
 
 An answer is four numbers, or an object or row with them as `box` or `bbox` or in the columns of `COLUMNS`; `mask` (run
-lengths), `score` and `answer` may stand beside them. Where there is only an `answer`, it is read as VRSBench reads it:
-the first four whole numbers in the text are the box, in hundredths of the image.
+lengths), `score` and `answer` may stand beside them. Their order is xyxy and they count pixels, where nothing else is
+given. Where there is only an `answer`, the first four numbers in its text are the box. Without a scale they are read
+as VRSBench reads them: whole numbers, in hundredths of the image.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ COLUMNS = {
     ("x", "y", "w", "h"): "xywh",
     ("cx", "cy", "w", "h"): "cxcywh",
 }
-VRSBENCH = Format("xyxy", "hundred")
+WHOLE = re.compile(r"\d+")
+# No digits inside a word (bbox_2d); a dash between two numbers is no minus.
+NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?\w)")
 SHOWN = 3  # odd things told one by one; the rest are counted
 
 
@@ -53,6 +56,8 @@ class _Odd:
     reversed: list[str]
     resized: list[str]
     wordy: list[str]
+    hundredths: list[str]
+    outside: list[str]
 
 
 def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
@@ -64,7 +69,7 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     """
     known = {record.id: record for record in run.records}
     answered: dict[str, Record] = {}
-    odd = _Odd([], [], [], [])
+    odd = _Odd([], [], [], [], [], [])
     for entry in entries(path, form or Format(), known):
         if entry.sample not in known:
             odd.unknown.append(entry.sample)
@@ -90,6 +95,7 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
             (odd.unknown, f"{len(odd.unknown)} answers are for no sample of the run and were passed over"),
             (odd.reversed, f"{len(odd.reversed)} boxes have reversed corners and count as no answer"),
             (odd.wordy, f"{len(odd.wordy)} answers in words hold no box"),
+            (odd.hundredths, _read_as_hundredths(odd)),
             (odd.resized, f"{len(odd.resized)} masks are not of their image's size and were resized"),
         )
         if samples
@@ -104,15 +110,11 @@ def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
     text = value.get("answer") or ""
     in_words = numbers is None and "mask" not in value and bool(text)
     if in_words:
-        found = re.findall(r"\d+", str(text))[:4]
-        numbers, form = (found if len(found) == 4 else None), VRSBENCH
+        numbers, form = _words(str(text), entry, odd)
     box = _corners(numbers, record.hw, form) if numbers else None
-    backwards = box is not None and (box[2] < box[0] or box[3] < box[1])
-    box = None if backwards else box
-    if in_words and box is None:
-        odd.wordy.append(entry.sample)
-    elif backwards:
-        odd.reversed.append(entry.sample)
+    if box and (box[2] < box[0] or box[3] < box[1]):
+        box = None
+        (odd.wordy if in_words and entry.form.scale is None else odd.reversed).append(entry.sample)
     mask = _mask(value.get("mask"), record.hw, entry.sample, odd)
     score = float(value.get("score") or 0.0)
     return replace(
@@ -157,8 +159,22 @@ def _numbers(value: Mapping[str, Any], form: Format) -> tuple[Sequence[Any] | No
     return None, form
 
 
+def _words(text: str, entry: Entry, odd: _Odd) -> tuple[Sequence[str] | None, Format]:
+    """Return the first four numbers of a text, `None` where it has fewer, and how they are written."""
+    found = (NUMBER if entry.form.scale else WHOLE).findall(text)[:4]
+    form = replace(entry.form, scale=entry.form.scale or "hundred")
+    if len(found) < 4:
+        odd.wordy.append(entry.sample)
+        return None, form
+    if entry.form.scale is None:
+        odd.hundredths.append(entry.sample)
+        if max(_corners(found, (100, 100), form)) > 100:
+            odd.outside.append(entry.sample)
+    return found, form
+
+
 def _corners(numbers: Any, hw: tuple[int, int], form: Format) -> Corners:
-    """Return a box as (x0, y0, x1, y1) in pixels of an image of `hw`."""
+    """Return a box as (x0, y0, x1, y1) in pixels of an image of `hw`; it is xyxy in pixels where that is not given."""
     if not isinstance(numbers, (list, tuple)) or len(numbers) != 4:
         raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}")
     try:
@@ -169,9 +185,9 @@ def _corners(numbers: Any, hw: tuple[int, int], form: Format) -> Corners:
         raise ValueError(f"a box is four finite numbers, got {str(numbers)[:60]!r}")
     if form.order == "cxcywh":
         a, b = a - c / 2, b - d / 2
-    if form.order != "xyxy":
+    if form.order not in (None, "xyxy"):
         c, d = a + c, b + d
-    parts = SCALES[form.scale]
+    parts = SCALES[form.scale or "pixels"]
     fy, fx = (hw[0] / parts, hw[1] / parts) if parts else (1.0, 1.0)
     return a * fx, b * fy, c * fx, d * fy
 
@@ -193,11 +209,24 @@ def _mask(value: Any, hw: tuple[int, int], sample: str, odd: _Odd) -> Rle | None
 
 def _refuse_misread(path: Path, records: Sequence[Record], odd: _Odd) -> None:
     """Refuse boxes that are plainly in another format than they were read in."""
+    if 2 * len(odd.outside) > len(odd.hundredths):
+        raise ZeroovError(
+            f"the boxes in words of `{path}` were read as hundredths of the image, since no scale is given, and "
+            f"{len(odd.outside)} of {len(odd.hundredths)} leave it ({_some(odd.outside)}); are they pixels? then add "
+            f"--scale pixels; known: {', '.join(SCALES)}"
+        )
     boxes = [record.box for record in records if record.box]
     if len(odd.reversed) > len(boxes):
         raise ZeroovError(f"most boxes of `{path}` have reversed corners; are they xywh? then add --boxes xywh")
     if boxes and max(max(box) for box in boxes) <= 1:
         raise ZeroovError(f"all boxes of `{path}` lie within one pixel; are they shares? then add --scale unit")
+
+
+def _read_as_hundredths(odd: _Odd) -> str:
+    left = f", of which {len(odd.outside)} leave it" if odd.outside else ""
+    return (
+        f"{len(odd.hundredths)} boxes in words were read as hundredths of the image{left}; --scale says what they are"
+    )
 
 
 def _some(samples: Sequence[str]) -> str:

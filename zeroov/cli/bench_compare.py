@@ -29,11 +29,17 @@ def compare(
     protocol: ProtocolName = "honest",
     reading: ReadingName = "final",
     boxes: Annotated[
-        str, typer.Option("--boxes", help="How the others' files write boxes: xyxy, xywh or cxcywh.")
-    ] = "xyxy",
+        str | None,
+        typer.Option("--boxes", help="How the others' files write boxes: xyxy, xywh or cxcywh.", show_default="xyxy"),
+    ] = None,
     scale: Annotated[
-        str, typer.Option("--scale", help="What their numbers count: pixels, unit (0 to 1), hundred or thousand.")
-    ] = "pixels",
+        str | None,
+        typer.Option(
+            "--scale",
+            help="What their numbers count: pixels, unit (0 to 1), hundred or thousand.",
+            show_default="pixels; hundred where a box is in the words of an answer",
+        ),
+    ] = None,
     partial: Partial = False,
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="DIR", help="Draw the samples that differ most.")
@@ -48,7 +54,8 @@ def compare(
     """Compare systems on the same samples under one protocol; every other one is tested against the first.
 
     The first is a run: it holds the truth. A file may state its own format: `boxes` and `scale` beside its
-    `predictions` in JSON, in a first line of JSON lines, or by the columns of a CSV (x0,y0,x1,y1 or x,y,w,h).
+    `predictions` in JSON, in a first line of JSON lines, or by the columns of a CSV (x0,y0,x1,y1 or x,y,w,h). Of an
+    `answer` in words the first four numbers are the box, whole ones in hundredths where no scale is given.
 
     Example: zeroov bench compare runs/fast runs/paper lqvg.json --pictures out/
     """
