@@ -95,7 +95,9 @@ def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
     try:
         if part == "text_encoder":
             text_class: Any = transformers.CLIPTextModel  # typed as if it never returned its loading report
-            model, info = text_class.from_pretrained(str(folder / part), dtype=dtype, **options)
+            model, info = text_class.from_pretrained(
+                str(folder / part), dtype=dtype, trust_remote_code=False, **options
+            )
         else:
             model, info = getattr(diffusers, CLASSES[part]).from_pretrained(
                 str(folder / part), torch_dtype=dtype, **options
@@ -128,7 +130,7 @@ def _load_tokenizer(folder: Path) -> Any:
             if not (place / name).is_file():
                 raise ModelError(f"{folder} lacks tokenizer/{name}; {GET}")
     try:
-        tokenizer = CLIPTokenizer.from_pretrained(str(place), local_files_only=True)
+        tokenizer = CLIPTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
         if len(tokenizer("a plane")["input_ids"]) < 3:  # an empty vocabulary reads every text as nothing
             raise ValueError("it reads no letters")
         return tokenizer
