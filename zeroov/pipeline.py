@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -33,9 +35,25 @@ if TYPE_CHECKING:
 
     Source = str | PathLike[str] | Image | NDArray[Any] | Picture
 
+Work = TypeVar("Work", bound=Callable[..., Any])
+
+
+def in_turn(work: Work) -> Work:
+    """Let threads take turns at a method of `Pipeline`, or at a function whose first argument is one."""
+
+    @functools.wraps(work)
+    def waiting(pipeline: Pipeline, *args: Any, **options: Any) -> Any:
+        with pipeline.turn:
+            return work(pipeline, *args, **options)
+
+    return cast("Work", waiting)
+
 
 class Pipeline:
-    """A recipe on a device. Models are loaded when a stage first needs them; `close` or a `with` block frees them."""
+    """A recipe on a device. Models are loaded when a stage first needs them; `close` or a `with` block frees them.
+
+    Threads may share a pipeline: they take turns, and each question or search is finished before the next one begins.
+    """
 
     def __init__(
         self,
@@ -53,6 +71,8 @@ class Pipeline:
         self.store = DumpStore(dumps_folder) if dumps_folder is not None else None
         self._stages = Stages(self.models, self.store, keep_evolved, progress or (lambda stage, done, total: None))
         self._warned = False
+        self.turn = threading.RLock()
+        """Held by the thread that works: a question reads attention on the models themselves."""
 
     def __enter__(self) -> Pipeline:
         return self
@@ -60,6 +80,7 @@ class Pipeline:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @in_turn
     def close(self) -> None:
         """Free the models."""
         self.models.drop_all()
@@ -68,6 +89,7 @@ class Pipeline:
         """Find the one object that `expression` describes in `image`: a path, a PIL image, or a uint8 RGB array."""
         return self.ground_all([(image, expression)])[0]
 
+    @in_turn
     def ground_all(self, samples: Iterable[tuple[Source, str]]) -> list[Grounding]:
         """Ground several samples stage by stage, so that each model is loaded once and can be freed before the next."""
         jobs = [self.job(image, expression) for image, expression in samples]
@@ -83,12 +105,14 @@ class Pipeline:
         """The stages in their order, `zoom` among them: it looks again before Refine draws."""
         return (*LOOK, "zoom", "refine")
 
+    @in_turn
     def job(self, image: Source, expression: str) -> Job:
         """Open a picture and check an expression."""
         job = Job(open_picture(image), clean_expression(expression))
         self.warn_if_unknown(job.picture)
         return job
 
+    @in_turn
     def warn_if_unknown(self, picture: Picture) -> None:
         """Warn, once, where the miniature models are asked about something else than their own little world."""
         if self.recipe.overview.model == "builtin:mini" and not self._warned and not looks_drawn(picture.rgb):
@@ -99,6 +123,7 @@ class Pipeline:
                 picture.source,
             )
 
+    @in_turn
     def run(self, stage: str, jobs: Sequence[Job]) -> None:
         """Run one stage over `jobs`, if the recipe has it; the results land in each job's reports."""
         wanted = self.recipe.stages
@@ -114,6 +139,7 @@ class Pipeline:
         elif stage == "refine" and stage in wanted:
             self._stages.refine([look for job in jobs for look in job.to_refine(self.recipe.zoom)])
 
+    @in_turn
     def look_closer(self, jobs: Sequence[Job], number: int, stages: Sequence[str] = LOOK) -> None:
         """Run some stages of the `number`-th closer look of `jobs`, where the look before it found something small."""
         for job in jobs:
@@ -124,6 +150,7 @@ class Pipeline:
         for stage in stages:
             self.run(stage, closer)
 
+    @in_turn
     def category(self, expression: str) -> str:
         """Return the kind of thing that an expression speaks of: by rules, or as the language model names it."""
         if self.recipe.zoom.ask == "model":
@@ -152,6 +179,7 @@ class Pipeline:
                 job.parts.append((Job(crop, job.expression, window=window), window))
         return job.parts
 
+    @in_turn
     def draw(self, picture: Picture, box: Box) -> Refined | None:
         """Draw the object in a box with Segment Anything alone; `None` in a recipe without it."""
         from zeroov.refine.sam import encode, refine

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zeroov.errors import PictureError
 from zeroov.job import Job
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline import Pipeline, in_turn
 from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
 from zeroov.raster.stretch import nothing_valid
@@ -67,6 +67,7 @@ class SceneAnswer:
         ]
 
 
+@in_turn
 def search(
     pipeline: Pipeline,
     scene: Scene,

@@ -35,27 +35,27 @@ def serve(
     from zeroov.serve.server import MIB, Server
 
     stages = [cast("ModelStage", stage) for stage in chosen.stages if stage != "evolve"]
-    with Pipeline(chosen, device) as pipeline:
-        for stage in stages:
-            pipeline.models.locate(stage)  # a missing model is told before anything is opened
-        told = provenance(chosen, pipeline)
-        with Server(
-            pipeline,
-            told,
-            host,
-            port,
-            most_bytes=most_mib * MIB,
-            tell=lambda line: options.note(options.plain(line)),
-        ) as server:
-            for stage in stages if chosen.runtime.keep_loaded else ():
-                pipeline.models.load(stage)
-            server.server_activate()
-            options.say(f"serving   {server.url} (recipe {chosen.name}, {pipeline.device}); Ctrl-C ends it")
-            if not server.is_local:
-                options.note("anyone who reaches this address can ask: there is neither a password nor encryption")
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                options.note("stopping; Ctrl-C again stops at once")
-                server.finish()
+    pipeline = Pipeline(chosen, device)  # never closed: it ends with the process, and closing waits for a question
+    for stage in stages:
+        pipeline.models.locate(stage)  # a missing model is told before anything is opened
+    told = provenance(chosen, pipeline)
+    with Server(
+        pipeline,
+        told,
+        host,
+        port,
+        most_bytes=most_mib * MIB,
+        tell=lambda line: options.note(options.plain(line)),
+    ) as server:
+        for stage in stages if chosen.runtime.keep_loaded else ():
+            pipeline.models.load(stage)
+        server.server_activate()
+        options.say(f"serving   {server.url} (recipe {chosen.name}, {pipeline.device}); Ctrl-C ends it")
+        if not server.is_local:
+            options.note("anyone who reaches this address can ask: there is neither a password nor encryption")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            options.note("stopping; Ctrl-C again stops at once")
+            server.finish()

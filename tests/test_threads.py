@@ -1,0 +1,132 @@
+"""Threads that share a pipeline take turns, and get the answers that one thread gets."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zeroov
+from zeroov.bench.mini import questions
+from zeroov.cli.serve import serve
+from zeroov.pipeline import Pipeline
+from zeroov.raster.scene import open_scene
+from zeroov.search import SceneAnswer, search
+from zeroov.serve.server import Server
+from zeroov.types import Grounding, Uint8
+
+QUICK: dict[str, Any] = {"overview__max_new_tokens": 3, "focus__resize_to": 64, "focus__grids": [8]}
+QUICK |= {"focus__working_grid": 8}
+SCENES = [question.scene.image for question in itertools.islice(questions(6), 0, None, 2)]
+EXPRESSIONS = [question.expression.text for question in questions(3)]
+
+
+@pytest.fixture(autouse=True)
+def _frequent_switches() -> Iterator[None]:
+    """Let threads interrupt each other a hundred times as often: without turns, answers then mix in every run."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 100)
+    yield
+    sys.setswitchinterval(before)
+
+
+def assert_same(answer: Grounding, expected: Grounding) -> None:
+    np.testing.assert_array_equal(answer.mask, expected.mask)
+    assert (answer.box, answer.score, answer.answer) == (expected.box, expected.score, expected.answer)
+
+
+def test_four_threads_get_the_answers_of_one() -> None:
+    asked: list[tuple[Uint8, str]] = list(itertools.product(SCENES, EXPRESSIONS))
+    assert len(asked) == 36
+    with zeroov.load("mini", device="cpu") as pipeline:
+        expected = [pipeline.ground(*question) for question in asked]
+        assert {answer.status for answer in expected} == {"found", "empty"}
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(lambda question: pipeline.ground(*question), asked))
+    for answer, one_by_one in zip(answers, expected, strict=True):
+        assert_same(answer, one_by_one)
+
+
+def test_ground_and_search_take_turns(tmp_path: Path) -> None:
+    steps: list[int] = []  # which thread worked
+    Image.fromarray(SCENES[0]).save(tmp_path / "scene.png")
+
+    def ground(pipeline: Pipeline) -> Grounding:
+        return pipeline.ground(SCENES[1], EXPRESSIONS[0])
+
+    def look_for(pipeline: Pipeline) -> SceneAnswer:
+        with open_scene(tmp_path / "scene.png") as scene:
+            return search(pipeline, scene, EXPRESSIONS[0])
+
+    pipeline = zeroov.load("mini", device="cpu", progress=lambda *_: steps.append(threading.get_ident()))
+    expected_grounding, expected_search = ground(pipeline), look_for(pipeline)
+    assert expected_search.found
+    steps.clear()
+    with ThreadPoolExecutor(4) as threads:
+        tasks = [threads.submit(task, pipeline) for task in (ground, look_for, look_for, ground)]
+        first, second, third, fourth = (task.result() for task in tasks)
+    assert len(list(itertools.groupby(steps))) <= 4, "a thread worked before another had finished"
+    for grounding in (first, fourth):
+        assert isinstance(grounding, Grounding)
+        assert_same(grounding, expected_grounding)
+    for answer in (second, third):
+        assert isinstance(answer, SceneAnswer)
+        assert answer.answer == expected_search.answer
+        for found, wanted in zip(answer.found, expected_search.found, strict=True):
+            np.testing.assert_array_equal(found.mask, wanted.mask)
+            assert (found.box, found.score, found.origin_xy) == (wanted.box, wanted.score, wanted.origin_xy)
+
+
+def test_close_waits_for_the_question_in_hand(tiny: Path) -> None:
+    closers: list[threading.Thread] = []
+
+    def close_from_another_thread(stage: str, done: int, total: int) -> None:
+        if stage == "refine" and not closers:
+            closers.append(threading.Thread(target=pipeline.close))
+            closers[0].start()
+            closers[0].join(0.3)
+            assert pipeline.models.holds("overview"), "a model was taken away in the middle of a question"
+
+    pipeline = zeroov.load("tiny", device="cpu", progress=close_from_another_thread, **QUICK)
+    answer = pipeline.ground(SCENES[0], "the plane")
+    closers[0].join(10)
+    assert not pipeline.models.holds("overview")
+    assert_same(pipeline.ground(SCENES[0], "the plane"), answer)
+
+
+def test_a_second_ctrl_c_does_not_wait_for_the_question_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, enough = threading.Event(), threading.Event()
+    questioners: list[threading.Thread] = []
+
+    def answer(pipeline: Pipeline) -> None:
+        with pipeline.turn:
+            at_work.set()
+            enough.wait(10)
+
+    def interrupt(server: Server) -> None:
+        """Stand in for `serve_forever`: a question is in hand, and Ctrl-C comes."""
+        questioners.append(threading.Thread(target=answer, args=(server.pipeline,)))
+        questioners[0].start()
+        at_work.wait(10)
+        raise KeyboardInterrupt
+
+    def interrupt_again(server: Server) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Server, "serve_forever", interrupt)
+    monkeypatch.setattr(Server, "finish", interrupt_again)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(KeyboardInterrupt):
+        serve(port=0, recipe="mini", set_=["runtime.keep_loaded=false"], device="cpu")
+    assert questioners[0].is_alive(), "the server waited"
+    enough.set()
+    questioners[0].join()
