@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from transformers.utils import logging as transformers_logging
 
 import zeroov
 from zeroov.bench.mini import questions
@@ -101,6 +103,21 @@ def test_close_waits_for_the_question_in_hand(tiny: Path) -> None:
     closers[0].join(10)
     assert not pipeline.models.holds("overview")
     assert_same(pipeline.ground(SCENES[0], "the plane"), answer)
+
+
+def test_several_pipelines_load_one_after_another(tiny: Path) -> None:
+    """The models' libraries change torch's default dtype, and their own loggers, while they load."""
+    before = torch.get_default_dtype(), transformers_logging.get_verbosity()
+    dtypes = ("bfloat16", "float32", "float16", "float32")
+    pipelines = [zeroov.load("tiny", device="cpu", overview__dtype=dtype, focus__dtype=dtype) for dtype in dtypes]
+
+    def load(pipeline: Pipeline) -> tuple[str, str]:
+        return str(pipeline.models.overview().model.dtype), str(pipeline.models.focus().unet.dtype)
+
+    with ThreadPoolExecutor(4) as threads:
+        loaded = list(threads.map(load, pipelines))
+    assert loaded == [(f"torch.{dtype}", f"torch.{dtype}") for dtype in dtypes]
+    assert (torch.get_default_dtype(), transformers_logging.get_verbosity()) == before
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_question_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
