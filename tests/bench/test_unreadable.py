@@ -40,7 +40,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def failed(root: Path, mask: MaskTruth | None = None, box: Box | None = None) -> Record:
-    return failed_record(Sample("s/9", "image.png", "the plane", box=box, mask=mask), root, "overview: memory")
+    return failed_record(Sample("s/9", "image.png", "the plane", box=box, mask=mask), "", root, "overview: memory")
 
 
 UNREADABLE = [
