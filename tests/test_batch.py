@@ -327,13 +327,25 @@ def test_an_image_that_a_format_refuses_costs_no_other(folder: Path, tmp_path: P
     assert run(*command, "--format", "geojson", "--allow-failures").exit_code == 0
 
 
-def test_a_format_that_cannot_be_finished_costs_no_other(tmp_path: Path, folder: Path, pipeline: Pipeline) -> None:
+def test_a_format_that_cannot_be_finished_costs_no_other(
+    tmp_path: Path, folder: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out, files = tmp_path / "out", images_in([folder / "a.png"])
     writers = one_by_one(out, ["labelstudio", "coco"], ["the ship"], files)
     (out / "labelstudio.json").mkdir()
-    with pytest.raises(OutputError, match=r"labelstudio\.json"):
-        batch(pipeline, files, ["the ship"], out, writers, {})
-    assert (out / "coco.json").exists()
+    outcome = batch(pipeline, files, ["the ship"], out, writers, {})
+    assert "labelstudio.json" in outcome.unwritten["labelstudio"]
+    assert outcome.files == (out / "coco.json",)
+    (tmp_path / "asked.txt").write_text("the ship\n")
+
+    def full(_: Any) -> Any:
+        raise OutputError("no space left")
+
+    monkeypatch.setattr("zeroov.raster.yolo.Yolo.finish", full)
+    command = [*files, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "other", "--allow-failures"]
+    told = run(*command, "--format", "yolo")
+    assert told.exit_code == 1
+    assert "format yolo was not written: no space left" in told.output
 
 
 def test_what_was_written_is_no_image(folder: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,14 +52,15 @@ class Outcome:
     """How a batch went: images in all, done now, failed with their reasons, and the files that were written.
 
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
-    that a format refuses, and the other formats have it. `changed` are images that hold something else than when they
-    were answered; they were asked again.
+    that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
+    reasons. `changed` are images that hold something else than when they were answered; they were asked again.
     """
 
     images: int
     done_now: int
     failed: Mapping[str, str]
     files: tuple[Path, ...]
+    unwritten: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
 
 
@@ -199,14 +200,14 @@ def batch(
             log.warning("%d of %d images are answered; the formats hold these", answered, len(asked))
             _write(writers, asked, answers, provenance)
             raise
-        failed, files = _write(writers, asked, Answers(read_items(journal.path)), provenance)
-    return Outcome(len(asked), len(todo), failed, files, changed)
+        failed, files, unwritten = _write(writers, asked, Answers(read_items(journal.path)), provenance)
+    return Outcome(len(asked), len(todo), failed, files, unwritten, changed)
 
 
 def _write(
     writers: Mapping[str, Writers], asked: Sequence[Asked], answers: Answers, provenance: Mapping[str, str]
-) -> tuple[dict[str, str], tuple[Path, ...]]:
-    """Write every format; return the failed images with their reasons, and the files."""
+) -> tuple[dict[str, str], tuple[Path, ...], dict[str, str]]:
+    """Write every format; return the failed images with their reasons, the files, and the formats that failed."""
     failed: dict[str, list[str]] = {}
     for each in asked:
         item = answers.get(each)
@@ -219,21 +220,19 @@ def _write(
                 added = attempt(partial(_add, writer, each, item, provenance), fatal=())
                 if isinstance(added, Failed):
                     failed.setdefault(str(each.image), []).append(f"not in {name}: {added.reason}")
-    return {name: "; ".join(reasons) for name, reasons in failed.items()}, _finish(writers)
+    files: list[Path] = []
+    unwritten: dict[str, str] = {}
+    for name, writer in writers.items():
+        finished = attempt(writer.finish, fatal=())
+        if isinstance(finished, Failed):
+            unwritten[name] = finished.reason
+        else:
+            files += finished
+    return {name: "; ".join(reasons) for name, reasons in failed.items()}, tuple(dict.fromkeys(files)), unwritten
 
 
 def _add(writer: Writers, asked: Asked, item: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
     writer.add(_info(asked, item), tuple(_founds(item)), provenance)
-
-
-def _finish(writers: Mapping[str, Writers]) -> tuple[Path, ...]:
-    """Finish every format, and only then raise the error of the first that could not be."""
-    outcomes = {name: attempt(writer.finish, fatal=()) for name, writer in writers.items()}
-    for name, outcome in outcomes.items():
-        if isinstance(outcome, Failed):
-            raise OutputError(f"format {name} could not be written: {outcome.reason}") from outcome.error
-    files = [path for outcome in outcomes.values() if not isinstance(outcome, Failed) for path in outcome]
-    return tuple(dict.fromkeys(files))
 
 
 def _answer(

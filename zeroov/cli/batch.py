@@ -36,8 +36,9 @@ def batch(
     """Ask every expression of every image, and write the answers in the formats of your tools.
 
     Interrupted, the same command goes on where it was; given again with another --format, it asks no model. An image
-    that fails, or that a format cannot hold (GeoJSON one without a georeference), is told with its reason and makes the
-    exit code 1; all else is written. One with nothing in it is an empty answer. What lies in --out is no image.
+    that was replaced is asked again; one that was moved keeps its answer. An image that fails, or that a format cannot
+    hold (GeoJSON one without a georeference), is reported with its reason and makes the exit code 1; all else is
+    written. One with nothing in it is an empty answer. What lies in --out is no image.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
@@ -72,6 +73,7 @@ def batch(
         "done_now": outcome.done_now,
         "changed": list(outcome.changed),
         "failed": dict(outcome.failed),
+        "unwritten": dict(outcome.unwritten),
         "files": [str(path) for path in outcome.files],
     }
     if json:
@@ -80,6 +82,10 @@ def batch(
         options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
         for name, reason in list(outcome.failed.items())[:5]:
             options.note(f"{name}: {reason}")
-        options.say(f"wrote     {', '.join(map(str, outcome.files[:8]))}{' ...' if len(outcome.files) > 8 else ''}")
-    if outcome.failed and not allow_failures:
+        for name, reason in outcome.unwritten.items():
+            options.note(f"format {name} was not written: {reason}")
+        if outcome.files:
+            names = ", ".join(map(str, outcome.files[:8]))
+            options.say(f"wrote     {names}{' ...' if len(outcome.files) > 8 else ''}")
+    if outcome.unwritten or (outcome.failed and not allow_failures):
         raise typer.Exit(1)
