@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from zeroov.errors import ModelError
+from zeroov.files import content
 from zeroov.files.content import digest_of
 from zeroov.recipe import RefineRecipe
 from zeroov.refine.load import load_sam
 from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam, encode, refine
 from zeroov.types import Box, Picture
-from zeroov.weights import digests, official
+from zeroov.weights import official
 
 CPU = torch.device("cpu")
 RECIPE = RefineRecipe(type="vit_tiny")
@@ -166,7 +167,9 @@ def test_the_md5_is_read_once_and_again_when_the_file_changes(tmp_path: Path, mo
     known = official.OfficialFile(7, digest_of(path, "md5"))
     monkeypatch.setitem(official.SAM_FILES, path.name, known)
     read: list[Path] = []
-    monkeypatch.setattr(digests, "digest_of", lambda file, kind: read.append(file) or digest_of(file, kind))
+    monkeypatch.setattr(content, "REMEMBERED_BYTES", 1)
+    monkeypatch.setattr(content, "SETTLED_SECONDS", -1)
+    monkeypatch.setattr(content, "digest_of", lambda file, kind: read.append(file) or digest_of(file, kind))
     official.check(path)
     official.check(path)
     assert len(read) == 1
