@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroov import __version__, frames
+from zeroov import frames
 from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.masks import decode_rle, encode_rle
 from zeroov.errors import (
@@ -40,6 +40,7 @@ from zeroov.search import search
 from zeroov.sightings import LEAST_VALID
 from zeroov.stages import Progress
 from zeroov.types import Box, Grounding, Picture, clean_expression
+from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
 

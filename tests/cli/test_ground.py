@@ -12,10 +12,10 @@ from PIL import Image
 
 from tests.cli.test_cli import PHRASE, TINY, run
 from tests.raster.scenes import UTM, write_scene
-from zeroov import __version__
 from zeroov.cli.results import format_names
 from zeroov.errors import OutputError, UsageError
 from zeroov.pipeline import Pipeline
+from zeroov.version import __version__
 
 ABOUT = {"recipe", "recipe_digest", "model", "model_revision", "zeroov_version", "crs", "transform", "bands", "seconds"}
 

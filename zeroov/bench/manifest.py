@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from zeroov import __version__
 from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.sample import Split
 from zeroov.bench.shards import Shard
@@ -21,6 +20,7 @@ from zeroov.errors import OutputError
 from zeroov.pipeline import Pipeline
 from zeroov.raster.write import write_json
 from zeroov.recipe import Recipe
+from zeroov.version import __version__
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "segment-anything", "numpy", "opencv-python-headless")
 

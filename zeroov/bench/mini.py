@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from zeroov import __version__, frames
+from zeroov import frames
 from zeroov import recipe as recipes
 from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.sample import mask_overlap
@@ -20,6 +20,7 @@ from zeroov.mini.expressions import FORMS, Expression, absent_expression, ask
 from zeroov.mini.scenes import Scene, SceneObject, make_scene, seed_for
 from zeroov.pipeline import Pipeline
 from zeroov.types import Bool, Box, Evolved
+from zeroov.version import __version__
 
 SCENES = 500
 COSTLY = 100  # scenes for null-text optimisation, a hundred times dearer than one call of the UNet

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zeroov import __version__
 from zeroov.cli import (
     analyse,
     batch,
@@ -28,6 +27,7 @@ from zeroov.cli import (
     serve,
 )
 from zeroov.errors import ZeroovError
+from zeroov.version import __version__
 
 
 class Commands(TyperGroup):

@@ -70,9 +70,9 @@ def refuse_own(image: Path, out: Path) -> None:
 
 def about(pipeline: Pipeline, raster: Scene, start: float) -> dict[str, Any]:
     """Return what result.json says of how an answer was made: with what, where it lies, in how many seconds."""
-    from zeroov import __version__
     from zeroov.cli.ground import provenance
     from zeroov.raster.found import SceneInfo
+    from zeroov.version import __version__
 
     info = SceneInfo.of(raster)
     return {

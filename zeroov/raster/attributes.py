@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from zeroov import __version__
 from zeroov.raster.found import Found, SceneInfo
+from zeroov.version import __version__
 
 Value = str | int | float | bool | None
 Provenance = Mapping[str, str | float]

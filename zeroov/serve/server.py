@@ -16,10 +16,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from zeroov import __version__
 from zeroov.errors import UsageError
 from zeroov.pipeline import Pipeline
 from zeroov.serve.handler import Handler
+from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
 

@@ -11,10 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from zeroov import __version__
 from zeroov.errors import ModelError, did_you_mean
 from zeroov.files.content import cache_folder, remembered_digest
 from zeroov.recipe import FocusRecipe, OverviewRecipe
+from zeroov.version import __version__
 from zeroov.weights.complete import faults
 from zeroov.weights.places import PACKAGE, checkpoint_folders
 
