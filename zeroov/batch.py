@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from zeroov import frames
-from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.masks import decode_rle, encode_rle
 from zeroov.errors import (
     Failed,
@@ -28,6 +27,8 @@ from zeroov.errors import (
     ZeroovError,
     attempt,
 )
+from zeroov.files.atomic import ensure_writable_folder
+from zeroov.files.journal import Journal, read_items
 from zeroov.loaded import MODEL_STAGES
 from zeroov.pipeline import Pipeline
 from zeroov.raster.formats import FORMATS, Writers, open_writers
@@ -35,7 +36,6 @@ from zeroov.raster.found import Found, SceneInfo, founds
 from zeroov.raster.read import open_picture
 from zeroov.raster.scene import Scene, image_content, open_scene
 from zeroov.raster.stretch import nothing_valid
-from zeroov.raster.write import ensure_writable_folder
 from zeroov.search import search
 from zeroov.sightings import LEAST_VALID
 from zeroov.stages import Progress

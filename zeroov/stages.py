@@ -15,9 +15,9 @@ from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.errors import DumpError
 from zeroov.evolve import evolve
+from zeroov.files.atomic import ensure_writable_folder
 from zeroov.job import Job
 from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
-from zeroov.raster.write import ensure_writable_folder
 from zeroov.types import Affinity, Overview, StageReport
 
 # stage, samples done, samples in all; done = 0 as a stage begins

@@ -15,12 +15,12 @@ from PIL import Image
 from tests.bench.own import write_own
 from zeroov import recipe as recipes
 from zeroov.bench.data import registry
-from zeroov.bench.journal import read_items
 from zeroov.bench.merging import merge
 from zeroov.bench.run import Outcome, run
 from zeroov.bench.sample import Split
 from zeroov.bench.shards import Shard, parse
 from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, ZeroovError
+from zeroov.files.journal import read_items
 from zeroov.pipeline import Pipeline
 
 SCENES = 5

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import zeroov
-from zeroov.bench.journal import about_path, read_items
 from zeroov.bench.mini import VARIANTS, column, measure, questions
 from zeroov.bench.mini_report import CHAIN, markdown, report
 from zeroov.errors import OutputError
+from zeroov.files.journal import about_path, read_items
 from zeroov.mini.expressions import expressions_for
 from zeroov.mini.scenes import make_scene, seed_for
 

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.files.test_atomic import DISCONNECTED, needs_proc
 from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
-from tests.raster.test_write import DISCONNECTED, needs_proc
 from zeroov.errors import OutputError, UsageError
 from zeroov.raster import write as files
 from zeroov.raster.formats import FORMATS, open_writers, write
@@ -237,7 +237,7 @@ def test_what_was_there_stays_when_writing_fails(tmp_path, name, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("zeroov.raster.write.os.fsync", fail)
+    monkeypatch.setattr("zeroov.files.atomic.os.fsync", fail)
     with pytest.raises(OutputError, match="No space left"):
         write(tmp_path / "a", [name], SCENE, [pond()], PROVENANCE)
     assert path.read_bytes() == before

@@ -144,8 +144,8 @@ def test_a_run_of_a_benchmark_zooms_with_one_model_at_a_time(tmp_path: Path, mon
     from tests.bench.own import write_own
     from zeroov import recipe as recipes
     from zeroov.bench.data import find
-    from zeroov.bench.journal import read_items
     from zeroov.bench.run import run
+    from zeroov.files.journal import read_items
 
     held: list[int] = []
     original = Pipeline.run

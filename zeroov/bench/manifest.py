@@ -13,12 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.sample import Split
 from zeroov.bench.shards import Shard
 from zeroov.errors import OutputError
+from zeroov.files.atomic import write_json
+from zeroov.files.journal import Journal, read_items
 from zeroov.pipeline import Pipeline
-from zeroov.raster.write import write_json
 from zeroov.recipe import Recipe
 from zeroov.version import __version__
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zeroov.bench.journal import about_path, read_items, require_same
 from zeroov.bench.manifest import summary
 from zeroov.bench.shards import Shard
 from zeroov.errors import OutputError, UsageError
+from zeroov.files.atomic import write_atomically, write_json
+from zeroov.files.journal import about_path, read_items, require_same
 from zeroov.files.lock import Lock
-from zeroov.raster.write import write_atomically, write_json
 
 
 def merge_when_all_are_done(folder: Path, shard: Shard) -> None:

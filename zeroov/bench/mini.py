@@ -12,9 +12,9 @@ import numpy as np
 
 from zeroov import frames
 from zeroov import recipe as recipes
-from zeroov.bench.journal import Journal, read_items
 from zeroov.bench.sample import mask_overlap
 from zeroov.evolve import evolve
+from zeroov.files.journal import Journal, read_items
 from zeroov.job import Job
 from zeroov.mini.expressions import FORMS, Expression, absent_expression, ask
 from zeroov.mini.scenes import Scene, SceneObject, make_scene, seed_for

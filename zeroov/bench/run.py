@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import cast
 
 from zeroov.bench import manifest
-from zeroov.bench.journal import Journal
 from zeroov.bench.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.recording import contents_of, failed_record, record
 from zeroov.bench.sample import Sample, Split
 from zeroov.bench.shards import Shard
 from zeroov.errors import Failed, HardwareError, RecipeError, Streak, attempt
+from zeroov.files.atomic import ensure_writable_folder
+from zeroov.files.journal import Journal
 from zeroov.job import Job
 from zeroov.loaded import ModelStage
 from zeroov.pipeline import Pipeline
-from zeroov.raster.write import ensure_writable_folder
 from zeroov.recipe import LOOK, Recipe
 
 log = logging.getLogger("zeroov")

@@ -41,7 +41,7 @@ def ablate(
     from zeroov.bench.protocols import named
     from zeroov.bench.records import read_run
     from zeroov.bench.tables import aligned, as_csv, percent
-    from zeroov.raster.write import write_atomically
+    from zeroov.files.atomic import write_atomically
 
     how = named(protocol)
     read = read_run(run)

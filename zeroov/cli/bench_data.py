@@ -77,7 +77,7 @@ def data(
 
 def _write_sheet(path: Path, benchmark: Benchmark, reports: Sequence[SplitReport]) -> bool:
     """Write the contact sheet, unless there is nothing to draw; return whether it was written."""
-    from zeroov.raster.write import ensure_writable_folder, write_atomically
+    from zeroov.files.atomic import ensure_writable_folder, write_atomically
     from zeroov.show.contact import ContactTile, draw_contact_sheet
 
     tiles = []

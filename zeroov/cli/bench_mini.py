@@ -31,7 +31,7 @@ def mini(
     """
     from zeroov.bench.mini import VARIANTS, measure
     from zeroov.bench.mini_report import markdown, report
-    from zeroov.raster.write import ensure_writable_folder, write_json
+    from zeroov.files.atomic import ensure_writable_folder, write_json
 
     known = [item.name for item in VARIANTS]
     for name in variant or []:

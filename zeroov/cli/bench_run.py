@@ -92,7 +92,7 @@ def merge(
     Shards that do not belong together, overlap, or are not all there are refused, with what is missing.
     """
     from zeroov.bench.merging import merge as join
-    from zeroov.raster.write import ensure_writable_folder
+    from zeroov.files.atomic import ensure_writable_folder
 
     count = join(folders, ensure_writable_folder(out))
     options.say(f"{count} records in {out / 'records.jsonl'}")

@@ -45,7 +45,7 @@ def score(
     from zeroov.bench import protocols, records
     from zeroov.bench import score as scoring
     from zeroov.bench.tables import as_csv
-    from zeroov.raster.write import write_atomically
+    from zeroov.files.atomic import write_atomically
 
     chosen = protocols.named(protocol)
     keys = tuple(dict.fromkeys(key.strip() for key in by.split(",") if key.strip()))

@@ -26,17 +26,18 @@ def demo(
     The miniature models come with zeroov, were trained on such scenes, and know nothing else.
     """
     chosen = options.chosen(recipe, set_)
-    from zeroov.raster.write import ensure_writable_folder
+    from zeroov.files.atomic import ensure_writable_folder
 
     out = ensure_writable_folder(out)
     from zeroov.bench.mini import answer_boxes, measured, readings
     from zeroov.bench.mini_report import READINGS
     from zeroov.cli.results import write_grounding
+    from zeroov.files.atomic import write_json
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for
     from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
-    from zeroov.raster.write import write_json, write_rgb_png
+    from zeroov.raster.write import write_rgb_png
 
     drawn = make_scene(seed_for("test", scene))
     target = max(range(len(drawn.objects)), key=lambda index: drawn.objects[index].area)

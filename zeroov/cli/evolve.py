@@ -30,7 +30,8 @@ def evolve(
             f"`{maps}` is no folder of dumps; make some with `zeroov overview` and `zeroov focus` --out DIR"
         )
     from zeroov.dumps import DumpStore
-    from zeroov.raster.write import ensure_writable_folder, write_mask_png
+    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.raster.write import write_mask_png
     from zeroov.replay import replay
 
     out = ensure_writable_folder(out)

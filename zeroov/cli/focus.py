@@ -30,10 +30,10 @@ def focus(
     chosen = options.chosen(recipe, set_)
     if "{expression}" in chosen.focus.prompt and not expression.strip():
         raise UsageError(f'recipe `{chosen.name}` reads the expression in Focus; give it, or --set focus.prompt=""')
+    from zeroov.files.atomic import ensure_writable_folder
     from zeroov.job import Job
     from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
-    from zeroov.raster.write import ensure_writable_folder
 
     out = ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:

@@ -59,11 +59,11 @@ def ground(
     chosen = options.chosen(recipe, set_, zoom)
     from zeroov.batch import is_large
     from zeroov.cli.results import format_names, refuse_own
+    from zeroov.files.atomic import ensure_writable_folder
     from zeroov.pipeline import Pipeline
     from zeroov.raster.formats import open_writers
     from zeroov.raster.found import SceneInfo
     from zeroov.raster.scene import open_scene
-    from zeroov.raster.write import ensure_writable_folder
 
     names = format_names(formats)
     refuse_own(image, out := ensure_writable_folder(out))

@@ -32,8 +32,9 @@ def ground_scene(
     """Search, write overlay.png, panel.png, result.json and the asked formats, tell; return how many tiles failed."""
     from zeroov.cli.ground import provenance
     from zeroov.cli.results import about, forget, say_files, write_report
+    from zeroov.files.atomic import write_atomically
     from zeroov.raster.found import SceneInfo
-    from zeroov.raster.write import write_atomically, write_rgb_png
+    from zeroov.raster.write import write_rgb_png
     from zeroov.search import search
     from zeroov.show.scene import draw_scene_panel, scene_overlay
 

@@ -26,8 +26,8 @@ def overview(
     Example: zeroov overview photo.jpg "the white plane" --out maps/
     """
     chosen = options.chosen(recipe, set_)
+    from zeroov.files.atomic import ensure_writable_folder
     from zeroov.pipeline import Pipeline
-    from zeroov.raster.write import ensure_writable_folder
 
     out = ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:

@@ -34,10 +34,11 @@ def refine(
         raise DumpError(f"`{evolved}` is no folder of evolve dumps; make them with `zeroov evolve MAPS --out DIR`")
     from zeroov.dumps import DumpStore
     from zeroov.dumps.values import to_evolved
+    from zeroov.files.atomic import ensure_writable_folder, write_json
     from zeroov.job import Job
     from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
-    from zeroov.raster.write import ensure_writable_folder, write_json, write_mask_png
+    from zeroov.raster.write import write_mask_png
     from zeroov.types import StageReport
 
     folder = ensure_writable_folder(out or evolved)

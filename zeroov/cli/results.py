@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from zeroov.cli import options
 from zeroov.errors import UsageError
-from zeroov.raster.write import write_json, write_mask_png, write_overlay_png
+from zeroov.files.atomic import write_json
+from zeroov.raster.write import write_mask_png, write_overlay_png
 from zeroov.types import Grounding, Picture
 
 if TYPE_CHECKING:

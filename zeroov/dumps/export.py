@@ -17,7 +17,7 @@ from zeroov.dumps.partners import fitting, focus_index
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_quantised
 from zeroov.errors import DumpError, OutputError
-from zeroov.raster.write import ensure_writable_folder, write_atomically
+from zeroov.files.atomic import ensure_writable_folder, write_atomically
 
 log = logging.getLogger("zeroov")
 Arrays = dict[str, NDArray[Any]]

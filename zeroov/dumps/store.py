@@ -23,7 +23,7 @@ from safetensors.numpy import save
 from zeroov.dumps.compress import pack, unpack
 from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, OutputError, did_you_mean
-from zeroov.raster.write import ensure_writable_folder, write_atomically
+from zeroov.files.atomic import ensure_writable_folder, write_atomically
 
 log = logging.getLogger("zeroov")
 STAGES = ("overview", "focus", "evolve")

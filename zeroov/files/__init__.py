@@ -1,1 +1,1 @@
-"""Files of any kind: what they hold, and how they are kept whole. Nothing here knows pictures, models or maps."""
+"""Files of any kind: what they hold, writing them whole or not at all, and the journal of what has been done."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zeroov.errors import OutputError
-from zeroov.raster import write
+from zeroov.files import atomic
 from zeroov.raster.attributes import Provenance, attributes, run_attributes
 from zeroov.raster.classes import Classes
 from zeroov.raster.found import Found, SceneInfo
@@ -79,7 +79,7 @@ class Coco:
         categories = [{"id": number, "name": name} for number, name in enumerate(self._classes.names, start=1)]
         about = {"description": "written by zeroov"}
         document = {"info": about, "licenses": [], "images": list(self._images.values()), "categories": categories}
-        write.write_json(self._path, {**document, "annotations": self._annotations}, compact=True)
+        atomic.write_json(self._path, {**document, "annotations": self._annotations}, compact=True)
         return (self._path,)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from zeroov.errors import OutputError, UsageError, did_you_mean
-from zeroov.raster import write as files
+from zeroov.files import atomic as files
 from zeroov.raster.attributes import Provenance
 from zeroov.raster.coco import Coco, require_countable
 from zeroov.raster.extras import need
@@ -23,6 +23,7 @@ from zeroov.raster.label_studio import LabelStudio
 from zeroov.raster.mask_tiff import write_mask_tiff
 from zeroov.raster.names import Names
 from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster.write import write_mask_png
 from zeroov.raster.yolo import Yolo
 from zeroov.types import clean_expression
 
@@ -98,7 +99,7 @@ def write_full_png(
     for found in founds:
         x0, y0, x1, y1 = found.window_xyxy
         mask[y0:y1, x0:x1] |= found.mask
-    files.write_mask_png(path, mask)
+    write_mask_png(path, mask)
 
 
 def require_room(info: SceneInfo) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import OutputError, first_line
+from zeroov.files import atomic
 from zeroov.frames import Float64
-from zeroov.raster import write
 from zeroov.raster.attributes import Provenance, attributes, layer_attributes
 from zeroov.raster.extras import need
 from zeroov.raster.found import Found, SceneInfo
@@ -39,7 +39,7 @@ def write_geojson(
 ) -> None:
     """Write a FeatureCollection of the masks' polygons, or of the boxes; `tolerance` as in `polygons`."""
     collection = feature_collection(info, founds, provenance, boxes=boxes, tolerance=tolerance, expressions=expressions)
-    write.write_json(path, collection, compact=True)
+    atomic.write_json(path, collection, compact=True)
 
 
 def feature_collection(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.errors import OutputError, first_line
-from zeroov.raster import write
+from zeroov.files import atomic
 from zeroov.raster.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
 from zeroov.raster.extras import need
 from zeroov.raster.found import Found, SceneInfo
@@ -61,7 +61,7 @@ def write_geopackage(
             f"`{path}` cannot be written ({first_line(error)}); "
             "free space in the temporary folder, or set TMPDIR to another folder"
         ) from error
-    write.write_atomically(path, data, beside=dict.fromkeys(write.JOURNALS))
+    atomic.write_atomically(path, data, beside=dict.fromkeys(atomic.JOURNALS))
 
 
 def _make(

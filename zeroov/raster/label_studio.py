@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-from zeroov.raster import write
+from zeroov.files import atomic
 from zeroov.raster.attributes import Provenance, run_attributes
 from zeroov.raster.classes import Classes
 from zeroov.raster.found import Found, SceneInfo
@@ -77,7 +77,7 @@ class LabelStudio:
         """Write the tasks and the labeling configuration."""
         for source, task in self._tasks.items():  # now that all images are known
             task["data"]["image"] = self._prefix + quote(self._names.file(source), errors="surrogateescape")
-        write.write_json(self._path, list(self._tasks.values()), compact=True)
+        atomic.write_json(self._path, list(self._tasks.values()), compact=True)
         labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self._classes.names)
         controls = "".join(
             f'  <{control}Labels name="{control.lower()}" toName="image">\n{labels}  </{control}Labels>\n'
@@ -85,7 +85,7 @@ class LabelStudio:
         )
         config = self._path.with_suffix(".xml")
         shown = '  <Image name="image" value="$image" zoom="true"/>\n'
-        write.write_atomically(config, f"<View>\n{shown}{controls}</View>\n".encode())
+        atomic.write_atomically(config, f"<View>\n{shown}{controls}</View>\n".encode())
         return self._path, config
 
     def _regions(self, info: SceneInfo, found: Found) -> list[tuple[str, dict[str, Any]]]:

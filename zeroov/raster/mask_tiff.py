@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zeroov.files import atomic
 from zeroov.raster import write
 from zeroov.raster.attributes import Provenance, layer_attributes
 from zeroov.raster.extras import need
@@ -75,10 +76,10 @@ def write_mask_tiff(
                     numbers = _numbers(block, founds, dtype, instances)
                     dataset.write(numbers, 1, window=_window(rasterio, block))
                     drawn[block] = zlib.crc32(numbers)
-            beside = {**dict.fromkeys(write.SIDECARS), **_read_back(rasterio, memory, drawn)}
-            write.write_atomically(path, memory.getbuffer(), beside=beside)
+            beside = {**dict.fromkeys(atomic.SIDECARS), **_read_back(rasterio, memory, drawn)}
+            atomic.write_atomically(path, memory.getbuffer(), beside=beside)
     except OSError as error:
-        raise write.cannot_write(path, error) from error
+        raise atomic.cannot_write(path, error) from error
 
 
 def _read_back(rasterio: Any, memory: Any, drawn: Mapping[Window, int]) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zeroov.raster import write
+from zeroov.files import atomic
 from zeroov.raster.attributes import Provenance
 from zeroov.raster.classes import Classes
 from zeroov.raster.found import Found, SceneInfo
@@ -54,14 +54,14 @@ class Yolo:
         """Write the labels of every image, and the names of the classes."""
         paths = {source: self._names.path(self._folder / "labels", source, ".txt") for source in self._lines}
         for folder in dict.fromkeys([self._folder / "labels", *(path.parent for path in paths.values())]):
-            write.ensure_writable_folder(folder)
+            atomic.ensure_writable_folder(folder)
         for source, path in paths.items():
-            write.write_atomically(path, "".join(f"{line}\n" for line in self._lines[source]).encode())
+            atomic.write_atomically(path, "".join(f"{line}\n" for line in self._lines[source]).encode())
         classes, data = self._folder / "classes.txt", self._folder / "data.yaml"
-        write.write_atomically(classes, "".join(f"{name}\n" for name in self._classes.names).encode())
+        atomic.write_atomically(classes, "".join(f"{name}\n" for name in self._classes.names).encode())
         # JSON is YAML, whatever characters a name holds; the first of the list is class 0.
         names = json.dumps(self._classes.names, ensure_ascii=False)
-        write.write_atomically(data, f"path: .\ntrain: images\nval: images\nnames: {names}\n".encode())
+        atomic.write_atomically(data, f"path: .\ntrain: images\nval: images\nnames: {names}\n".encode())
         return (*paths.values(), classes, data)
 
     def _numbers(self, info: SceneInfo, found: Found) -> list[float]:

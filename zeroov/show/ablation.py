@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from zeroov.raster.write import write_atomically
+from zeroov.files.atomic import write_atomically
 from zeroov.show.panel import DPI, GREY, INK
 from zeroov.show.words import FAMILY
 

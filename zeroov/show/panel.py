@@ -20,8 +20,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from zeroov.files.atomic import write_atomically
 from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
-from zeroov.raster.write import BOX_RGB, overlay, write_atomically
+from zeroov.raster.write import BOX_RGB, overlay
 from zeroov.show.words import FAMILY, legible, wrapped
 from zeroov.types import (
     Affinity,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import OutputError
+from zeroov.files.atomic import write_atomically, write_json
 from zeroov.files.lock import Lock
-from zeroov.raster.write import write_atomically, write_json
 
 log = logging.getLogger("zeroov")
 
