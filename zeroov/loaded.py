@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from zeroov import hardware
 from zeroov.recipe import Recipe
-from zeroov.weights.find import Located, locate_checkpoint, locate_model
+from zeroov.tiny.builtin import locate_builtin
+from zeroov.weights.find import Located, is_builtin, locate_checkpoint, locate_model
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("zeroov")
 ModelStage = Literal["overview", "focus", "refine"]
+PARTS: dict[ModelStage, str] = {"overview": "vlm", "focus": "diffusion", "refine": "sam.pth"}
 MODEL_STAGES: tuple[ModelStage, ...] = ("overview", "focus", "refine")
 SLOW_ON_CPU = 500_000_000  # parameters
 
@@ -36,7 +38,11 @@ class LoadedModels:
         """Return where a stage's model is and what identifies it, without loading it."""
         if stage not in self._located:
             recipe = self.recipe
-            if stage == "overview":
+            references = {"overview": recipe.overview.model, "focus": recipe.focus.model}
+            reference = references.get(stage, recipe.refine.checkpoint)
+            if is_builtin(reference):
+                found = locate_builtin(reference, PARTS[stage])
+            elif stage == "overview":
                 found = locate_model(recipe.overview.model, recipe.overview.revision, "vlm")
             elif stage == "focus":
                 found = locate_model(recipe.focus.model, recipe.focus.revision, "diffusion")

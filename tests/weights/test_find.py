@@ -106,7 +106,6 @@ def test_references_of_no_kind(tmp_path: Path, hub: Path) -> None:
     assert "does not exist" in problem("C:\\models\\qwen")
     assert "neither an existing folder nor a hub id" in problem("qwen")
     assert "neither an existing folder nor a hub id" in problem("models/of/mine")
-    assert "did you mean `tiny`" in problem("builtin:tinny")
     assert "--set focus.model=FOLDER" in problem("./none", part="diffusion")
 
 
@@ -184,15 +183,6 @@ def test_pickled_and_half_precision_weights_are_weights_too(copy_of: Copy) -> No
     (folder / "text_encoder" / "model.safetensors").unlink()
     (folder / "text_encoder" / "pytorch_model.bin").write_bytes(b"pickled")
     locate_model(str(folder), "", "diffusion")
-
-
-def test_the_builtin_models() -> None:
-    for part in ("vlm", "diffusion"):
-        found = locate_model("builtin:tiny", "", part)  # type: ignore[arg-type]
-        assert cache_folder() in found.path.parents
-        assert found.reference == "builtin:tiny"
-        assert len(found.revision) == 40
-    assert locate_checkpoint("builtin:tiny").path.name == "sam.pth"
 
 
 def test_a_checkpoint_is_looked_for_where_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ import torch
 
 from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
-from zeroov.quiet import quietly
 from zeroov.recipe import FocusRecipe
+from zeroov.weights.quiet import quietly
 
 GET = "copy it there, or fetch a hub model with `zeroov models get`"
 AGAIN = "copy it there again, or fetch a hub model again with `zeroov models get`"

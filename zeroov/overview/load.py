@@ -14,8 +14,8 @@ from transformers.utils.import_utils import is_bitsandbytes_available
 from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.overview.families import Family, family_of
-from zeroov.quiet import quietly
 from zeroov.recipe import OverviewRecipe
+from zeroov.weights.quiet import quietly
 
 
 @dataclass(frozen=True)

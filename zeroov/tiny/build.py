@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import OutputError
-from zeroov.quiet import quietly
 from zeroov.tiny.tokenizers import QWEN_SPECIAL, write_clip_tokenizer, write_qwen_tokenizer
 from zeroov.weights.complete import faults
+from zeroov.weights.quiet import quietly
 
 IMAGE_PROCESSOR = {
     "min_pixels": 3136,

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from zeroov.errors import ModelError, did_you_mean
+from zeroov.errors import ModelError
 from zeroov.files.content import cache_folder, remembered_digest
 from zeroov.recipe import FocusRecipe, OverviewRecipe
-from zeroov.version import __version__
 from zeroov.weights.complete import faults
-from zeroov.weights.places import PACKAGE, checkpoint_folders
+from zeroov.weights.places import checkpoint_folders
 
-__all__ = ["BUILTIN", "Located", "cache_folder", "fingerprint", "is_builtin", "locate_checkpoint", "locate_model"]
+__all__ = ["Located", "cache_folder", "fingerprint", "is_builtin", "locate_checkpoint", "locate_model"]
 
 Part = Literal["vlm", "diffusion"]
 STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
@@ -46,12 +42,10 @@ def is_builtin(reference: str) -> bool:
 
 
 def locate_model(reference: str, revision: str, part: Part) -> Located:
-    """Find a complete model folder: a folder, a hub id in the Hugging Face cache, or `builtin:NAME`.
+    """Find a complete model folder: a folder, or a hub id in the Hugging Face cache.
 
     `revision` pins a hub id's commit, tag or branch; "" takes the cached `main`. Folders have no revision to pin.
     """
-    if is_builtin(reference):
-        return _located_builtin(reference, part)
     folder = Path(reference).expanduser()
     stage = STAGE_OF_PART[part]
     if folder.is_dir():
@@ -72,9 +66,7 @@ def locate_model(reference: str, revision: str, part: Part) -> Located:
 
 
 def locate_checkpoint(reference: str) -> Located:
-    """Find a SAM checkpoint: a path, a bare file name in one of `checkpoint_folders()`, or `builtin:NAME`."""
-    if is_builtin(reference):
-        return _located_builtin(reference, "sam.pth")
+    """Find a SAM checkpoint: a path, or a bare file name in one of `checkpoint_folders()`."""
     path = Path(reference).expanduser()
     bare = not looks_like_path(reference) and len(path.parts) == 1
     folders = checkpoint_folders() if bare else []
@@ -139,35 +131,3 @@ def _files(path: Path) -> list[tuple[str, Path]]:
     inside = ((file.relative_to(path), file) for file in path.rglob("*") if file.is_file())
     kept = ((name, file) for name, file in inside if not any(part.startswith(".") for part in name.parts))
     return sorted((name.as_posix(), file) for name, file in kept)
-
-
-def _located_builtin(reference: str, part: str) -> Located:
-    name = reference.removeprefix("builtin:")
-    if name not in BUILTIN:
-        raise ModelError(f"builtin model `{name}` is unknown{did_you_mean(name, BUILTIN)}")
-    path = BUILTIN[name](part)
-    return Located(path, reference, fingerprint(path))
-
-
-def _tiny(part: str) -> Path:
-    from zeroov.tiny import build
-
-    return build.ensure(part, cache_folder() / f"tiny-{__version__}-{_tiny_sources()}")
-
-
-@functools.cache
-def _tiny_sources() -> str:
-    """Return a digest of what makes the tiny models, so that a change of it makes them anew."""
-    made_with = [version(library) for library in ("transformers", "diffusers")]  # each writes files of its own time
-    digest = hashlib.sha256(repr(made_with).encode())
-    for source in [*sorted((PACKAGE / "tiny").glob("*.py")), PACKAGE / "refine" / "sam.py"]:
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:8]
-
-
-# Models that come with zeroov: a name, and where the folder or file of a part lies (made on the spot if need be).
-def _mini(part: str) -> Path:
-    return PACKAGE / "mini" / "weights" / part
-
-
-BUILTIN: dict[str, Callable[[str], Path]] = {"tiny": _tiny, "mini": _mini}
