@@ -242,7 +242,7 @@ def test_a_format_that_breaks_costs_no_other(
     folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files, out = images_in([folder]), tmp_path / "out"
-    monkeypatch.setattr("zeroov.raster.yolo.Yolo.add", lambda *_: 1 / 0)
+    monkeypatch.setattr("zeroov.outputs.formats.yolo.Yolo.add", lambda *_: 1 / 0)
     outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["yolo", "coco"], ASKED, files), {})
     assert set(outcome.failed.values()) == {"not in yolo: ZeroDivisionError: division by zero"}
     assert len(boxes(out)) == 3
@@ -341,7 +341,7 @@ def test_a_format_that_cannot_be_finished_costs_no_other(
     def full(_: Any) -> Any:
         raise OutputError("no space left")
 
-    monkeypatch.setattr("zeroov.raster.yolo.Yolo.finish", full)
+    monkeypatch.setattr("zeroov.outputs.formats.yolo.Yolo.finish", full)
     command = [*files, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "other", "--allow-failures"]
     told = run(*command, "--format", "yolo")
     assert told.exit_code == 1

@@ -27,8 +27,8 @@ import zeroov
 from zeroov import frames
 from zeroov.job import Job
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
+from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline
-from zeroov.raster.found import Found
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import Recipe
 from zeroov.search import SceneAnswer, search

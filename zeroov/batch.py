@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from zeroov import frames
-from zeroov.bench.masks import decode_rle, encode_rle
 from zeroov.errors import (
     Failed,
     HardwareError,
@@ -30,9 +29,10 @@ from zeroov.errors import (
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal, read_items
 from zeroov.loaded import MODEL_STAGES
+from zeroov.outputs.found import Found, SceneInfo, founds
+from zeroov.outputs.rle import decode_rle, encode_rle
+from zeroov.outputs.write import FORMATS, Writers, open_writers
 from zeroov.pipeline import Pipeline
-from zeroov.raster.formats import FORMATS, Writers, open_writers
-from zeroov.raster.found import Found, SceneInfo, founds
 from zeroov.raster.read import open_picture
 from zeroov.raster.scene import Scene, image_content, open_scene
 from zeroov.raster.stretch import nothing_valid

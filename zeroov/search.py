@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from zeroov.errors import PictureError
 from zeroov.job import Job
+from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline, in_turn
-from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
 from zeroov.raster.stretch import nothing_valid
 from zeroov.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each

@@ -14,8 +14,8 @@ import numpy as np
 from zeroov import frames
 from zeroov.errors import HardwareError, PictureError
 from zeroov.job import Job, score
+from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline
-from zeroov.raster.found import Found
 from zeroov.raster.scene import Scene
 from zeroov.recipe import LOOK
 from zeroov.types import Bool, Box, Picture

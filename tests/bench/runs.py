@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zeroov.bench.masks import encode_rle
 from zeroov.bench.records import Record
+from zeroov.outputs.rle import encode_rle
 
 HW = (60, 80)
 COUNT = 12

@@ -15,7 +15,6 @@ from tests.dumps.world import recipe as world_recipe
 from zeroov import recipe as recipes
 from zeroov.bench.ablate import Setting, ablate, parse_grid, recipe_of, tell_setting
 from zeroov.bench.data import registry
-from zeroov.bench.masks import encode_rle
 from zeroov.bench.protocols import PROTOCOLS, Protocol, named
 from zeroov.bench.records import Record, Run, read_run
 from zeroov.bench.run import run
@@ -23,6 +22,7 @@ from zeroov.bench.score import Score, score
 from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DumpError, RecipeError, UsageError
 from zeroov.evolve import evolve
+from zeroov.outputs.rle import encode_rle
 from zeroov.overview.combine import combine, select
 
 SCENES = 9

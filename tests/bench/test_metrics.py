@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench import slow
-from zeroov.bench.masks import encode_rle
 from zeroov.bench.metrics import box_overlaps, figures, fitted_hw, per_sample, summarise, with_misses
 from zeroov.bench.overlaps import mask_pair, overlaps, tight_box
 from zeroov.bench.protocols import BoxRule, MaskRule, Rule, named
 from zeroov.bench.records import Record
+from zeroov.outputs.rle import encode_rle
 
 SIDE = 24
 HW = (SIDE, SIDE)

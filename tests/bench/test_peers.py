@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.bench.runs import HW, record, rectangle
-from zeroov.bench.masks import decode_rle, encode_rle
 from zeroov.bench.peer_files import Format
 from zeroov.bench.peers import read_peer
 from zeroov.bench.records import Run
 from zeroov.errors import UsageError, ZeroovError
+from zeroov.outputs.rle import decode_rle, encode_rle
 
 RUN = Run("mine", tuple(record(number) for number in range(3)))
 BOX = (10.0, 20.0, 30.0, 60.0)  # of an image of 60 x 80

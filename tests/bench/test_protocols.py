@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zeroov.bench.masks import encode_rle
 from zeroov.bench.protocols import PROTOCOLS, named
 from zeroov.bench.records import Record, Run
 from zeroov.bench.score import score
 from zeroov.errors import UsageError
+from zeroov.outputs.rle import encode_rle
 
 
 def boxes(*cases, hw=(800, 800)):

@@ -16,7 +16,6 @@ from PIL import Image
 from tests.bench.runs import HW, rectangle
 from tests.bench.runs import record as recorded
 from zeroov.bench.compare import compare
-from zeroov.bench.masks import encode_rle
 from zeroov.bench.overlaps import overlaps
 from zeroov.bench.peers import read_peer
 from zeroov.bench.protocols import PROTOCOLS, TARGETS, Protocol, named
@@ -25,6 +24,7 @@ from zeroov.bench.records import Record, Run
 from zeroov.bench.sample import MaskTruth, Sample
 from zeroov.bench.score import score
 from zeroov.errors import UsageError
+from zeroov.outputs.rle import encode_rle
 from zeroov.types import Box
 
 HONEST = named("honest")

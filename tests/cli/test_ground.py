@@ -68,7 +68,7 @@ def test_result_json_says_what_made_it_and_what_was_written(
 def test_a_failed_run_leaves_no_older_result_beside_its_files(
     how: list[str], raster: Path, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zeroov.raster.formats import Writers
+    from zeroov.outputs.write import Writers
 
     def full(*_: Any) -> None:
         raise OutputError("the disk is full")

@@ -12,11 +12,11 @@ import numpy as np
 
 from zeroov import dumps
 from zeroov import recipe as recipes
-from zeroov.bench.masks import encode_rle
 from zeroov.dumps import DumpStore
 from zeroov.dumps.values import from_affinity, from_overview, write_evolved
 from zeroov.evolve import evolve
 from zeroov.frames import box_to_mask, cell_centres_xy
+from zeroov.outputs.rle import encode_rle
 from zeroov.overview.combine import combine
 from zeroov.recipe import Recipe
 from zeroov.types import Affinity, Box, Overview

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.raster.scenes import KINDS, ROTATED, UTM, textured, write_scene
 from zeroov import frames
 from zeroov.errors import PictureError
-from zeroov.raster.found import SceneInfo
+from zeroov.outputs.found import SceneInfo
 from zeroov.raster.georeference import crs_text
 from zeroov.raster.read import open_picture
 from zeroov.raster.scene import open_scene

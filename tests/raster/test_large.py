@@ -16,8 +16,8 @@ MOST_MIB = 500
 SCRIPT = """
 import resource, sys
 import cv2, numpy as np, PIL.Image, rasterio, zeroov.frames
-from zeroov.raster.formats import write
-from zeroov.raster.found import Found, SceneInfo
+from zeroov.outputs.write import write
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.raster.scene import open_scene
 from zeroov.types import Box
 

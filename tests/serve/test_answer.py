@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM, write_scene
-from zeroov.bench.masks import decode_rle
 from zeroov.bench.mini import Question
 from zeroov.errors import OutputError, PictureError, UsageError
+from zeroov.outputs.rle import decode_rle
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.search import search

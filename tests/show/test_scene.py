@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from zeroov.errors import PictureError
-from zeroov.raster.found import Found
+from zeroov.outputs.found import Found
 from zeroov.raster.scene import Scene, open_scene
 from zeroov.show import scene as drawing
 from zeroov.show.scene import draw_scene_panel, scene_overlay

@@ -22,7 +22,6 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.bench.analyse import cuts
-from zeroov.bench.masks import decode_rle
 from zeroov.bench.metrics import Floats, figures, fitted_hw
 from zeroov.bench.overlaps import box_pairs, counted, counted_rows
 from zeroov.bench.protocols import MaskRule, Protocol
@@ -35,6 +34,7 @@ from zeroov.dumps import DumpStore
 from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DumpError, RecipeError, UsageError, did_you_mean
 from zeroov.evolve import fuse, grow, to_grid
+from zeroov.outputs.rle import decode_rle
 from zeroov.recipe import Recipe, from_dict
 from zeroov.types import Bool, Float32, Overview
 

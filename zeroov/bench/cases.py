@@ -11,13 +11,13 @@ from pathlib import PurePath
 import numpy as np
 
 from zeroov import frames
-from zeroov.bench.masks import decode_rle
 from zeroov.bench.sample import mask_overlap
 from zeroov.bench.truths import Truth
 from zeroov.dumps import Dump, DumpStore, differing, fitting, focus_index, overview_settings, partner, read_dump
 from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DatasetError, DumpError, UsageError
 from zeroov.evolve import fuse, to_grid
+from zeroov.outputs.rle import decode_rle
 from zeroov.recipe import EvolveRecipe, Recipe
 from zeroov.types import Bool, Box, Float32, Overview
 

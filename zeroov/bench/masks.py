@@ -1,4 +1,4 @@
-"""Make pixels of true masks, whichever way their data set keeps them, and run lengths of pixels.
+"""Make pixels of true masks, whichever way their data set keeps them.
 
 Nothing is resized here: a mask that is not of its image's size is an error, because no one can say which of its pixels
 are meant.
@@ -6,21 +6,16 @@ are meant.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zeroov.bench.data.files import contained
 from zeroov.bench.sample import MaskTruth
 from zeroov.errors import DatasetError, first_line
+from zeroov.outputs.rle import AGAIN, decode_rle, draw_polygons
 from zeroov.raster.read import BROKEN, MOST_PIXELS
 from zeroov.types import Bool
-
-FARTHEST = 100_000.0  # pixels; pycocotools walks a polygon's outline pixel by pixel
-AGAIN = "download the data set's annotations again"
 
 
 def read_mask(truth: MaskTruth, root: Path, image_hw: tuple[int, int]) -> Bool:
@@ -42,62 +37,6 @@ def read_mask(truth: MaskTruth, root: Path, image_hw: tuple[int, int]) -> Bool:
             "together, or one of them was resized: take both from the same download"
         )
     return mask
-
-
-def encode_rle(mask: Bool) -> dict[str, Any]:
-    """Return a bool (H, W) mask as COCO's compressed run lengths, fit for JSON."""
-    from pycocotools import mask as coco
-
-    encoded = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return {"size": [int(side) for side in mask.shape], "counts": encoded["counts"].decode("ascii")}
-
-
-def decode_rle(rle: Mapping[str, Any]) -> Bool:
-    """Return the bool (H, W) mask of COCO run lengths: compressed (text or bytes) or a list of numbers.
-
-    Decoded here rather than by pycocotools, which trusts the lengths and leaves pixels that they do not reach as they
-    were in memory.
-    """
-    height, width = _size(rle.get("size"))
-    given = rle.get("counts")
-    if isinstance(given, str | bytes):
-        counts = _uncompressed(given if isinstance(given, bytes) else given.encode("utf-8", "replace"))
-    elif isinstance(given, Sequence) and all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) for n in given
-    ):
-        counts = [int(n) for n in given]
-    else:
-        raise DatasetError(f"run lengths are text or whole numbers, got {type(given).__name__}; {AGAIN}")
-    if any(n < 0 for n in counts) or sum(counts) != height * width:
-        raise DatasetError(f"run lengths that sum to {height} x {width} are expected, got {sum(counts)}; {AGAIN}")
-    values = np.arange(len(counts)) % 2 == 1
-    return np.repeat(values, counts).reshape(width, height).T.copy()
-
-
-def covered_once(masks: Sequence[Bool]) -> Bool:
-    """Return the pixels that exactly one of several masks of one shape covers."""
-    if len({mask.shape for mask in masks}) != 1:
-        raise DatasetError(f"parts of one mask are of different sizes: {[mask.shape for mask in masks]}; {AGAIN}")
-    once: Bool = np.sum(masks, axis=0, dtype=np.uint16) == 1
-    return once
-
-
-def draw_polygons(polygons: Sequence[Sequence[float]], hw: tuple[int, int]) -> Bool:
-    """Return the bool (H, W) mask of COCO polygons (x, y, x, y, ...) in pixels of an image of `hw`."""
-    from pycocotools import mask as coco
-
-    height, width = _size(hw)
-    if not polygons:
-        raise DatasetError(f"a mask without polygons; {AGAIN}")
-    parts = []
-    for polygon in polygons:
-        points: NDArray[np.float64] = np.asarray(polygon, dtype=np.float64)
-        # pycocotools takes four numbers for a box.
-        if points.ndim != 1 or points.size < 6 or points.size % 2 or not (np.abs(points) <= FARTHEST).all():
-            raise DatasetError(f"a polygon has x and y of three points or more, got {str(polygon)[:80]}; {AGAIN}")
-        [encoded] = coco.frPyObjects([points.tolist()], height, width)
-        parts.append(decode_rle(encoded))
-    return covered_once(parts)
 
 
 def _read_file(path: Path, threshold: int) -> Bool:
@@ -127,36 +66,3 @@ def _contained(name: str) -> str:
         return contained(name)
     except ValueError as error:
         raise DatasetError(f"the mask's file name {name!r} {error}; names must stay below the root") from error
-
-
-def _size(hw: object) -> tuple[int, int]:
-    if isinstance(hw, Sequence | np.ndarray) and len(hw) == 2 and all(isinstance(n, int | np.integer) for n in hw):
-        height, width = int(hw[0]), int(hw[1])
-        if 0 < height * width <= MOST_PIXELS and height > 0:
-            return height, width
-    raise DatasetError(f"a mask's size is height and width in pixels, got {str(hw)[:80]}; {AGAIN}")
-
-
-def _uncompressed(text: bytes) -> list[int]:
-    """Return the numbers in COCO's text of run lengths.
-
-    Each number is written in groups of five bits, lowest first, as characters from `0` on: bit 5 says that another
-    group follows, bit 4 of the last is the sign. From the fourth number on, the difference to the number before the
-    last stands instead of the number itself.
-    """
-    counts: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = character - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise DatasetError(f"run lengths {text[:40]!r} hold what is no run length; {AGAIN}")
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if not bits & 0x20:
-            if bits & 0x10:
-                value -= 1 << shift
-            counts.append(value + counts[-2] if len(counts) > 2 else value)
-            value = shift = 0
-    if shift:
-        raise DatasetError(f"run lengths {text[:40]!r} end in the middle of a number; {AGAIN}")
-    return counts

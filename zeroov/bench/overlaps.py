@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.bench.masks import decode_rle
 from zeroov.bench.metrics import Floats, box_overlaps, fitted_hw, per_sample, with_misses
 from zeroov.bench.protocols import BoxRule, MaskRule, Protocol, Rule, Target
 from zeroov.bench.records import Corners, Reading, Record, Rle
 from zeroov.bench.sample import mask_overlap
 from zeroov.frames import resize_mask
+from zeroov.outputs.rle import decode_rle
 
 
 @dataclass(frozen=True, eq=False)

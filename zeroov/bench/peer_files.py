@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import UsageError, ZeroovError, did_you_mean
-from zeroov.raster.write import read_mask_png
+from zeroov.outputs.images import read_mask_png
 
 ORDERS = ("xyxy", "xywh", "cxcywh")
 SCALES = {"pixels": 0, "unit": 1, "hundred": 100, "thousand": 1000}

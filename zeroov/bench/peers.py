@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.bench.masks import decode_rle, encode_rle
 from zeroov.bench.peer_files import SCALES, Entry, Format, entries
 from zeroov.bench.records import Corners, Record, Rle, Run
 from zeroov.errors import ZeroovError
 from zeroov.frames import resize_mask
+from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.types import Bool
 
 BOXES = {"box": "", "bbox": "", "box_xyxy": "xyxy", "bbox_xyxy": "xyxy", "box_xywh": "xywh", "bbox_xywh": "xywh"}

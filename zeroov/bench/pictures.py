@@ -10,11 +10,11 @@ import numpy as np
 
 from zeroov.bench.compare import Comparison, Disagreement
 from zeroov.bench.data.files import contained
-from zeroov.bench.masks import decode_rle
 from zeroov.bench.overlaps import tight_box
 from zeroov.bench.records import Corners, Record, Rle
 from zeroov.errors import PictureError, UsageError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
+from zeroov.outputs.rle import decode_rle
 from zeroov.raster.read import open_picture
 from zeroov.show.differences import Shown, draw_differences
 from zeroov.types import Bool, Uint8

@@ -12,12 +12,13 @@ from typing import Any
 from PIL import Image
 
 from zeroov import frames
-from zeroov.bench.masks import encode_rle, read_mask
+from zeroov.bench.masks import read_mask
 from zeroov.bench.records import Corners, Record, Rle
 from zeroov.bench.sample import Sample
 from zeroov.errors import ZeroovError
 from zeroov.files.content import content_of
 from zeroov.job import Job
+from zeroov.outputs.rle import encode_rle
 from zeroov.raster.scene import image_content
 from zeroov.recipe import Recipe
 from zeroov.types import Bool, Box

@@ -35,9 +35,9 @@ def demo(
     from zeroov.files.atomic import write_json
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for
+    from zeroov.outputs.images import write_rgb_png
     from zeroov.pipeline import Pipeline
     from zeroov.raster.read import open_picture
-    from zeroov.raster.write import write_rgb_png
 
     drawn = make_scene(seed_for("test", scene))
     target = max(range(len(drawn.objects)), key=lambda index: drawn.objects[index].area)

@@ -31,7 +31,7 @@ def evolve(
         )
     from zeroov.dumps import DumpStore
     from zeroov.files.atomic import ensure_writable_folder
-    from zeroov.raster.write import write_mask_png
+    from zeroov.outputs.images import write_mask_png
     from zeroov.replay import replay
 
     out = ensure_writable_folder(out)

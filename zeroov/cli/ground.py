@@ -60,9 +60,9 @@ def ground(
     from zeroov.batch import is_large
     from zeroov.cli.results import format_names, refuse_own
     from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.outputs.found import SceneInfo
+    from zeroov.outputs.write import open_writers
     from zeroov.pipeline import Pipeline
-    from zeroov.raster.formats import open_writers
-    from zeroov.raster.found import SceneInfo
     from zeroov.raster.scene import open_scene
 
     names = format_names(formats)
@@ -109,7 +109,7 @@ def _ground_picture(
 ) -> None:
     from zeroov.batch import cut_to_valid, whole_picture
     from zeroov.cli.results import about, forget, say_grounding, write_grounding
-    from zeroov.raster.found import SceneInfo, founds
+    from zeroov.outputs.found import SceneInfo, founds
 
     picture = whole_picture(image, raster, chosen_bands)
     forget(out)

@@ -33,8 +33,8 @@ def ground_scene(
     from zeroov.cli.ground import provenance
     from zeroov.cli.results import about, forget, say_files, write_report
     from zeroov.files.atomic import write_atomically
-    from zeroov.raster.found import SceneInfo
-    from zeroov.raster.write import write_rgb_png
+    from zeroov.outputs.found import SceneInfo
+    from zeroov.outputs.images import write_rgb_png
     from zeroov.search import search
     from zeroov.show.scene import draw_scene_panel, scene_overlay
 

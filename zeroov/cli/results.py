@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zeroov.cli import options
 from zeroov.errors import UsageError
 from zeroov.files.atomic import write_json
-from zeroov.raster.write import write_mask_png, write_overlay_png
+from zeroov.outputs.images import write_mask_png, write_overlay_png
 from zeroov.types import Grounding, Picture
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def refuse_own(image: Path, out: Path) -> None:
 def about(pipeline: Pipeline, raster: Scene, start: float) -> dict[str, Any]:
     """Return what result.json says of how an answer was made: with what, where it lies, in how many seconds."""
     from zeroov.cli.ground import provenance
-    from zeroov.raster.found import SceneInfo
+    from zeroov.outputs.found import SceneInfo
     from zeroov.version import __version__
 
     info = SceneInfo.of(raster)

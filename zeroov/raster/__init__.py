@@ -1,1 +1,1 @@
-"""Any image in; masks and overlays out. The only room, with `dumps`, that touches files."""
+"""Any image in, and nothing out: pictures, rasters of any size, where they lie on the map."""

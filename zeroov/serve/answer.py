@@ -13,19 +13,20 @@ from urllib.parse import parse_qsl
 
 from zeroov.batch import cut_to_valid, is_large, whole_picture
 from zeroov.errors import OutputError, PictureError, UsageError, did_you_mean
+from zeroov.outputs.extras import need
+from zeroov.outputs.formats.coco import require_countable
+from zeroov.outputs.formats.geojson import feature_collection, require_degrees
+from zeroov.outputs.formats.png import require_room, write_full_png
+from zeroov.outputs.found import Found, SceneInfo, founds
+from zeroov.outputs.images import overlay, write_rgb_png
+from zeroov.outputs.polygons import polygons
+from zeroov.outputs.rle import run_lengths
 from zeroov.pipeline import Pipeline
 from zeroov.raster import geotiff
-from zeroov.raster.coco import require_countable, run_lengths
-from zeroov.raster.extras import need
-from zeroov.raster.formats import require_room, write_full_png
-from zeroov.raster.found import Found, SceneInfo, founds
-from zeroov.raster.geojson import feature_collection, require_degrees
-from zeroov.raster.polygons import polygons
 from zeroov.raster.read import PNG, decode_file
 from zeroov.raster.scene import Scene, open_scene
 from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole
-from zeroov.raster.write import overlay, write_rgb_png
 from zeroov.search import search
 from zeroov.show.scene import scene_overlay
 from zeroov.stages import Progress

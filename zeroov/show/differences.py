@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from zeroov.frames import resize_mask
-from zeroov.raster.write import BOX_RGB, overlay
+from zeroov.outputs.images import BOX_RGB, overlay
 from zeroov.show.words import FAMILY, legible, wrapped
 from zeroov.types import Bool, Uint8
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from zeroov.files.atomic import write_atomically
 from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
-from zeroov.raster.write import BOX_RGB, overlay
+from zeroov.outputs.images import BOX_RGB, overlay
 from zeroov.show.words import FAMILY, legible, wrapped
 from zeroov.types import (
     Affinity,

@@ -9,9 +9,9 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import PictureError
-from zeroov.raster.found import Found
+from zeroov.outputs.found import Found
+from zeroov.outputs.images import BOX_RGB, TINT_RGB
 from zeroov.raster.scene import Scene
-from zeroov.raster.write import BOX_RGB, TINT_RGB
 from zeroov.types import Bool, Uint8
 from zeroov.zoom.crop import window_around
 

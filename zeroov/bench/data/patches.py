@@ -17,8 +17,8 @@ from zeroov import frames
 from zeroov.bench.sample import Split
 from zeroov.errors import OutputError, ZeroovError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
+from zeroov.outputs.images import write_rgb_png
 from zeroov.raster.read import open_picture
-from zeroov.raster.write import write_rgb_png
 from zeroov.types import Box
 
 MARGIN = 0.25  # of the box's width and height, added on each side: what ZoomVG widens a box by at test time

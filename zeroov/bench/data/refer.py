@@ -9,9 +9,9 @@ from typing import Any, Literal
 from zeroov.bench.data.draft import LEFT_OUT, Draft, Place
 from zeroov.bench.data.pickles import load_plain
 from zeroov.bench.data.text import read_json
-from zeroov.bench.masks import FARTHEST, covered_once, decode_rle, encode_rle
 from zeroov.bench.sample import MaskTruth
 from zeroov.errors import DatasetError, ZeroovError
+from zeroov.outputs.rle import FARTHEST, covered_once, decode_rle, encode_rle
 
 Corners = Literal["xyxy", "xywh"]
 

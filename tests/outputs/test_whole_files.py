@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.raster.found_objects import PROVENANCE, SCENE, airport, pond
-from tests.raster.test_formats import names, needs_posix
+from tests.outputs.found_objects import PROVENANCE, SCENE, airport, pond
+from tests.outputs.test_formats import names, needs_posix
 from zeroov.errors import OutputError
-from zeroov.raster.formats import FORMATS, open_writers, write
+from zeroov.outputs.write import FORMATS, open_writers, write
 
 rasterio = pytest.importorskip("rasterio")
 pyogrio = pytest.importorskip("pyogrio")
@@ -24,9 +24,9 @@ needs_bytes = pytest.mark.skipif(sys.platform != "linux", reason="file names are
 # A file that may not grow further behaves as on a full disk, and needs no rights: every write fails with EFBIG.
 FULL_DISK = """
 import json, pathlib, resource, signal, sys
-from tests.raster.found_objects import PROVENANCE, SCENE, airport, pond
+from tests.outputs.found_objects import PROVENANCE, SCENE, airport, pond
 from zeroov.errors import OutputError
-from zeroov.raster.formats import FORMATS, write
+from zeroov.outputs.write import FORMATS, write
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 free = resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]

@@ -8,11 +8,11 @@ import math
 import numpy as np
 import pytest
 
-from tests.raster.found_objects import PROVENANCE, airport, full_mask, loaded, pond
+from tests.outputs.found_objects import PROVENANCE, airport, full_mask, loaded, pond
 from tests.raster.scenes import KINDS, textured, write_scene
 from zeroov.errors import OutputError
-from zeroov.raster.formats import open_writers, write
-from zeroov.raster.found import Found, SceneInfo
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.write import open_writers, write
 from zeroov.raster.scene import open_scene
 from zeroov.types import Box
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
-from zeroov.raster.found import Found, SceneInfo
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.version import __version__
 
 Value = str | int | float | bool | None

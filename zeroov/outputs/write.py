@@ -9,22 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from zeroov.errors import OutputError, UsageError, did_you_mean
+from zeroov.errors import UsageError, did_you_mean
 from zeroov.files import atomic as files
-from zeroov.raster.attributes import Provenance
-from zeroov.raster.coco import Coco, require_countable
-from zeroov.raster.extras import need
-from zeroov.raster.found import Found, SceneInfo
-from zeroov.raster.geojson import require_degrees, write_geojson
-from zeroov.raster.geopackage import require_transform, write_geopackage
-from zeroov.raster.label_studio import LabelStudio
-from zeroov.raster.mask_tiff import write_mask_tiff
-from zeroov.raster.names import Names
-from zeroov.raster.read import MOST_PIXELS
-from zeroov.raster.write import write_mask_png
-from zeroov.raster.yolo import Yolo
+from zeroov.outputs.attributes import Provenance
+from zeroov.outputs.extras import need
+from zeroov.outputs.formats.coco import Coco, require_countable
+from zeroov.outputs.formats.geojson import require_degrees, write_geojson
+from zeroov.outputs.formats.geopackage import require_transform, write_geopackage
+from zeroov.outputs.formats.geotiff import write_mask_tiff
+from zeroov.outputs.formats.label_studio import LabelStudio
+from zeroov.outputs.formats.png import require_room, write_full_png
+from zeroov.outputs.formats.yolo import Yolo
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.names import Names
 from zeroov.types import clean_expression
 
 
@@ -82,33 +79,6 @@ class OneEach:
                 files.ensure_writable_folder(new.parent)
                 files.move(old, new)
         self._written = {now[path]: source for path, source in self._written.items()}
-
-
-def write_full_png(
-    path: str | os.PathLike[str],
-    info: SceneInfo,
-    founds: Sequence[Found],
-    provenance: Provenance,
-    *,
-    expressions: Sequence[str] = (),
-) -> None:
-    """Write one mask of all objects as a PNG, 255 where any lies; a PNG has no room for anything else."""
-    require_room(info)
-    info.require_inside(founds)
-    mask = np.zeros(info.hw, np.bool_)
-    for found in founds:
-        x0, y0, x1, y1 = found.window_xyxy
-        mask[y0:y1, x0:x1] |= found.mask
-    write_mask_png(path, mask)
-
-
-def require_room(info: SceneInfo) -> None:
-    """Refuse a scene whose full mask would take much memory."""
-    height, width = info.hw
-    if height * width > MOST_PIXELS:
-        raise OutputError(
-            f"a PNG of {width} x {height} pixels would be held in memory whole; write geotiff, which is not"
-        )
 
 
 @dataclass(frozen=True)

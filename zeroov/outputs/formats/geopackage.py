@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from zeroov.errors import OutputError, first_line
 from zeroov.files import atomic
-from zeroov.raster.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
-from zeroov.raster.extras import need
-from zeroov.raster.found import Found, SceneInfo
-from zeroov.raster.polygons import box_polygon, on_map, polygons
+from zeroov.outputs.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
+from zeroov.outputs.extras import need
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.polygons import box_polygon, on_map, polygons
 
 Column = tuple[NDArray[Any], NDArray[np.bool_] | None]  # the values, and where they are missing
 COLUMNS: dict[str, Value] = {"expression": "", "score": 0.0, "status": "", "pixels": 0}

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from zeroov.files import atomic
-from zeroov.raster import write
-from zeroov.raster.attributes import Provenance, layer_attributes
-from zeroov.raster.extras import need
-from zeroov.raster.found import Found, SceneInfo
+from zeroov.outputs import images
+from zeroov.outputs.attributes import Provenance, layer_attributes
+from zeroov.outputs.extras import need
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.raster.geotiff import gdal_errors
 from zeroov.raster.reduce import Window
 
@@ -71,7 +71,7 @@ def write_mask_tiff(
                 dataset.update_tags(**tags, TIFFTAG_SOFTWARE=f"zeroov {tags['ZEROOV_VERSION']}")
                 dataset.set_band_description(1, "instance number" if instances else "mask")
                 if not instances:
-                    dataset.write_colormap(1, {0: (0, 0, 0, 0), 1: (*write.TINT_RGB, 255)})
+                    dataset.write_colormap(1, {0: (0, 0, 0, 0), 1: (*images.TINT_RGB, 255)})
                 for block in _blocks(info.hw, founds):
                     numbers = _numbers(block, founds, dtype, instances)
                     dataset.write(numbers, 1, window=_window(rasterio, block))

@@ -10,11 +10,11 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from zeroov.files import atomic
-from zeroov.raster.attributes import Provenance, run_attributes
-from zeroov.raster.classes import Classes
-from zeroov.raster.found import Found, SceneInfo
-from zeroov.raster.names import Names
-from zeroov.raster.polygons import one_ring, polygons
+from zeroov.outputs.attributes import Provenance, run_attributes
+from zeroov.outputs.classes import Classes
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.names import Names
+from zeroov.outputs.polygons import one_ring, polygons
 
 LOCAL_FILES = "/data/local-files/?d="  # how Label Studio names files of a folder that it was given
 

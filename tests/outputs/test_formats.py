@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from tests.files.test_atomic import DISCONNECTED, needs_proc
-from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
+from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
 from zeroov.errors import OutputError, UsageError
-from zeroov.raster import write as files
-from zeroov.raster.formats import FORMATS, open_writers, write
-from zeroov.raster.found import Found, SceneInfo, founds
-from zeroov.raster.names import Names
+from zeroov.outputs.found import Found, SceneInfo, founds
+from zeroov.outputs.images import read_mask_png
+from zeroov.outputs.names import Names
+from zeroov.outputs.write import FORMATS, open_writers, write
 from zeroov.types import Box, Grounding, Picture
 
 GEO = pytest.importorskip("pyogrio") and pytest.importorskip("rasterio")
@@ -43,7 +43,7 @@ def test_all_formats_into_a_folder_with_blanks(tmp_path):
 
 def test_a_png_is_the_mask(tmp_path):
     (path,) = write(tmp_path / "a.png", ["png"], PLAIN, [airport(), pond()], {})
-    np.testing.assert_array_equal(files.read_mask_png(path), full_mask(airport(), pond()))
+    np.testing.assert_array_equal(read_mask_png(path), full_mask(airport(), pond()))
     with pytest.raises(OutputError, match="write geotiff"):
         write(tmp_path / "b.png", ["png"], SceneInfo("a.tif", (20_000, 20_000)), [], {})
 
@@ -94,7 +94,7 @@ def test_files_of_images_in_subfolders(tmp_path, order, told):
     assert {name.removesuffix(".mask.png") for name in written} == set(expected)
     assert names(tmp_path / "out") == set(written)
     for name, number in expected.items():
-        assert files.read_mask_png(tmp_path / "out" / f"{name}.mask.png").sum() == number + 1
+        assert read_mask_png(tmp_path / "out" / f"{name}.mask.png").sum() == number + 1
 
 
 def test_an_image_told_in_two_ways_is_one(tmp_path, monkeypatch):
@@ -291,5 +291,5 @@ def test_the_answer_for_a_picture():
 
 def test_importing_needs_none_of_the_extra():
     heavy = "{'rasterio', 'pyproj', 'shapely', 'pyogrio', 'torch'}"
-    code = f"import sys, zeroov, zeroov.raster.formats, zeroov.raster.scene; print({heavy} & set(sys.modules))"
+    code = f"import sys, zeroov, zeroov.outputs.write, zeroov.raster.scene; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zeroov.errors import OutputError
 from zeroov.files import atomic
-from zeroov.raster.attributes import Provenance, attributes, run_attributes
-from zeroov.raster.classes import Classes
-from zeroov.raster.found import Found, SceneInfo
-from zeroov.raster.names import Names
-from zeroov.types import Bool
+from zeroov.outputs.attributes import Provenance, attributes, run_attributes
+from zeroov.outputs.classes import Classes
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.names import Names
+from zeroov.outputs.rle import run_lengths
 
 MOST_PIXELS = 2**32 - 1  # pycocotools counts in 32 bits
 
@@ -90,24 +88,3 @@ def require_countable(info: SceneInfo) -> None:
             f"`{info.source}` has {info.hw[0] * info.hw[1]:,} pixels, COCO's run lengths count {MOST_PIXELS:,}; "
             "write geotiff or gpkg"
         )
-
-
-def run_lengths(mask: Bool, origin_xy: tuple[int, int], scene_hw: tuple[int, int]) -> dict[str, Any]:
-    """Return COCO's compressed run lengths of a mask window as part of its scene, without the scene's full mask."""
-    from pycocotools import mask as coco
-
-    height, width = scene_hw
-    columns = np.zeros((mask.shape[1], mask.shape[0] + 2), np.int8)  # COCO counts down the columns
-    columns[:, 1:-1] = mask.T
-    edges = np.diff(columns, axis=1)
-    starts, ends = (
-        (origin_xy[0] + x) * height + origin_xy[1] + y for x, y in (np.nonzero(edges == 1), np.nonzero(edges == -1))
-    )
-    apart = starts[1:] != ends[:-1]  # a run to the foot of a column goes on at the head of the next
-    starts, ends = starts[np.concatenate(([True], apart))], ends[np.concatenate((apart, [True]))]
-    turns = np.concatenate(([0], np.column_stack((starts, ends)).reshape(-1), [height * width]))
-    lengths = np.diff(turns).tolist()
-    if not lengths[-1]:  # only the first run may be empty: it says that the mask begins at once
-        lengths.pop()
-    encoded = coco.frPyObjects({"size": [height, width], "counts": lengths}, height, width)
-    return {"size": [height, width], "counts": encoded["counts"].decode("ascii")}

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from zeroov.files import atomic
-from zeroov.raster.attributes import Provenance
-from zeroov.raster.classes import Classes
-from zeroov.raster.found import Found, SceneInfo
-from zeroov.raster.names import Names
-from zeroov.raster.polygons import one_ring, polygons
+from zeroov.outputs.attributes import Provenance
+from zeroov.outputs.classes import Classes
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.names import Names
+from zeroov.outputs.polygons import one_ring, polygons
 
 
 class Yolo:

@@ -9,8 +9,8 @@ import numpy as np
 from zeroov import frames
 from zeroov.errors import UsageError
 from zeroov.frames import Float64, Transform
-from zeroov.raster.extras import need
-from zeroov.raster.found import Found
+from zeroov.outputs.extras import need
+from zeroov.outputs.found import Found
 from zeroov.types import Box
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zeroov import frames
-from zeroov.raster.found import Found, SceneInfo
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.types import Box
 
 PROVENANCE = {"model": "Qwen/ä", "revision": "abc", "recipe": "fast", "recipe_digest": "0123", "tiles": 9}

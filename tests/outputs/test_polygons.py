@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from zeroov.errors import OutputError, UsageError
-from zeroov.raster.found import Found
-from zeroov.raster.polygons import box_polygon, on_map, one_ring, polygons
+from zeroov.outputs.found import Found
+from zeroov.outputs.polygons import box_polygon, on_map, one_ring, polygons
 from zeroov.types import Box
 
 shapely = pytest.importorskip("shapely")

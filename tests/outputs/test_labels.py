@@ -16,11 +16,12 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from tests.raster.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
+from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
 from zeroov.errors import OutputError
-from zeroov.raster.coco import Coco, run_lengths
-from zeroov.raster.formats import open_writers, write
-from zeroov.raster.found import Found, SceneInfo
+from zeroov.outputs.formats.coco import Coco
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.rle import run_lengths
+from zeroov.outputs.write import open_writers, write
 from zeroov.types import Box
 
 

@@ -12,10 +12,10 @@ from zeroov import frames
 from zeroov.errors import OutputError, first_line
 from zeroov.files import atomic
 from zeroov.frames import Float64
-from zeroov.raster.attributes import Provenance, attributes, layer_attributes
-from zeroov.raster.extras import need
-from zeroov.raster.found import Found, SceneInfo
-from zeroov.raster.polygons import box_polygon, on_map, polygons
+from zeroov.outputs.attributes import Provenance, attributes, layer_attributes
+from zeroov.outputs.extras import need
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.polygons import box_polygon, on_map, polygons
 
 DECIMALS = 7  # of a degree, a centimetre
 # A straight line of the scene is none in degrees: longer edges get points in between, at most this many pixels apart.

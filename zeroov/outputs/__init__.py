@@ -1,0 +1,1 @@
+"""What was found, and writing it: pictures of masks, and files for other tools."""
