@@ -13,13 +13,13 @@ from PIL import Image
 import zeroov
 from zeroov import frames
 from zeroov.errors import HardwareError, PictureError
+from zeroov.language.phrase import parse
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.search import SceneAnswer, described, neighbours, search
 from zeroov.types import Box
-from zeroov.zoom.phrase import parse
 
 STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from zeroov.errors import RecipeError
 from zeroov.job import Job
+from zeroov.language.phrase import parse
+from zeroov.language.position import position_prior
 from zeroov.overview.combine import combine, select
 from zeroov.recipe import OverviewRecipe, Recipe
 from zeroov.types import Float32, Overview
 from zeroov.zoom.merge import near_weights
-from zeroov.zoom.phrase import parse
-from zeroov.zoom.position import position_prior
 from zeroov.zoom.pyramid import average_maps
 
 

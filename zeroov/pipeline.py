@@ -17,6 +17,7 @@ from zeroov.closer import closer_look
 from zeroov.cross import seen
 from zeroov.dumps import DumpStore
 from zeroov.job import Job
+from zeroov.language.phrase import parse
 from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
 from zeroov.mini.recognise import looks_drawn
 from zeroov.raster.read import open_picture
@@ -24,7 +25,6 @@ from zeroov.recipe import LOOK, Recipe
 from zeroov.stages import Progress, Stages
 from zeroov.types import Box, Float32, Grounding, Picture, Refined, clean_expression
 from zeroov.zoom.crop import Window
-from zeroov.zoom.phrase import parse
 from zeroov.zoom.pyramid import scales
 
 if TYPE_CHECKING:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from zeroov.errors import PictureError
 from zeroov.job import Job
+from zeroov.language.phrase import Phrase, parse
+from zeroov.language.words import SIZES
 from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline, in_turn
 from zeroov.raster.scene import Scene
@@ -26,10 +28,8 @@ from zeroov.sightings import Drawn, Status, Tile, glanced, look_at, look_closer,
 from zeroov.stages import Progress
 from zeroov.types import clean_expression
 from zeroov.zoom.choose import Candidate, rank
-from zeroov.zoom.phrase import Phrase, parse
 from zeroov.zoom.relation import relation_weights
 from zeroov.zoom.tiles import distinct, tiles
-from zeroov.zoom.words import SIZES
 
 log = logging.getLogger("zeroov")
 

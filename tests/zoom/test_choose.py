@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zeroov.language.phrase import parse
 from zeroov.types import Box
 from zeroov.zoom.choose import Candidate, rank
-from zeroov.zoom.phrase import parse
 
 HW = (1000, 2000)
 CORNERS = {

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zeroov.language.phrase import parse
 from zeroov.types import Box
 from zeroov.zoom.choose import Candidate
-from zeroov.zoom.phrase import parse
 from zeroov.zoom.relation import LEAST, OUTSIDE, relation_weights
 from zeroov.zoom.tiles import same_object
 

@@ -1,1 +1,1 @@
-"""Look again, closer: the phrase parser, the prior of position words, and the average over scales."""
+"""Look again, closer: crops, tiles, the choice among candidates, and the average over scales."""

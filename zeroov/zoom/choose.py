@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from zeroov import frames
 from zeroov.frames import HW
+from zeroov.language.phrase import Phrase
+from zeroov.language.position import position_prior
 from zeroov.types import Box, Float32
-from zeroov.zoom.phrase import Phrase
-from zeroov.zoom.position import position_prior
 
 GRID = 32  # cells a side on which words of place are weighed
 LEAST_ATTENTION = 0.3  # what the glance at the whole scene says is never all: small things it may not have seen

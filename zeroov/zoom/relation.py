@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.frames import HW
-from zeroov.zoom import words as w
+from zeroov.language import words as w
+from zeroov.language.words import Position, vocabulary
 from zeroov.zoom.choose import Candidate
-from zeroov.zoom.words import Position, vocabulary
 
 LEAST = 0.2  # of what lies nowhere near where the words say
 FULL, NONE = 45.0, 90.0  # degrees off the named direction up to which it fits wholly, and from which on not at all

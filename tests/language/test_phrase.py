@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zeroov.language.phrase import Phrase, parse
+from zeroov.language.words import Position, singular, vocabulary
 from zeroov.mini.expressions import POSITIONS, RELATIONS, SUPERLATIVES, SYNONYMS, absent_expression, expressions_for
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import make_scene, seed_for
-from zeroov.zoom.phrase import Phrase, parse
-from zeroov.zoom.words import Position, singular, vocabulary
 
 # What the benchmarks' annotators wrote, articles, spaces and all.
 REAL: list[tuple[str, str, Position | None]] = [

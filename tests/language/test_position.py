@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zeroov.language.phrase import parse
+from zeroov.language.position import position_prior
 from zeroov.mini.expressions import expressions_for
 from zeroov.mini.scenes import make_scene, seed_for
-from zeroov.zoom.phrase import parse
-from zeroov.zoom.position import position_prior
 
 grids = st.tuples(st.integers(1, 24), st.integers(1, 24))
 positions = st.tuples(st.integers(-1, 1), st.integers(-1, 1))

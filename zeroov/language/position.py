@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from zeroov.language.words import Position
 from zeroov.types import Float32
-from zeroov.zoom.words import Position
 
 
 def position_prior(position: Position | None, grid_hw: tuple[int, int], strength: float) -> Float32:

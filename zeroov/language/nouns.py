@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from zeroov.zoom import words as w
-from zeroov.zoom.words import Position, after
+from zeroov.language import words as w
+from zeroov.language.words import Position, after
 
 _PLURAL_DETERMINERS = w.vocabulary("these those some several few many all both")
 _OBJECT_STARTS = w.ARTICLES | {"its", "their"}

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from zeroov.zoom import words as w
-from zeroov.zoom.nouns import Noun, Place, image_end, read_noun, read_place
-from zeroov.zoom.words import Position, after
+from zeroov.language import words as w
+from zeroov.language.nouns import Noun, Place, image_end, read_noun, read_place
+from zeroov.language.words import Position, after
 
 _MARKS = frozenset(",;:.!?()&/")
 _GLUED = re.compile(r"(\w{4,}[^\Wi])(?:in|on|at)")
