@@ -28,7 +28,7 @@ from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import load, parse_assignments
-from zeroov.search import search
+from zeroov.search.search import search
 from zeroov.types import Box
 
 PART = 1000  # side of one drawn scene

@@ -27,7 +27,7 @@ from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import load, parse_assignments
-from zeroov.search import search
+from zeroov.search.search import search
 from zeroov.types import Bool, Box
 
 PRESENT = tuple(form for form in FORMS if form != "absent")

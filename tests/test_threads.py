@@ -22,7 +22,7 @@ from zeroov.bench.mini import questions
 from zeroov.cli.serve import serve
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
-from zeroov.search import SceneAnswer, search
+from zeroov.search.search import SceneAnswer, search
 from zeroov.serve.server import Server
 from zeroov.types import Grounding, Uint8
 

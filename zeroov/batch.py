@@ -36,8 +36,8 @@ from zeroov.pipeline import Pipeline
 from zeroov.raster.read import open_picture
 from zeroov.raster.scene import Scene, image_content, open_scene
 from zeroov.raster.stretch import nothing_valid
-from zeroov.search import search
-from zeroov.sightings import LEAST_VALID
+from zeroov.search.search import search
+from zeroov.search.sightings import LEAST_VALID
 from zeroov.stages import Progress
 from zeroov.types import Box, Grounding, Picture, clean_expression
 from zeroov.version import __version__

@@ -18,7 +18,7 @@ from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.outputs.rle import decode_rle
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
-from zeroov.search import search
+from zeroov.search.search import search
 from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview
 
 Ask = Callable[..., Reply]

@@ -35,7 +35,7 @@ def ground_scene(
     from zeroov.files.atomic import write_atomically
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.images import write_rgb_png
-    from zeroov.search import search
+    from zeroov.search.search import search
     from zeroov.show.scene import draw_scene_panel, scene_overlay
 
     forget(out)

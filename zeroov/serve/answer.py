@@ -27,7 +27,7 @@ from zeroov.raster.read import PNG, decode_file
 from zeroov.raster.scene import Scene, open_scene
 from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole
-from zeroov.search import search
+from zeroov.search.search import search
 from zeroov.show.scene import scene_overlay
 from zeroov.stages import Progress
 from zeroov.types import Uint8, clean_expression

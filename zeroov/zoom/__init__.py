@@ -1,1 +1,1 @@
-"""Look again, closer: crops, tiles, the choice among candidates, and the average over scales."""
+"""The geometry of a second look: crops, the average over scales, and two looks merged."""

@@ -31,9 +31,9 @@ from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import Recipe
-from zeroov.search import SceneAnswer, search
+from zeroov.search.search import SceneAnswer, search
+from zeroov.search.tiles import tiles
 from zeroov.types import Bool, Box, Evolved, Float32, Overview, Picture, Refined, StageReport, Uint8
-from zeroov.zoom.tiles import tiles
 
 GRID = (32, 32)
 GAP = 16  # pixels between objects

@@ -24,12 +24,12 @@ from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline, in_turn
 from zeroov.raster.scene import Scene
 from zeroov.raster.stretch import nothing_valid
-from zeroov.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each
+from zeroov.search.choose import Candidate, rank
+from zeroov.search.relation import relation_weights
+from zeroov.search.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each
+from zeroov.search.tiles import distinct, tiles
 from zeroov.stages import Progress
 from zeroov.types import clean_expression
-from zeroov.zoom.choose import Candidate, rank
-from zeroov.zoom.relation import relation_weights
-from zeroov.zoom.tiles import distinct, tiles
 
 log = logging.getLogger("zeroov")
 

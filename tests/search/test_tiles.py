@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zeroov.search.tiles import cut_by_seam, distinct, same_object, tiles
 from zeroov.types import Box
-from zeroov.zoom.tiles import cut_by_seam, distinct, same_object, tiles
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(32, 1024), st.floats(0, 0.9))

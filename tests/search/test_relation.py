@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroov.language.phrase import parse
+from zeroov.search.choose import Candidate
+from zeroov.search.relation import LEAST, OUTSIDE, relation_weights
+from zeroov.search.tiles import same_object
 from zeroov.types import Box
-from zeroov.zoom.choose import Candidate
-from zeroov.zoom.relation import LEAST, OUTSIDE, relation_weights
-from zeroov.zoom.tiles import same_object
 
 HW = (1000, 2000)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from zeroov.language.phrase import parse
+from zeroov.search.choose import Candidate, rank
 from zeroov.types import Box
-from zeroov.zoom.choose import Candidate, rank
 
 HW = (1000, 2000)
 CORNERS = {

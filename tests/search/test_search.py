@@ -18,7 +18,7 @@ from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import open_scene
-from zeroov.search import SceneAnswer, described, neighbours, search
+from zeroov.search.search import SceneAnswer, described, neighbours, search
 from zeroov.types import Box
 
 STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))

@@ -18,10 +18,10 @@ from zeroov.outputs.found import Found
 from zeroov.pipeline import Pipeline
 from zeroov.raster.scene import Scene
 from zeroov.recipe import LOOK
+from zeroov.search.choose import Candidate
+from zeroov.search.tiles import cut_by_seam, distinct
 from zeroov.types import Bool, Box, Picture
-from zeroov.zoom.choose import Candidate
 from zeroov.zoom.crop import Window, window_around
-from zeroov.zoom.tiles import cut_by_seam, distinct
 
 log = logging.getLogger("zeroov")
 
