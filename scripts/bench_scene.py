@@ -25,7 +25,7 @@ import torch
 import zeroov
 from zeroov import frames
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import load, parse_assignments
 from zeroov.search.search import search

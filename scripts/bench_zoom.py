@@ -24,7 +24,7 @@ from zeroov import frames
 from zeroov.bench.statistics import paired
 from zeroov.mini.expressions import FORMS, Form, ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import load, parse_assignments
 from zeroov.search.search import search

@@ -17,7 +17,7 @@ from zeroov.version import __version__
 
 if TYPE_CHECKING:
     from zeroov.errors import ZeroovError
-    from zeroov.pipeline import Pipeline, load
+    from zeroov.pipeline.run import Pipeline, load
     from zeroov.raster.read import open_picture
     from zeroov.recipe import Recipe
     from zeroov.types import Box, Grounding, Picture
@@ -26,10 +26,10 @@ _HOME = {
     "Box": "zeroov.types",
     "Grounding": "zeroov.types",
     "Picture": "zeroov.types",
-    "Pipeline": "zeroov.pipeline",
+    "Pipeline": "zeroov.pipeline.run",
     "Recipe": "zeroov.recipe",
     "ZeroovError": "zeroov.errors",
-    "load": "zeroov.pipeline",
+    "load": "zeroov.pipeline.run",
     "open_picture": "zeroov.raster.read",
 }
 _ROOMS = ("evolve", "overview")  # their pure functions are reached as zeroov.evolve.fuse, zeroov.overview.combine

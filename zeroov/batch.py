@@ -28,17 +28,17 @@ from zeroov.errors import (
 )
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal, read_items
-from zeroov.loaded import MODEL_STAGES
 from zeroov.outputs.found import Found, SceneInfo, founds
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.outputs.write import FORMATS, Writers, open_writers
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.models import MODEL_STAGES
+from zeroov.pipeline.run import Pipeline
+from zeroov.pipeline.stages import Progress
 from zeroov.raster.read import open_picture
 from zeroov.raster.scene import Scene, image_content, open_scene
 from zeroov.raster.stretch import nothing_valid
 from zeroov.search.search import search
 from zeroov.search.sightings import LEAST_VALID
-from zeroov.stages import Progress
 from zeroov.types import Box, Grounding, Picture, clean_expression
 from zeroov.version import __version__
 

@@ -21,7 +21,7 @@ from zeroov.bench.sample import Split
 from zeroov.bench.shards import Shard, parse
 from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, ZeroovError
 from zeroov.files.journal import read_items
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 
 SCENES = 5
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.dumps.world import recipe, write_world
-from zeroov import replay
 from zeroov.dumps import DumpStore, read_dump
 from zeroov.dumps.compress import compress, decompress, pack, unpack
 from zeroov.dumps.export import quantise_all
 from zeroov.dumps.quantise import LEVELS, dequantise, quantise
 from zeroov.dumps.values import from_affinity, to_affinity
 from zeroov.errors import DumpError, OutputError
+from zeroov.pipeline import replay
 from zeroov.types import Affinity
 
 

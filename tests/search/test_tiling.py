@@ -25,10 +25,10 @@ from PIL import Image
 
 import zeroov
 from zeroov import frames
-from zeroov.job import Job
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.outputs.found import Found
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.look import Job
+from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import Recipe
 from zeroov.search.search import SceneAnswer, search

@@ -13,7 +13,7 @@ from PIL import Image
 import zeroov
 from zeroov.bench.mini import Question, questions
 from zeroov.cli.ground import provenance
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 from zeroov.serve.server import Server
 
 

@@ -16,7 +16,7 @@ from tests.raster.scenes import UTM, write_scene
 from zeroov.bench.mini import Question
 from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.outputs.rle import decode_rle
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.search.search import search
 from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview

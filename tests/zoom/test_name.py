@@ -11,7 +11,7 @@ from zeroov.bench.run import run
 from zeroov.errors import RecipeError
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.overview.name import noun_of
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 
 
 @pytest.mark.parametrize(

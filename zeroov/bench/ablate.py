@@ -29,12 +29,12 @@ from zeroov.bench.records import Record, Run
 from zeroov.bench.sample import mask_overlap
 from zeroov.bench.score import why_nothing
 from zeroov.bench.statistics import paired, percentiles, resampled_sums
-from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import DumpStore
 from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DumpError, RecipeError, UsageError, did_you_mean
 from zeroov.evolve import fuse, grow, to_grid
 from zeroov.outputs.rle import decode_rle
+from zeroov.pipeline.attention import cross_of, refuse_pyramid
 from zeroov.recipe import Recipe, from_dict
 from zeroov.types import Bool, Float32, Overview
 

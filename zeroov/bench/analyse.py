@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from zeroov import frames
 from zeroov.bench.cases import Case, Sample, Tell, choose_focus, read_samples
 from zeroov.bench.statistics import interval
-from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import Dump, settings_digest
 from zeroov.errors import UsageError
 from zeroov.evolve import binarise, grow
 from zeroov.overview.combine import combine, select
+from zeroov.pipeline.attention import cross_of, refuse_pyramid
 from zeroov.recipe import Recipe
 from zeroov.types import Bool, Float32
 

@@ -15,10 +15,10 @@ from zeroov import recipe as recipes
 from zeroov.bench.sample import mask_overlap
 from zeroov.evolve import evolve
 from zeroov.files.journal import Journal, read_items
-from zeroov.job import Job
 from zeroov.mini.expressions import FORMS, Expression, absent_expression, ask
 from zeroov.mini.scenes import Scene, SceneObject, make_scene, seed_for
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.look import Job
+from zeroov.pipeline.run import Pipeline
 from zeroov.types import Bool, Box, Evolved
 from zeroov.version import __version__
 

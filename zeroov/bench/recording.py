@@ -17,8 +17,8 @@ from zeroov.bench.records import Corners, Record, Rle
 from zeroov.bench.sample import Sample
 from zeroov.errors import ZeroovError
 from zeroov.files.content import content_of
-from zeroov.job import Job
 from zeroov.outputs.rle import encode_rle
+from zeroov.pipeline.look import Job
 from zeroov.raster.scene import image_content
 from zeroov.recipe import Recipe
 from zeroov.types import Bool, Box

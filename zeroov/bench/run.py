@@ -23,9 +23,9 @@ from zeroov.bench.shards import Shard
 from zeroov.errors import Failed, HardwareError, RecipeError, Streak, attempt
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal
-from zeroov.job import Job
-from zeroov.loaded import ModelStage
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.look import Job
+from zeroov.pipeline.models import ModelStage
+from zeroov.pipeline.run import Pipeline
 from zeroov.recipe import LOOK, Recipe
 
 log = logging.getLogger("zeroov")

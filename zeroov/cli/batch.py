@@ -47,7 +47,7 @@ def batch(
     from zeroov.batch import images_in, one_by_one, read_expressions
     from zeroov.cli.ground import band_numbers, provenance
     from zeroov.cli.results import format_names
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
 
     out = out.expanduser()
     if out.exists() and not out.is_dir():

@@ -36,7 +36,7 @@ def demo(
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for
     from zeroov.outputs.images import write_rgb_png
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
     from zeroov.raster.read import open_picture
 
     drawn = make_scene(seed_for("test", scene))

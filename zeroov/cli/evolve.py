@@ -32,7 +32,7 @@ def evolve(
     from zeroov.dumps import DumpStore
     from zeroov.files.atomic import ensure_writable_folder
     from zeroov.outputs.images import write_mask_png
-    from zeroov.replay import replay
+    from zeroov.pipeline.replay import replay
 
     out = ensure_writable_folder(out)
     results = []

@@ -31,8 +31,8 @@ def focus(
     if "{expression}" in chosen.focus.prompt and not expression.strip():
         raise UsageError(f'recipe `{chosen.name}` reads the expression in Focus; give it, or --set focus.prompt=""')
     from zeroov.files.atomic import ensure_writable_folder
-    from zeroov.job import Job
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.look import Job
+    from zeroov.pipeline.run import Pipeline
     from zeroov.raster.read import open_picture
 
     out = ensure_writable_folder(out)

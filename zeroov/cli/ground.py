@@ -13,7 +13,7 @@ from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set
 from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
     from zeroov.raster.scene import Scene
     from zeroov.recipe import Recipe
 
@@ -62,7 +62,7 @@ def ground(
     from zeroov.files.atomic import ensure_writable_folder
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
     from zeroov.raster.scene import open_scene
 
     names = format_names(formats)

@@ -9,9 +9,9 @@ from zeroov.cli import options
 from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
+    from zeroov.pipeline.stages import Progress
     from zeroov.raster.scene import Scene
-    from zeroov.stages import Progress
 
 SHOWN = 1600  # longer side of the overlay
 

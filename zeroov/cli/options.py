@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from zeroov.pipeline.stages import Progress
     from zeroov.recipe import Recipe
-    from zeroov.stages import Progress
     from zeroov.types import StageReport
 
 RecipeName = Annotated[

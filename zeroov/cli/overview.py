@@ -27,7 +27,7 @@ def overview(
     """
     chosen = options.chosen(recipe, set_)
     from zeroov.files.atomic import ensure_writable_folder
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
 
     out = ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:

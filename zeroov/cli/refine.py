@@ -35,9 +35,9 @@ def refine(
     from zeroov.dumps import DumpStore
     from zeroov.dumps.values import to_evolved
     from zeroov.files.atomic import ensure_writable_folder, write_json
-    from zeroov.job import Job
     from zeroov.outputs.images import write_mask_png
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.look import Job
+    from zeroov.pipeline.run import Pipeline
     from zeroov.raster.read import open_picture
     from zeroov.types import StageReport
 

@@ -14,7 +14,7 @@ from zeroov.outputs.images import write_mask_png, write_overlay_png
 from zeroov.types import Grounding, Picture
 
 if TYPE_CHECKING:
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
     from zeroov.raster.scene import Scene
 
 OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json goes first, and is written last

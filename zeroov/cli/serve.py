@@ -11,7 +11,7 @@ from zeroov.cli import options
 from zeroov.cli.options import Device, RecipeName, Set
 
 if TYPE_CHECKING:
-    from zeroov.loaded import ModelStage
+    from zeroov.pipeline.models import ModelStage
 
 
 def serve(
@@ -31,7 +31,7 @@ def serve(
     """
     chosen = options.chosen(recipe, set_, zoom)
     from zeroov.cli.ground import provenance
-    from zeroov.pipeline import Pipeline
+    from zeroov.pipeline.run import Pipeline
     from zeroov.serve.server import MIB, Server
 
     stages = [cast("ModelStage", stage) for stage in chosen.stages if stage != "evolve"]

@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.errors import PictureError
-from zeroov.job import Job
 from zeroov.language.phrase import Phrase, parse
 from zeroov.language.words import SIZES
 from zeroov.outputs.found import Found
-from zeroov.pipeline import Pipeline, in_turn
+from zeroov.pipeline.look import Job
+from zeroov.pipeline.run import Pipeline, in_turn
+from zeroov.pipeline.stages import Progress
 from zeroov.raster.scene import Scene
 from zeroov.raster.stretch import nothing_valid
 from zeroov.search.choose import Candidate, rank
 from zeroov.search.relation import relation_weights
 from zeroov.search.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each
 from zeroov.search.tiles import distinct, tiles
-from zeroov.stages import Progress
 from zeroov.types import clean_expression
 
 log = logging.getLogger("zeroov")

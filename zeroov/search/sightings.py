@@ -13,9 +13,9 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import HardwareError, PictureError
-from zeroov.job import Job, score
 from zeroov.outputs.found import Found
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.look import Job, score
+from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import Scene
 from zeroov.recipe import LOOK
 from zeroov.search.choose import Candidate

@@ -21,7 +21,8 @@ from zeroov.outputs.found import Found, SceneInfo, founds
 from zeroov.outputs.images import overlay, write_rgb_png
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.rle import run_lengths
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
+from zeroov.pipeline.stages import Progress
 from zeroov.raster import geotiff
 from zeroov.raster.read import PNG, decode_file
 from zeroov.raster.scene import Scene, open_scene
@@ -29,7 +30,6 @@ from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole
 from zeroov.search.search import search
 from zeroov.show.scene import scene_overlay
-from zeroov.stages import Progress
 from zeroov.types import Uint8, clean_expression
 
 SOURCE = "upload"  # what answers call the image; a client's names are not asked for

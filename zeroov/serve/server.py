@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import UsageError
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 from zeroov.serve.handler import Handler
 from zeroov.version import __version__
 

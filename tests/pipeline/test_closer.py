@@ -12,7 +12,7 @@ import zeroov
 from zeroov.bench.mini import questions
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.run import Pipeline
 from zeroov.types import Grounding
 
 LARGE = SceneStyle(height_width=(400, 448))

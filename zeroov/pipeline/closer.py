@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zeroov import frames
-from zeroov.job import Job
+from zeroov.pipeline.look import Job
 from zeroov.recipe import ZoomRecipe
 from zeroov.types import Box, Picture
 from zeroov.zoom.crop import is_small, window_around

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from zeroov.cross import cross_of, refuse_pyramid
 from zeroov.dumps import Dump, DumpStore, focus_index, partner, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_evolved
 from zeroov.errors import DumpError
 from zeroov.evolve import evolve
+from zeroov.pipeline.attention import cross_of, refuse_pyramid
 from zeroov.recipe import Recipe
 from zeroov.types import Evolved
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import zeroov
-from zeroov.cross import cross_of
 from zeroov.errors import RecipeError
 from zeroov.mini.scenes import make_scene, seed_for
+from zeroov.pipeline.attention import cross_of
 from zeroov.recipe import load
 from zeroov.types import Float32, Overview
 from zeroov.zoom.pyramid import scales
@@ -69,7 +69,7 @@ def test_a_pyramid_looks_at_every_window(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_pyramid_cannot_be_made_of_dumps_of_single_looks(tmp_path: Any) -> None:
     from zeroov.dumps import DumpStore
-    from zeroov.replay import replay
+    from zeroov.pipeline.replay import replay
 
     with pytest.raises(RecipeError, match="one look per picture"):
         next(replay(DumpStore(tmp_path), DumpStore(tmp_path), load("mini", {"overview.pyramid": [0.5]})))

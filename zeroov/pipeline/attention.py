@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zeroov.errors import RecipeError
-from zeroov.job import Job
 from zeroov.language.phrase import parse
 from zeroov.language.position import position_prior
 from zeroov.overview.combine import combine, select
+from zeroov.pipeline.look import Job
 from zeroov.recipe import OverviewRecipe, Recipe
 from zeroov.types import Float32, Overview
 from zeroov.zoom.merge import near_weights

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from zeroov import dumps, hardware
-from zeroov.cross import combined, seen
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.errors import DumpError
 from zeroov.evolve import evolve
 from zeroov.files.atomic import ensure_writable_folder
-from zeroov.job import Job
-from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
+from zeroov.pipeline.attention import combined, seen
+from zeroov.pipeline.look import Job
+from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage, log
 from zeroov.types import Affinity, Overview, StageReport
 
 # stage, samples done, samples in all; done = 0 as a stage begins

@@ -14,8 +14,8 @@ from PIL import Image
 import zeroov
 from zeroov import frames
 from zeroov.errors import HardwareError, ModelError, OutputError, PictureError, UsageError
-from zeroov.job import score
-from zeroov.pipeline import Pipeline
+from zeroov.pipeline.look import score
+from zeroov.pipeline.run import Pipeline
 from zeroov.types import Box, Overview, clean_expression
 
 QUICK: dict[str, Any] = {

@@ -13,16 +13,16 @@ import numpy as np
 
 from zeroov import hardware
 from zeroov import recipe as recipes
-from zeroov.closer import closer_look
-from zeroov.cross import seen
 from zeroov.dumps import DumpStore
-from zeroov.job import Job
 from zeroov.language.phrase import parse
-from zeroov.loaded import REMEDY, LoadedModels, ModelStage, log
 from zeroov.mini.recognise import looks_drawn
+from zeroov.pipeline.attention import seen
+from zeroov.pipeline.closer import closer_look
+from zeroov.pipeline.look import Job
+from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage, log
+from zeroov.pipeline.stages import Progress, Stages
 from zeroov.raster.read import open_picture
 from zeroov.recipe import LOOK, Recipe
-from zeroov.stages import Progress, Stages
 from zeroov.types import Box, Float32, Grounding, Picture, Refined, clean_expression
 from zeroov.zoom.crop import Window
 from zeroov.zoom.pyramid import scales
