@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from zeroov import recipe as recipes
-from zeroov.bench.ablate import ablate
 from zeroov.bench.data import find
-from zeroov.bench.protocols import named
-from zeroov.bench.records import read_run
-from zeroov.bench.run import run
+from zeroov.bench.runs.records import read_run
+from zeroov.bench.runs.run import run
+from zeroov.bench.scoring.protocols import named
+from zeroov.bench.sweeps.ablate import ablate
 from zeroov.mini.layouts import write_layout
 
 GRID: dict[str, list[Any]] = {

@@ -21,7 +21,7 @@ from PIL import Image
 
 import zeroov
 from zeroov import frames
-from zeroov.bench.statistics import paired
+from zeroov.bench.scoring.statistics import paired
 from zeroov.mini.expressions import FORMS, Form, ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline.run import Pipeline

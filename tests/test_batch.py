@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import zeroov
 from tests.raster.scenes import UTM, write_scene
 from zeroov.batch import batch, cut_to_valid, images_in, one_by_one, read_expressions
-from zeroov.bench.mini import questions
+from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
 from zeroov.pipeline.run import Pipeline

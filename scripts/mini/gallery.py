@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 import zeroov
-from zeroov.bench.mini import questions
+from zeroov.bench.mini.measure import questions
 from zeroov.show.panel import draw_panel
 
 CHOSEN = {

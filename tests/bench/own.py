@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from zeroov.bench.mini import questions
+from zeroov.bench.mini.measure import questions
 
 
 def write_own(folder: Path, count: int) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zeroov.bench.records import read_run
+from zeroov.bench.runs.records import read_run
 from zeroov.mini.layouts import write_layout
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"

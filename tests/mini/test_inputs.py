@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import zeroov
-from zeroov.bench.mini import Question, questions
+from zeroov.bench.mini.measure import Question, questions
 from zeroov.pipeline.run import Pipeline
 from zeroov.types import Bool, Uint8
 

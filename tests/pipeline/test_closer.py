@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zeroov
-from zeroov.bench.mini import questions
+from zeroov.bench.mini.measure import questions
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline.run import Pipeline
@@ -144,7 +144,7 @@ def test_a_run_of_a_benchmark_zooms_with_one_model_at_a_time(tmp_path: Path, mon
     from tests.bench.own import write_own
     from zeroov import recipe as recipes
     from zeroov.bench.data import find
-    from zeroov.bench.run import run
+    from zeroov.bench.runs.run import run
     from zeroov.files.journal import read_items
 
     held: list[int] = []

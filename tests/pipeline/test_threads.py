@@ -18,7 +18,7 @@ from PIL import Image
 from transformers.utils import logging as transformers_logging
 
 import zeroov
-from zeroov.bench.mini import questions
+from zeroov.bench.mini.measure import questions
 from zeroov.cli.serve import serve
 from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import zeroov
-from zeroov.bench.mini import Question, questions
+from zeroov.bench.mini.measure import Question, questions
 from zeroov.cli.ground import provenance
 from zeroov.pipeline.run import Pipeline
 from zeroov.serve.server import Server

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM, write_scene
-from zeroov.bench.mini import Question
+from zeroov.bench.mini.measure import Question
 from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.outputs.rle import decode_rle
 from zeroov.pipeline.run import Pipeline

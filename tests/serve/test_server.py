@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from zeroov.bench.mini import Question
+from zeroov.bench.mini.measure import Question
 from zeroov.errors import ModelError, UsageError
 from zeroov.pipeline.run import Pipeline
 from zeroov.serve import handler

@@ -7,7 +7,7 @@ import pytest
 import zeroov
 from zeroov import recipe as recipes
 from zeroov.bench.data import find
-from zeroov.bench.run import run
+from zeroov.bench.runs.run import run
 from zeroov.errors import RecipeError
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.overview.name import noun_of

@@ -12,8 +12,8 @@ from zeroov.cli.analyse_run import run
 from zeroov.cli.options import Json, RecipeName, Set
 
 if TYPE_CHECKING:
-    from zeroov.bench.analyse import Row
-    from zeroov.bench.cases import Case, Tell
+    from zeroov.bench.sweeps.analyse import Row
+    from zeroov.bench.sweeps.cases import Case, Tell
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +45,7 @@ def layers(
 
     Example: zeroov analyse layers maps/ --truth truth.jsonl --plot layers.png
     """
-    from zeroov.bench.analyse import sweep_layers
+    from zeroov.bench.sweeps.analyse import sweep_layers
 
     chosen = options.chosen(recipe, set_)
     weightings = dict(map(analyse_numbers.weighting, weighting or []))
@@ -73,7 +73,7 @@ def grids(
 
     Example: zeroov analyse grids maps/ --truth truth.jsonl
     """
-    from zeroov.bench.analyse import compare_focus
+    from zeroov.bench.sweeps.analyse import compare_focus
 
     chosen = options.chosen(recipe, set_)
 
@@ -100,7 +100,7 @@ def thresholds(
 
     Example: zeroov analyse thresholds maps/ --truth truth.jsonl --tau 0.2,0.3,0.4 --plot thresholds.png
     """
-    from zeroov.bench.analyse import sweep_thresholds
+    from zeroov.bench.sweeps.analyse import sweep_thresholds
 
     chosen = options.chosen(recipe, set_)
     grid = analyse_numbers.threshold_grid(k, tau, alpha)

@@ -12,8 +12,8 @@ from zeroov.cli.dumps_text import counting
 from zeroov.errors import DumpError
 
 if TYPE_CHECKING:
-    from zeroov.bench.analyse import Row
-    from zeroov.bench.cases import Case, Tell
+    from zeroov.bench.sweeps.analyse import Row
+    from zeroov.bench.sweeps.cases import Case, Tell
     from zeroov.recipe import Recipe
 
 
@@ -31,9 +31,9 @@ def run(
 
     Of more than `shown` rows only the first and the recipe's own are printed and given intervals.
     """
-    from zeroov.bench.cases import match
-    from zeroov.bench.tables import aligned
-    from zeroov.bench.truths import read_truths
+    from zeroov.bench.scoring.tables import aligned
+    from zeroov.bench.sweeps.cases import match
+    from zeroov.bench.sweeps.truths import read_truths
     from zeroov.dumps import DumpStore
 
     if not maps.is_dir():

@@ -36,11 +36,11 @@ def ablate(
 
     Example: zeroov bench ablate runs/x --grid evolve.alpha=0.2,0.3,0.4 evolve.tau=0.2,0.3
     """
-    from zeroov.bench.ablate import ablate as go
-    from zeroov.bench.ablate import parse_grid, recipe_of, tell_setting
-    from zeroov.bench.protocols import named
-    from zeroov.bench.records import read_run
-    from zeroov.bench.tables import aligned, as_csv, percent
+    from zeroov.bench.runs.records import read_run
+    from zeroov.bench.scoring.protocols import named
+    from zeroov.bench.scoring.tables import aligned, as_csv, percent
+    from zeroov.bench.sweeps.ablate import ablate as go
+    from zeroov.bench.sweeps.ablate import parse_grid, recipe_of, tell_setting
     from zeroov.files.atomic import write_atomically
 
     how = named(protocol)

@@ -13,8 +13,8 @@ from zeroov.cli.options import Json
 from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
-    from zeroov.bench.peer_files import Format
-    from zeroov.bench.records import Run
+    from zeroov.bench.runs.records import Run
+    from zeroov.bench.scoring.peer_files import Format
 
 
 def compare(
@@ -59,9 +59,10 @@ def compare(
 
     Example: zeroov bench compare runs/fast runs/paper lqvg.json --pictures out/
     """
-    from zeroov.bench import compare as comparing
-    from zeroov.bench import protocols, records
-    from zeroov.bench.peer_files import Format
+    from zeroov.bench.runs import records
+    from zeroov.bench.scoring import compare as comparing
+    from zeroov.bench.scoring import protocols
+    from zeroov.bench.scoring.peer_files import Format
 
     if len(systems) < 2:
         raise UsageError("two systems at least are compared; `zeroov bench score` tells of one")
@@ -72,7 +73,7 @@ def compare(
         _note(remark)
     drawn = []
     if pictures:
-        from zeroov.bench.pictures import write_pictures
+        from zeroov.bench.scoring.pictures import write_pictures
 
         told = runs[0].manifest.get("root")
         if root is None and not isinstance(told, str):
@@ -93,8 +94,8 @@ def _note(text: str) -> None:
 
 def _read(paths: list[Path], form: Format, partial: bool) -> list[Run]:
     """Read the first as a run, and the others as runs or as answers to the first one's samples."""
-    from zeroov.bench import records
-    from zeroov.bench.peers import read_peer
+    from zeroov.bench.runs import records
+    from zeroov.bench.scoring.peers import read_peer
 
     for path in paths:
         if not path.exists():

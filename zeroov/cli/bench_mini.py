@@ -29,8 +29,8 @@ def mini(
     Everything takes about two hours on one CPU core, nearly all of it null-text optimisation; `--variant mini` alone
     takes five minutes. The tables are printed as Markdown.
     """
-    from zeroov.bench.mini import VARIANTS, measure
-    from zeroov.bench.mini_report import markdown, report
+    from zeroov.bench.mini.measure import VARIANTS, measure
+    from zeroov.bench.mini.report import markdown, report
     from zeroov.files.atomic import ensure_writable_folder, write_json
 
     known = [item.name for item in VARIANTS]

@@ -41,9 +41,9 @@ def run(
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
     """
     chosen = options.chosen(recipe, set_)
-    from zeroov.bench import shards
     from zeroov.bench.data import registry
-    from zeroov.bench.run import run as go
+    from zeroov.bench.runs import shards
+    from zeroov.bench.runs.run import run as go
 
     part = shards.parse(shard) if shard else shards.of_this_process()
     read = registry.find(name).read(root, split)
@@ -91,7 +91,7 @@ def merge(
 
     Shards that do not belong together, overlap, or are not all there are refused, with what is missing.
     """
-    from zeroov.bench.merging import merge as join
+    from zeroov.bench.runs.merging import merge as join
     from zeroov.files.atomic import ensure_writable_folder
 
     count = join(folders, ensure_writable_folder(out))

@@ -42,9 +42,10 @@ def score(
 
     Example: zeroov bench score runs/rrsisd --protocol rmsin --by kind,size
     """
-    from zeroov.bench import protocols, records
-    from zeroov.bench import score as scoring
-    from zeroov.bench.tables import as_csv
+    from zeroov.bench.runs import records
+    from zeroov.bench.scoring import protocols
+    from zeroov.bench.scoring import score as scoring
+    from zeroov.bench.scoring.tables import as_csv
     from zeroov.files.atomic import write_atomically
 
     chosen = protocols.named(protocol)
@@ -63,7 +64,7 @@ def score(
 
 def protocols(json: Json = False) -> None:
     """List the protocols, and what each of them counts."""
-    from zeroov.bench.protocols import DEFAULT, PROTOCOLS
+    from zeroov.bench.scoring.protocols import DEFAULT, PROTOCOLS
 
     if json:
         options.say_json([{"name": p.name, "about": p.about} for p in PROTOCOLS])

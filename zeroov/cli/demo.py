@@ -29,8 +29,8 @@ def demo(
     from zeroov.files.atomic import ensure_writable_folder
 
     out = ensure_writable_folder(out)
-    from zeroov.bench.mini import answer_boxes, measured, readings
-    from zeroov.bench.mini_report import READINGS
+    from zeroov.bench.mini.measure import answer_boxes, measured, readings
+    from zeroov.bench.mini.report import READINGS
     from zeroov.cli.results import write_grounding
     from zeroov.files.atomic import write_json
     from zeroov.mini.expressions import expressions_for

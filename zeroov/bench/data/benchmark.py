@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zeroov.bench.data.draft import Draft
-from zeroov.bench.sample import Split
+from zeroov.bench.data.sample import Split
 from zeroov.errors import DatasetError, UsageError, did_you_mean
 
 Reader = Callable[[Path, str], Draft]

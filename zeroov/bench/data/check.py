@@ -10,8 +10,8 @@ from zeroov import frames
 from zeroov.bench.data.benchmark import Benchmark
 from zeroov.bench.data.draft import files_named
 from zeroov.bench.data.files import missing_files
-from zeroov.bench.masks import read_mask
-from zeroov.bench.sample import Sample, Split
+from zeroov.bench.data.masks import read_mask
+from zeroov.bench.data.sample import Sample, Split
 from zeroov.errors import DatasetError, ZeroovError
 from zeroov.raster.read import open_picture
 from zeroov.types import Bool, Box, Picture

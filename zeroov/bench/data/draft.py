@@ -21,7 +21,7 @@ from pathlib import Path
 
 from zeroov import frames
 from zeroov.bench.data.files import contained, missing_files
-from zeroov.bench.sample import MaskTruth, Remark, Sample
+from zeroov.bench.data.sample import MaskTruth, Remark, Sample
 from zeroov.types import Box
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from zeroov import frames
-from zeroov.bench.sample import Split
+from zeroov.bench.data.sample import Split
 from zeroov.errors import OutputError, ZeroovError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.outputs.images import write_rgb_png

@@ -8,7 +8,7 @@ from importlib import import_module
 from zeroov.bench.data.benchmark import Benchmark
 from zeroov.errors import UsageError, did_you_mean
 
-# Name -> module of this package and the value in it, other names.
+# Name -> module in sets/ and the value in it, other names.
 _KNOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "rrsisd": ("rrsisd", "RRSISD", ("rrsis-d", "rrsis_d")),
     "risbench": ("risbench", "RISBENCH", ("ris-bench",)),
@@ -22,7 +22,7 @@ _KNOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "refcocog-google": ("refcoco", "REFCOCOG_GOOGLE", ("gref", "refcocog_google")),
     "refcocog-umd": ("refcoco", "REFCOCOG_UMD", ("gref_umd", "refcocog_umd", "refcocog")),
     "referit": ("refcoco", "REFERIT", ("refclef", "referitgame")),
-    "file": ("table", "TABLE", ("csv", "jsonl", "own")),
+    "file": ("own", "TABLE", ("csv", "jsonl", "own")),
 }
 _ALIASES = {alias: name for name, (_, _, aliases) in _KNOWN.items() for alias in aliases}
 
@@ -39,6 +39,6 @@ def find(name: str) -> Benchmark:
     if wanted not in _KNOWN:
         raise UsageError(f"no benchmark `{name}`{did_you_mean(wanted, _KNOWN)}; `zeroov bench data` lists all")
     module, value, aliases = _KNOWN[wanted]
-    benchmark = getattr(import_module(f"zeroov.bench.data.{module}"), value)
+    benchmark = getattr(import_module(f"zeroov.bench.data.sets.{module}"), value)
     assert isinstance(benchmark, Benchmark)
     return replace(benchmark, aliases=aliases)

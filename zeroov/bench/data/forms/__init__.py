@@ -1,0 +1,1 @@
+"""Forms of annotation that several data sets share."""

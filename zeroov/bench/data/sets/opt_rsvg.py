@@ -1,0 +1,36 @@
+"""OPT-RSVG: expressions with boxes on optical images of many sizes (like413/OPT-RSVG)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zeroov.bench.data.benchmark import Benchmark
+from zeroov.bench.data.draft import Draft
+from zeroov.bench.data.forms.voc import Layout, read_voc
+
+LAYOUT = Layout(
+    title="OPT-RSVG",
+    source="the README of like413/OPT-RSVG on GitHub links it",
+    prefixes=("", "opt_rsvg", "OPT_RSVG", "OPT-RSVG", "data/opt_rsvg"),
+    objects=48952,
+)
+
+
+def read(root: Path, split: str) -> Draft:
+    """Read a split."""
+    return read_voc(root, split, LAYOUT)
+
+
+OPT_RSVG = Benchmark(
+    name="opt-rsvg",
+    title=LAYOUT.title,
+    splits={"train": 19580, "val": 4895, "test": 24477},
+    layout=(
+        "opt_rsvg/Annotations/*.xml",
+        "opt_rsvg/JPEGImages/ or Image/Image/",
+        "opt_rsvg/{train,val,test}.txt or split/{train,val,test}.txt",
+    ),
+    source=LAYOUT.source,
+    has_masks=False,
+    reader=read,
+)

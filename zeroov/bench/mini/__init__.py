@@ -1,0 +1,1 @@
+"""What every stage adds, measured on the miniature world."""

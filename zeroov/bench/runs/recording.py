@@ -1,0 +1,129 @@
+"""Make a sample's record from what the stages made of it, or from how it failed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from zeroov import frames
+from zeroov.bench.data.masks import read_mask
+from zeroov.bench.data.sample import Sample
+from zeroov.bench.runs.records import Corners, Record, Rle
+from zeroov.errors import ZeroovError
+from zeroov.files.content import content_of
+from zeroov.outputs.rle import encode_rle
+from zeroov.pipeline.look import Job
+from zeroov.raster.scene import image_content
+from zeroov.recipe import Recipe
+from zeroov.types import Bool, Box
+
+log = logging.getLogger("zeroov")
+
+
+def contents_of(samples: Sequence[Sample], root: Path) -> dict[str, str]:
+    """Return for every sample, by its id, a digest of its image's bytes, of what is asked and of what is true."""
+    images = {name: image_content(root / name) for name in {sample.image for sample in samples}}
+    return {sample.id: _content(sample, images[sample.image], root) for sample in samples}
+
+
+def _content(sample: Sample, image: str, root: Path) -> str:
+    facts = (image, *_asked(sample).values(), sample.box, sample.mask)
+    if sample.mask and sample.mask.file:
+        with contextlib.suppress(OSError):
+            return content_of([root / sample.mask.file], *facts)
+    return content_of([], *facts)
+
+
+def record(sample: Sample, content: str, job: Job, recipe: Recipe, root: Path) -> Record:
+    """Return the record of a sample that went through every stage."""
+    result, hw = job.result(recipe), job.picture.hw
+    truth_box, truth_mask = _truth(sample, root, hw)
+    coarse_mask, coarse_box = job.coarse()
+    return Record(
+        **_asked(sample),
+        hw=hw,
+        truth_box=truth_box,
+        truth_mask=truth_mask,
+        status=result.status,
+        box=_corners(result.box),
+        mask=_rle(result.mask),
+        score=result.score,
+        answer=result.answer,
+        answer_box=_corners(job.overview.answer_box),
+        coarse_box=_corners(coarse_box),
+        coarse_mask=_rle(coarse_mask) if job.evolved else None,
+        point=frames.peak_xy(job.evolved.fused, job.evolved.region, hw) if job.evolved else None,
+        seconds=_seconds(job),
+        dumps=dict(job.keys),
+        content=content,
+    )
+
+
+def failed_record(sample: Sample, content: str, root: Path, reason: str) -> Record:
+    """Return the record of a sample that failed; with its truth, which counts as missed, where that can be read."""
+    hw = _image_hw(sample, root)
+    try:
+        truth_box, truth_mask = _truth(sample, root, hw)
+    except ZeroovError:
+        truth_box, truth_mask = _corners(sample.box), None
+    return Record(
+        **_asked(sample),
+        hw=hw,
+        truth_box=truth_box,
+        truth_mask=truth_mask,
+        truth_mask_unreadable=sample.mask is not None and truth_mask is None,
+        status="failed",
+        error=reason,
+        content=content,
+    )
+
+
+def _asked(sample: Sample) -> dict[str, Any]:
+    return {name: getattr(sample, name) for name in ("id", "image", "expression", "category", "kind")}
+
+
+def _truth(sample: Sample, root: Path, hw: tuple[int, int]) -> tuple[Corners | None, Rle | None]:
+    """Return the true box and mask; where a data set has masks alone, the box is the mask's."""
+    mask = read_mask(sample.mask, root, hw) if sample.mask else None
+    box = sample.box or (frames.mask_to_box(mask) if mask is not None else None)
+    return _corners(box), encode_rle(mask) if mask is not None else None
+
+
+def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
+    """Return the size of an image that may be damaged or missing; where nothing tells it, what holds the true box."""
+    if sample.mask and sample.mask.hw:
+        return sample.mask.hw
+    if sample.mask and sample.mask.rle:
+        height, width = sample.mask.rle["size"]
+        return int(height), int(width)
+    files = [sample.image, sample.mask.file if sample.mask else None]
+    for name in filter(None, files):
+        try:
+            with Image.open(root / name) as image:
+                return image.height, image.width
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            log.debug("no size of `%s`: %s", name, error)
+    return (math.ceil(sample.box.y1), math.ceil(sample.box.x1)) if sample.box else (1, 1)
+
+
+def _seconds(job: Job) -> dict[str, float]:
+    """Return each stage's seconds, those of closer looks included."""
+    spent: dict[str, float] = {}
+    for look in job.chain():
+        for stage, report in look.reports.items():
+            spent[stage] = round(spent.get(stage, 0.0) + report.seconds, 6)
+    return spent
+
+
+def _corners(box: Box | None) -> Corners | None:
+    return box.xyxy if box else None
+
+
+def _rle(mask: Bool) -> Rle | None:
+    return encode_rle(mask) if mask.any() else None

@@ -1,0 +1,1 @@
+"""What answers are worth: protocols, metrics, comparisons, tables and pictures."""

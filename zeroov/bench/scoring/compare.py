@@ -1,0 +1,243 @@
+"""Several systems side by side on the same samples, under one protocol, with what differs and how surely."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
+from zeroov.bench.scoring.metrics import figures
+from zeroov.bench.scoring.overlaps import Overlaps, overlaps
+from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
+from zeroov.bench.scoring.score import about, why_nothing
+from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
+from zeroov.bench.scoring.tables import aligned, percent
+from zeroov.errors import UsageError
+
+
+@dataclass(frozen=True)
+class System:
+    """What one system reached: its figures, and their differences to the first system's, by target and figure."""
+
+    run: Run
+    values: Mapping[Target, Mapping[str, float]]
+    against: Mapping[Target, Mapping[str, Paired]]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A sample on which systems differ: its record in the first run, and the IoU that each system reached."""
+
+    record: Record
+    position: int
+    target: Target
+    ious: tuple[float, ...]
+
+    @property
+    def spread(self) -> float:
+        """How far the best and the worst are apart."""
+        return max(self.ious) - min(self.ious)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Systems on the same samples, in the order given; `worst` are the samples on which they differ most."""
+
+    protocol: Protocol
+    reading: Reading
+    systems: tuple[System, ...]
+    worst: tuple[Disagreement, ...]
+    remarks: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "protocol": self.protocol.name,
+            "reading": self.reading,
+            "samples": len(self.systems[0].run.records),
+            "remarks": list(self.remarks),
+            "systems": [
+                {
+                    "name": system.run.name,
+                    "about": about(system.run.manifest),
+                    **_statuses(system.run),
+                    "figures": {
+                        target: {
+                            name: {"value": value, **_told(system.against.get(target, {}).get(name))}
+                            for name, value in named.items()
+                        }
+                        for target, named in system.values.items()
+                    },
+                }
+                for system in self.systems
+            ],
+            "worst": [
+                {
+                    "id": case.record.id,
+                    "image": case.record.image,
+                    "expression": case.record.expression,
+                    "target": case.target,
+                    "ious": {system.run.name: iou for system, iou in zip(self.systems, case.ious, strict=True)},
+                }
+                for case in self.worst
+            ],
+        }
+
+    def __str__(self) -> str:
+        count = len(self.systems[0].run.records)
+        heads = [f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}"]
+        for system in self.systems:
+            told = ", ".join(f"{number} {status}" for status, number in _statuses(system.run).items())
+            what = about(system.run.manifest)
+            heads.append(f"  {system.run.name}{f' ({what})' if what else ''}: {told}")
+        notes = (
+            f"Differences to {self.systems[0].run.name}, their 95 % intervals, and p of a two-sided paired bootstrap "
+            "test, not corrected for the number of figures."
+        )
+        return "\n\n".join(["\n".join(heads), *self._tables(), notes])
+
+    def _tables(self) -> Iterator[str]:
+        """Yield a table per target: figures across, in percent; systems down, with their differences to the first."""
+        for target in TARGETS:
+            systems = [system for system in self.systems if target in system.values]
+            if len(systems) < 2:
+                continue
+            names = list(systems[0].values[target])
+            lines = [[target, *names]]
+            for system in systems:
+                lines.append([system.run.name, *(percent(system.values[target][name]) for name in names)])
+                if tested := system.against.get(target):
+                    lines += [
+                        ["  difference", *(percent(tested[name].difference, sign=True) for name in names)],
+                        ["  from", *(percent(tested[name].low, sign=True) for name in names)],
+                        ["  to", *(percent(tested[name].high, sign=True) for name in names)],
+                        ["  p", *(f"{tested[name].p:.4f}" for name in names)],
+                    ]
+            yield aligned(lines)
+
+
+def compare(
+    runs: Sequence[Run], protocol: Protocol, reading: Reading = "final", *, worst: int = 12, seed: int = 0
+) -> Comparison:
+    """Compare systems on the samples that all of them have; every other one is tested against the first."""
+    runs, remarks = _on_common_samples(_distinct(runs))
+    counted = [_counted(run, protocol, reading) for run in runs]
+    for run, found in zip(runs, counted, strict=True):
+        if not {"box", "mask"} & set(found):
+            raise UsageError(why_nothing(run, protocol, reading))
+    systems = []
+    for number, (run, found) in enumerate(zip(runs, counted, strict=True)):
+        against = {
+            target: _tested(counted[0][target], own, seed)
+            for target, own in found.items()
+            if number and target in counted[0]
+        }
+        systems.append(System(run, {target: _values(own) for target, own in found.items()}, against))
+    return Comparison(protocol, reading, tuple(systems), tuple(_worst(runs[0], counted, worst)), remarks)
+
+
+def _counted(run: Run, protocol: Protocol, reading: Reading) -> dict[Target, Overlaps]:
+    found = {target: overlaps(run.records, protocol, target, reading) for target in TARGETS}
+    return {target: own for target, own in found.items() if own is not None}
+
+
+def _values(found: Overlaps) -> dict[str, float]:
+    values = figures(found.columns.sum(axis=0), len(found.columns), found.rule)
+    return dict(zip(found.rule.names, values.tolist(), strict=True))
+
+
+def _tested(first: Overlaps, second: Overlaps, seed: int) -> dict[str, Paired]:
+    """Test every figure on the samples that count in both, all figures on the same draws."""
+    _, ours, theirs = np.intersect1d(first.positions, second.positions, assume_unique=True, return_indices=True)
+    if not len(ours):
+        return {}
+    pair = np.hstack([first.columns[ours], second.columns[theirs]])
+    half, rule = first.columns.shape[1], first.rule
+
+    def change(sums: Any) -> Any:
+        return figures(sums[..., half:], len(pair), rule) - figures(sums[..., :half], len(pair), rule)
+
+    observed, drawn = change(pair.sum(axis=0)), change(resampled_sums(pair, seed=seed, draws=DRAWS))
+    return {name: judged(float(observed[i]), drawn[:, i]) for i, name in enumerate(rule.names)}
+
+
+def _worst(first: Run, counted: Sequence[Mapping[Target, Overlaps]], count: int) -> list[Disagreement]:
+    """Return the samples with the widest spread of IoU, of masks where all have them, else of boxes."""
+    target: Target = "mask" if all("mask" in found for found in counted) else "box"
+    if not all(target in found for found in counted):
+        return []
+    ious = np.zeros((len(first.records), len(counted)))
+    for column, found in enumerate(counted):
+        ious[found[target].positions, column] = found[target].ious
+    spread = np.ptp(ious, axis=1)
+    order = np.argsort(-spread, kind="stable")[:count]
+    return [
+        Disagreement(first.records[position], int(position), target, tuple(ious[position].tolist()))
+        for position in order
+        if spread[position] > 0
+    ]
+
+
+def _on_common_samples(runs: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]:
+    """Return the runs' records of the samples that all have, in the order of the first, and what was left out."""
+    first = {record.id: record for record in runs[0].records}
+    common = set(first)
+    for run in runs[1:]:
+        common &= {record.id for record in run.records}
+    samples = [sample for sample in first if sample in common]
+    if not samples:
+        raise UsageError(f"{' and '.join(f'`{run.name}`' for run in runs)} have no sample in common")
+    remarks, aligned_runs = [], []
+    for run in runs:
+        if len(run.records) > len(samples):
+            left = len(run.records) - len(samples)
+            remarks.append(
+                f"{left} of {len(run.records)} samples of `{run.name}` are not in all runs and were left out"
+            )
+        own = {record.id: record for record in run.records}
+        for sample in samples:
+            if _truth(own[sample]) != _truth(first[sample]):
+                raise UsageError(
+                    f"sample `{sample}` has another truth in `{run.name}` than in `{runs[0].name}`; "
+                    "runs of one data set and split are compared" + _way_out(own[sample], first[sample])
+                )
+        aligned_runs.append(replace(run, records=tuple(own[sample] for sample in samples)))
+    return aligned_runs, tuple(remarks)
+
+
+def _truth(record: Record) -> tuple[Any, ...]:
+    mask = record.truth_mask and record.truth_mask["counts"]
+    return record.hw, record.truth_box, mask, record.truth_mask_unreadable
+
+
+def _way_out(*records: Record) -> str:
+    """Say what to do where a true mask could be read for one of two runs alone; older runs do not record that."""
+    if records[0].truth_mask_unreadable == records[1].truth_mask_unreadable:
+        return ""
+    return (
+        ". Its true mask could not be read in one of them, or an older zeroov made the other: give both commands of "
+        "`zeroov bench run` again with --retry-failed"
+    )
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with a number behind the names that occur more than once."""
+    seen = Counter[str]()
+    named = []
+    for run in runs:
+        seen[run.name] += 1
+        named.append(replace(run, name=f"{run.name} ({seen[run.name]})" if seen[run.name] > 1 else run.name))
+    return named
+
+
+def _statuses(run: Run) -> dict[str, int]:
+    counts = Counter[str](record.status for record in run.records)
+    return {status: counts[status] for status in STATUSES}
+
+
+def _told(paired: Paired | None) -> dict[str, float]:
+    return paired._asdict() if paired else {}

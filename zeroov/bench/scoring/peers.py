@@ -1,0 +1,234 @@
+"""Answers of other systems, put in the place of a run's own, so that one protocol scores both on the same samples.
+
+An answer is four numbers, or an object or row with them as `box` or `bbox` or in the columns of `COLUMNS`; `mask` (run
+lengths), `score` and `answer` may stand beside them. Their order is xyxy and they count pixels, where nothing else is
+given. Where there is only an `answer`, the first four numbers in its text are the box. Without a scale they are read
+as VRSBench reads them: whole numbers, in hundredths of the image.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zeroov.bench.runs.records import Corners, Record, Rle, Run
+from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
+from zeroov.errors import ZeroovError
+from zeroov.frames import resize_mask
+from zeroov.outputs.rle import decode_rle, encode_rle
+from zeroov.types import Bool
+
+BOXES = {"box": "", "bbox": "", "box_xyxy": "xyxy", "bbox_xyxy": "xyxy", "box_xywh": "xywh", "bbox_xywh": "xywh"}
+COLUMNS = {
+    ("x0", "y0", "x1", "y1"): "xyxy",
+    ("x1", "y1", "x2", "y2"): "xyxy",
+    ("xmin", "ymin", "xmax", "ymax"): "xyxy",
+    ("x", "y", "w", "h"): "xywh",
+    ("cx", "cy", "w", "h"): "cxcywh",
+}
+WHOLE = re.compile(r"\d+")
+# No digits inside a word (bbox_2d); a dash between two numbers is no minus.
+NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?\w)")
+SHOWN = 3  # odd things told one by one; the rest are counted
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A system's answers as records of the run's samples, in its order, and what was odd about them."""
+
+    run: Run
+    missing: int
+    unknown: int
+    remarks: tuple[str, ...]
+
+
+@dataclass
+class _Odd:
+    """What is met while reading."""
+
+    unknown: list[str]
+    reversed: list[str]
+    resized: list[str]
+    wordy: list[str]
+    hundredths: list[str]
+    outside: list[str]
+
+
+def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
+    """Read another system's answers to a run's samples; `form` holds where the file itself does not state another.
+
+    A sample without an answer is a failure, a box with reversed corners encloses nothing and is no answer, a mask of
+    another size is resized by the nearest pixel, an unknown sample is passed over: all told. What cannot be understood
+    is an error with its file and line.
+    """
+    known = {record.id: record for record in run.records}
+    answered: dict[str, Record] = {}
+    odd = _Odd([], [], [], [], [], [])
+    for entry in entries(path, form or Format(), known):
+        if entry.sample not in known:
+            odd.unknown.append(entry.sample)
+            continue
+        if entry.sample in answered:
+            raise ZeroovError(f"{entry.where}: sample `{entry.sample}` is answered twice")
+        try:
+            answered[entry.sample] = _answered(known[entry.sample], entry, odd)
+        except (ValueError, TypeError, ZeroovError) as error:
+            raise ZeroovError(f"{entry.where}: {str(error).partition(';')[0]}") from error
+    if not answered:
+        raise ZeroovError(
+            f"`{path}` answers none of the samples of `{run.name}`: its ids are like {_some(odd.unknown)}, "
+            f"the run's like {_some(list(known))}"
+        )
+    _refuse_misread(path, list(answered.values()), odd)
+    missing = [sample for sample in known if sample not in answered]
+    records = tuple(answered.get(record.id) or _blank(record, f"no answer in {path.name}") for record in run.records)
+    remarks = [
+        f"`{path}`: {text} ({_some(samples)})"
+        for samples, text in (
+            (missing, f"{len(missing)} of {len(known)} samples have no answer and count as failed"),
+            (odd.unknown, f"{len(odd.unknown)} answers are for no sample of the run and were passed over"),
+            (odd.reversed, f"{len(odd.reversed)} boxes have reversed corners and count as no answer"),
+            (odd.wordy, f"{len(odd.wordy)} answers in words hold no box"),
+            (odd.hundredths, _read_as_hundredths(odd)),
+            (odd.resized, f"{len(odd.resized)} masks are not of their image's size and were resized"),
+        )
+        if samples
+    ]
+    return Predictions(Run(path.stem, records), len(missing), len(odd.unknown), tuple(remarks))
+
+
+def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
+    """Return a record with the entry's answer in place of its own."""
+    value = entry.value if isinstance(entry.value, Mapping) else {"box": entry.value}
+    numbers, form = _numbers(value, entry.form)
+    text = value.get("answer") or ""
+    in_words = numbers is None and "mask" not in value and bool(text)
+    if in_words:
+        numbers, form = _words(str(text), entry, odd)
+    box = _corners(numbers, record.hw, form) if numbers else None
+    if box and (box[2] < box[0] or box[3] < box[1]):
+        box = None
+        (odd.wordy if in_words and entry.form.scale is None else odd.reversed).append(entry.sample)
+    mask = _mask(value.get("mask"), record.hw, entry.sample, odd)
+    score = float(value.get("score") or 0.0)
+    return replace(
+        _blank(record, ""),
+        status="found" if box or mask else "empty",
+        box=box,
+        mask=mask,
+        score=score,
+        answer=str(text),
+        coarse_box=box,  # it has one answer, which stands for every reading
+        coarse_mask=mask,
+        answer_box=box,
+    )
+
+
+def _blank(record: Record, error: str) -> Record:
+    """Return a record with its question and truth, and no answer."""
+    return Record(
+        id=record.id,
+        image=record.image,
+        expression=record.expression,
+        hw=record.hw,
+        status="failed" if error else "empty",
+        category=record.category,
+        kind=record.kind,
+        truth_box=record.truth_box,
+        truth_mask=record.truth_mask,
+        truth_mask_unreadable=record.truth_mask_unreadable,
+        error=error,
+    )
+
+
+def _numbers(value: Mapping[str, Any], form: Format) -> tuple[Sequence[Any] | None, Format]:
+    """Return a box's four values as the answer has them, `None` where it has none, and how they are written."""
+    for name, order in BOXES.items():
+        if name in value:
+            return (value[name] or None), replace(form, order=order or form.order)
+    for names, order in COLUMNS.items():
+        if set(names) <= set(value):
+            cells = [value[name] for name in names]
+            return (None if all(cell in (None, "") for cell in cells) else cells), replace(form, order=order)
+    return None, form
+
+
+def _words(text: str, entry: Entry, odd: _Odd) -> tuple[Sequence[str] | None, Format]:
+    """Return the first four numbers of a text, `None` where it has fewer, and how they are written."""
+    found = (NUMBER if entry.form.scale else WHOLE).findall(text)[:4]
+    form = replace(entry.form, scale=entry.form.scale or "hundred")
+    if len(found) < 4:
+        odd.wordy.append(entry.sample)
+        return None, form
+    if entry.form.scale is None:
+        odd.hundredths.append(entry.sample)
+        if max(_corners(found, (100, 100), form)) > 100:
+            odd.outside.append(entry.sample)
+    return found, form
+
+
+def _corners(numbers: Any, hw: tuple[int, int], form: Format) -> Corners:
+    """Return a box as (x0, y0, x1, y1) in pixels of an image of `hw`; it is xyxy in pixels where that is not given."""
+    if not isinstance(numbers, (list, tuple)) or len(numbers) != 4:
+        raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}")
+    try:
+        a, b, c, d = (float(number) for number in numbers)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}") from error
+    if not all(map(math.isfinite, (a, b, c, d))):
+        raise ValueError(f"a box is four finite numbers, got {str(numbers)[:60]!r}")
+    if form.order == "cxcywh":
+        a, b = a - c / 2, b - d / 2
+    if form.order not in (None, "xyxy"):
+        c, d = a + c, b + d
+    parts = SCALES[form.scale or "pixels"]
+    fy, fx = (hw[0] / parts, hw[1] / parts) if parts else (1.0, 1.0)
+    return a * fx, b * fy, c * fx, d * fy
+
+
+def _mask(value: Any, hw: tuple[int, int], sample: str, odd: _Odd) -> Rle | None:
+    """Return a mask, pixels or run lengths, as run lengths of an image of `hw`; `None` where nothing is set."""
+    if value is None:
+        return None
+    if not isinstance(value, (Mapping, np.ndarray)):
+        raise ValueError(f"a mask is run lengths with `size` and `counts`, got {str(value)[:60]!r}")
+    mask: Bool = decode_rle(value) if isinstance(value, Mapping) else value
+    if not mask.any():
+        return None
+    if mask.shape != hw:
+        odd.resized.append(sample)
+        mask = resize_mask(mask, hw)
+    return encode_rle(mask)
+
+
+def _refuse_misread(path: Path, records: Sequence[Record], odd: _Odd) -> None:
+    """Refuse boxes that are plainly in another format than they were read in."""
+    if 2 * len(odd.outside) > len(odd.hundredths):
+        raise ZeroovError(
+            f"the boxes in words of `{path}` were read as hundredths of the image, since no scale is given, and "
+            f"{len(odd.outside)} of {len(odd.hundredths)} leave it ({_some(odd.outside)}); are they pixels? then add "
+            f"--scale pixels; known: {', '.join(SCALES)}"
+        )
+    boxes = [record.box for record in records if record.box]
+    if len(odd.reversed) > len(boxes):
+        raise ZeroovError(f"most boxes of `{path}` have reversed corners; are they xywh? then add --boxes xywh")
+    if boxes and max(max(box) for box in boxes) <= 1:
+        raise ZeroovError(f"all boxes of `{path}` lie within one pixel; are they shares? then add --scale unit")
+
+
+def _read_as_hundredths(odd: _Odd) -> str:
+    left = f", of which {len(odd.outside)} leave it" if odd.outside else ""
+    return (
+        f"{len(odd.hundredths)} boxes in words were read as hundredths of the image{left}; --scale says what they are"
+    )
+
+
+def _some(samples: Sequence[str]) -> str:
+    shown = ", ".join(f"`{sample}`" for sample in samples[:SHOWN])
+    return shown + (", ..." if len(samples) > SHOWN else "")

@@ -1,0 +1,73 @@
+"""Pictures of the samples on which systems differ most. It imports matplotlib; import it where pictures are wanted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zeroov.bench.data.files import contained
+from zeroov.bench.runs.records import Corners, Record, Rle
+from zeroov.bench.scoring.compare import Comparison, Disagreement
+from zeroov.bench.scoring.overlaps import tight_box
+from zeroov.errors import PictureError, UsageError
+from zeroov.files.atomic import ensure_writable_folder, write_atomically
+from zeroov.outputs.rle import decode_rle
+from zeroov.raster.read import open_picture
+from zeroov.show.differences import Shown, draw_differences
+from zeroov.types import Bool, Uint8
+
+
+def write_pictures(
+    comparison: Comparison, folder: Path, root: Path, tell: Callable[[str], None] = lambda _: None
+) -> list[Path]:
+    """Draw every sample of `worst` into `folder`, the truth and each system's answer; images are read below `root`.
+
+    An image that cannot be read is told and drawn as a grey plane; if none can, nothing is drawn.
+    """
+    images = [_image(case.record, root, tell) for case in comparison.worst]
+    if images and all(image is None for image in images):
+        raise UsageError(
+            f"none of the images is below `{root}`, e.g. `{comparison.worst[0].record.image}`; "
+            "add --root with the data set's folder"
+        )
+    ensure_writable_folder(folder)
+    paths = []
+    for number, (case, image) in enumerate(zip(comparison.worst, images, strict=True), start=1):
+        path = folder / f"{number:02}_{re.sub(r'[^A-Za-z0-9.-]+', '_', case.record.id)[:60]}.png"
+        rgb = np.full((*case.record.hw, 3), 128, np.uint8) if image is None else image
+        truth, *answers = _shown(comparison, case)
+        write_atomically(path, draw_differences(rgb, case.record.expression, truth, answers))
+        paths.append(path)
+    return paths
+
+
+def _shown(comparison: Comparison, case: Disagreement) -> Sequence[Shown]:
+    record = case.record
+    what = " · ".join(part for part in (record.id, record.category, record.kind) if part)
+    shown = [Shown("Truth", what, _mask(record.truth_mask), _box(record.truth_box, record.truth_mask))]
+    for system, iou in zip(comparison.systems, case.ious, strict=True):
+        own = system.run.records[case.position]
+        box, mask = own.read(comparison.reading)
+        caption = f"failed: {own.error}" if own.status == "failed" else f"{case.target} IoU {iou:.2f}"
+        shown.append(Shown(system.run.name, caption, _mask(mask), _box(box, mask)))
+    return shown
+
+
+def _box(box: Corners | None, mask: Rle | None) -> Corners | None:
+    """Return the box that was scored."""
+    return tight_box(mask) if box is None and mask is not None else box
+
+
+def _mask(rle: Rle | None) -> Bool | None:
+    return None if rle is None else decode_rle(rle)
+
+
+def _image(record: Record, root: Path, tell: Callable[[str], None]) -> Uint8 | None:
+    try:
+        return open_picture(root / contained(record.image)).rgb
+    except (PictureError, ValueError) as error:
+        tell(f"the image of sample `{record.id}`, `{record.image}`, cannot be drawn: {error}")
+        return None

@@ -1,0 +1,213 @@
+"""From records to figures with their intervals, overall and by group: plain values, a text, a CSV."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
+from zeroov.bench.scoring.metrics import Floats, figures
+from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps, truth_share
+from zeroov.bench.scoring.protocols import TARGETS, Protocol, Rule, Target
+from zeroov.bench.scoring.statistics import percentiles, resampled_sums
+from zeroov.bench.scoring.tables import aligned, percent
+from zeroov.errors import UsageError, did_you_mean
+
+DRAWS = 2_000  # for intervals, whose ends then err by some hundredths of their width; tests draw more
+# COCO's 32 x 32 and 96 x 96 pixels, as shares of its common image of 640 x 480: images here are of many sizes.
+SMALL, LARGE = 32 * 32 / (640 * 480), 96 * 96 / (640 * 480)
+SIZES = ("small", "medium", "large", "unknown")
+IN_GROUPS = ("Pr@0.5", "mIoU", "oIoU", "pointing")  # what the text shows of a group; JSON and CSV hold all
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A share from 0 to 1 and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of a group of samples; `by` and `group` are empty for all samples."""
+
+    target: Target
+    by: str
+    group: str
+    samples: int
+    figures: Mapping[str, Figure]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a protocol says of a run."""
+
+    run: str
+    about: str
+    protocol: Protocol
+    reading: Reading
+    statuses: Mapping[str, int]
+    rows: tuple[Row, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        rows = [
+            {
+                "target": row.target,
+                "by": row.by,
+                "group": row.group,
+                "samples": row.samples,
+                "figures": {name: vars(figure) for name, figure in row.figures.items()},
+            }
+            for row in self.rows
+        ]
+        return {
+            "run": self.run,
+            "about": self.about,
+            "protocol": self.protocol.name,
+            "reading": self.reading,
+            "samples": sum(self.statuses.values()),
+            **self.statuses,
+            "rows": rows,
+        }
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return one flat row per figure, as for a CSV."""
+        return [
+            {
+                "run": self.run,
+                "protocol": self.protocol.name,
+                "reading": self.reading,
+                "target": row.target,
+                "by": row.by,
+                "group": row.group,
+                "samples": row.samples,
+                "figure": name,
+                **vars(figure),
+            }
+            for row in self.rows
+            for name, figure in row.figures.items()
+        ]
+
+    def __str__(self) -> str:
+        return "\n\n".join([self._head(), *self._all(), *self._groups()])
+
+    def _head(self) -> str:
+        told = ", ".join(f"{count} {status}" for status, count in self.statuses.items())
+        reading = "" if self.reading == "final" else f"; reading {self.reading}"
+        return (
+            f"{self.run}{f' ({self.about})' if self.about else ''}\n"
+            f"{sum(self.statuses.values())} samples: {told}{reading}\n"
+            f"protocol {self.protocol.name}: {self.protocol.about}"
+        )
+
+    def _all(self) -> Iterator[str]:
+        """Yield the table of all samples: figures down, boxes and masks across, in percent."""
+        rows = [row for row in self.rows if not row.by]
+        names = list(dict.fromkeys(name for row in rows for name in row.figures))
+        lines = [["percent [95 %]", *(f"{row.target}, n = {row.samples}" for row in rows)]]
+        for name in names:
+            lines.append([name, *(_cell(row.figures.get(name)) for row in rows)])
+        yield aligned(lines)
+
+    def _groups(self) -> Iterator[str]:
+        """Yield a table per kind of group: groups down, the main figures across, in percent."""
+        for by in dict.fromkeys(row.by for row in self.rows if row.by):
+            rows = [row for row in self.rows if row.by == by]
+            shown = [
+                (target, name)
+                for target in TARGETS
+                for name in IN_GROUPS
+                if any(row.target == target and name in row.figures for row in rows)
+            ]
+            lines = [[f"by {by}", "n", *(f"{target} {name}" for target, name in shown)]]
+            for group in dict.fromkeys(row.group for row in rows):
+                own = {row.target: row for row in rows if row.group == group}
+                cells = [percent(own[target].figures[name].value) if target in own else "-" for target, name in shown]
+                lines.append([group, str(max(row.samples for row in own.values())), *cells])
+            yield aligned(lines)
+
+
+def score(run: Run, protocol: Protocol, by: Sequence[str] = (), reading: Reading = "final", *, seed: int = 0) -> Score:
+    """Score a run's answers as a protocol does, for all samples and for the groups of each key of `GROUPS` in `by`."""
+    for key in by:
+        if key not in GROUPS:
+            raise UsageError(f"no breakdown by `{key}`{did_you_mean(key, GROUPS)}")
+    rows = []
+    for target in TARGETS:
+        found = overlaps(run.records, protocol, target, reading)
+        if found is not None:
+            rows.append(_row(found, "", "", found.columns, seed))
+            rows += [row for key in by for row in _grouped(run.records, found, key, seed)]
+    if not any(row.target != "point" for row in rows):
+        raise UsageError(why_nothing(run, protocol, reading))
+    counts = Counter[str](record.status for record in run.records)
+    statuses = {status: counts[status] for status in STATUSES}
+    return Score(run.name, about(run.manifest), protocol, reading, statuses, tuple(rows))
+
+
+def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
+    """Say why a protocol finds nothing to count in a run."""
+    if not run.records:
+        return f"`{run.name}` holds no records"
+    scored: list[Target] = [target for target in ("box", "mask") if protocol.rule(target)]
+    if not any(counted(run.records, replace(protocol, skips_failed=False), target) for target in scored):
+        return f"protocol {protocol.name} scores a {' and a '.join(scored)}, and `{run.name}` has no such truth"
+    if protocol.skips_failed and all(record.status == "failed" for record in run.records):
+        return f"every sample of `{run.name}` failed, and protocol {protocol.name} leaves such samples out"
+    return f"protocol {protocol.name} scores a {' and a '.join(scored)}; `{run.name}` has none as its {reading} answer"
+
+
+def about(manifest: Mapping[str, Any]) -> str:
+    """Return what a manifest says of benchmark, split and recipe, in a few words."""
+    told = {**manifest.get("made_with", {}), **manifest}
+    values = (told.get(key) for key in ("benchmark", "split", "recipe"))
+    return ", ".join(value for value in values if isinstance(value, str) and value)
+
+
+def size_class(record: Record) -> str:
+    """Return how large the true object is beside its image: small below 1/300 of it, large from 3 % on.
+
+    It is unknown where the truth cannot be read.
+    """
+    share = truth_share(record)
+    if share is None:
+        return SIZES[3]
+    return SIZES[0] if share < SMALL else SIZES[1] if share < LARGE else SIZES[2]
+
+
+GROUPS: Mapping[str, Callable[[Record], str]] = {
+    "category": lambda record: record.category or "(none)",
+    "kind": lambda record: record.kind or "(none)",
+    "size": size_class,
+}
+
+
+def _grouped(records: Sequence[Record], found: Overlaps, by: str, seed: int) -> Iterator[Row]:
+    names = np.array([GROUPS[by](records[position]) for position in found.positions])
+    present = set(names.tolist())
+    for group in [size for size in SIZES if size in present] if by == "size" else sorted(present):
+        yield _row(found, by, group, found.columns[names == group], seed)
+
+
+def _row(found: Overlaps, by: str, group: str, columns: Floats, seed: int) -> Row:
+    return Row(found.target, by, group, len(columns), _figures(columns, found.rule, seed))
+
+
+def _figures(columns: Floats, rule: Rule, seed: int) -> dict[str, Figure]:
+    values = figures(columns.sum(axis=0), len(columns), rule).tolist()
+    drawn = figures(resampled_sums(columns, seed=seed, draws=DRAWS), len(columns), rule)
+    intervals = [percentiles(drawn[:, column]) for column in range(len(values))]
+    return {name: Figure(value, *interval) for name, value, interval in zip(rule.names, values, intervals, strict=True)}
+
+
+def _cell(figure: Figure | None) -> str:
+    if figure is None:
+        return ""
+    return f"{percent(figure.value):>6} [{percent(figure.low)}, {percent(figure.high)}]"

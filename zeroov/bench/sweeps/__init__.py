@@ -1,0 +1,1 @@
+"""Many settings over maps that are kept, without a model."""
