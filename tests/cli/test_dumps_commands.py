@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.dumps.world import SETS, World, write_world
-from zeroov.cli.analyse_numbers import numbers
+from zeroov.cli.analyse import numbers
 from zeroov.cli.main import app
 from zeroov.errors import UsageError
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.cli.test_cli import PHRASE, TINY, run
 from tests.raster.scenes import UTM, write_scene
-from zeroov.cli.results import format_names
+from zeroov.cli.options import format_names
 from zeroov.errors import OutputError, UsageError
 from zeroov.pipeline.run import Pipeline
 from zeroov.version import __version__

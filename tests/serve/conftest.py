@@ -12,7 +12,7 @@ from PIL import Image
 
 import zeroov
 from zeroov.bench.mini.measure import Question, questions
-from zeroov.cli.ground import provenance
+from zeroov.cli.report import provenance
 from zeroov.pipeline.run import Pipeline
 from zeroov.serve.server import Server
 

@@ -45,8 +45,8 @@ def batch(
     chosen = options.chosen(recipe, set_)
     from zeroov.batch import batch as run
     from zeroov.batch import images_in, one_by_one, read_expressions
-    from zeroov.cli.ground import band_numbers, provenance
-    from zeroov.cli.results import format_names
+    from zeroov.cli.options import band_numbers, format_names
+    from zeroov.cli.report import provenance
     from zeroov.pipeline.run import Pipeline
 
     out = out.expanduser()

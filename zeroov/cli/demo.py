@@ -31,7 +31,7 @@ def demo(
     out = ensure_writable_folder(out)
     from zeroov.bench.mini.measure import answer_boxes, measured, readings
     from zeroov.bench.mini.report import READINGS
-    from zeroov.cli.results import write_grounding
+    from zeroov.cli.report import write_grounding
     from zeroov.files.atomic import write_json
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set
+from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set, band_numbers
+from zeroov.cli.report import provenance
 from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Pipeline
     from zeroov.raster.scene import Scene
-    from zeroov.recipe import Recipe
 
 
 def ground(
@@ -58,7 +58,8 @@ def ground(
     start = time.perf_counter()
     chosen = options.chosen(recipe, set_, zoom)
     from zeroov.batch import is_large
-    from zeroov.cli.results import format_names, refuse_own
+    from zeroov.cli.options import format_names
+    from zeroov.cli.report import refuse_own
     from zeroov.files.atomic import ensure_writable_folder
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
@@ -108,7 +109,7 @@ def _ground_picture(
     start: float,
 ) -> None:
     from zeroov.batch import cut_to_valid, whole_picture
-    from zeroov.cli.results import about, forget, say_grounding, write_grounding
+    from zeroov.cli.report import about, forget, say_grounding, write_grounding
     from zeroov.outputs.found import SceneInfo, founds
 
     picture = whole_picture(image, raster, chosen_bands)
@@ -128,20 +129,3 @@ def _ground_picture(
         options.say_json(report)
     else:
         say_grounding(report)
-
-
-def provenance(recipe: Recipe, pipeline: Pipeline) -> dict[str, str]:
-    """Return what every feature says of how it was made."""
-    told = {"recipe": recipe.name, "recipe_digest": recipe.digest}
-    located = pipeline.models.locate("overview")
-    return told | {"model": located.reference, "model_revision": located.revision}
-
-
-def band_numbers(bands: str | None) -> tuple[int, ...] | None:
-    """Return the numbers of `4,3,2`."""
-    if bands is None:
-        return None
-    try:
-        return tuple(int(part) for part in bands.split(","))
-    except ValueError as error:
-        raise UsageError(f"--bands takes one number or three, e.g. 4,3,2, got `{bands}`") from error

@@ -30,8 +30,7 @@ def ground_scene(
     tell: Progress | None,
 ) -> int:
     """Search, write overlay.png, panel.png, result.json and the asked formats, tell; return how many tiles failed."""
-    from zeroov.cli.ground import provenance
-    from zeroov.cli.results import about, forget, say_files, write_report
+    from zeroov.cli.report import about, forget, provenance, say_files, write_report
     from zeroov.files.atomic import write_atomically
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.images import write_rgb_png

@@ -10,22 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zeroov.cli import (
-    analyse,
-    batch,
-    bench,
-    demo,
-    dumps,
-    evolve,
-    focus,
-    ground,
-    models,
-    options,
-    overview,
-    recipes,
-    refine,
-    serve,
-)
+from zeroov.cli import analyse, batch, demo, evolve, focus, ground, models, options, overview, recipes, refine, serve
+from zeroov.cli.bench import main as bench
+from zeroov.cli.dumps import main as dumps
 from zeroov.errors import ZeroovError
 from zeroov.version import __version__
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zeroov.errors import UsageError
+
 if TYPE_CHECKING:
     from zeroov.pipeline.stages import Progress
     from zeroov.recipe import Recipe
@@ -105,3 +107,23 @@ def progress() -> Iterator[Progress | None]:
 def stages_json(reports: dict[str, StageReport]) -> dict[str, Any]:
     """Return the stages' costs as plain values."""
     return {name: report.to_json() for name, report in reports.items()}
+
+
+def band_numbers(bands: str | None) -> tuple[int, ...] | None:
+    """Return the numbers of `4,3,2`."""
+    if bands is None:
+        return None
+    try:
+        return tuple(int(part) for part in bands.split(","))
+    except ValueError as error:
+        raise UsageError(f"--bands takes one number or three, e.g. 4,3,2, got `{bands}`") from error
+
+
+def format_names(formats: str | None) -> list[str]:
+    """Return the names of `geojson,gpkg`, each once; the option without a name is an error."""
+    if formats is None:
+        return []
+    names = [name.strip() for name in formats.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--format is given without a name; e.g. --format geojson,coco")
+    return list(dict.fromkeys(names))

@@ -30,7 +30,7 @@ def serve(
     Example: zeroov serve, then: curl --data-binary @photo.jpg 'http://127.0.0.1:8000/ground?expression=the+white+plane'
     """
     chosen = options.chosen(recipe, set_, zoom)
-    from zeroov.cli.ground import provenance
+    from zeroov.cli.report import provenance
     from zeroov.pipeline.run import Pipeline
     from zeroov.serve.server import MIB, Server
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.dumps_text import counting, size
 from zeroov.cli.options import Json, Set
+from zeroov.cli.report import counting, size
 from zeroov.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.dumps_text import size
 from zeroov.cli.options import Json
+from zeroov.cli.report import size
 from zeroov.errors import DumpError
 
 Maps = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of dumps.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.bench_score import Partial, ProtocolName, ReadingName, Seed
+from zeroov.cli.bench.score import Partial, ProtocolName, ReadingName, Seed
 from zeroov.cli.options import Json
 from zeroov.errors import UsageError
 

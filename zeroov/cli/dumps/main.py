@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zeroov.cli import dumps_export, dumps_prune, options
-from zeroov.cli.dumps_text import counting, say_table, size
+from zeroov.cli import options
+from zeroov.cli.dumps import export, prune
 from zeroov.cli.options import Json
+from zeroov.cli.report import counting, say_table, size
 
 if TYPE_CHECKING:
     from zeroov.dumps.inventory import Entry, Inventory
@@ -78,9 +79,9 @@ def verify(folder: Maps, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-app.command("prune")(dumps_prune.prune)
-app.command("export")(dumps_export.export)
-app.command("quantise")(dumps_export.quantise)
+app.command("prune")(prune.prune)
+app.command("export")(export.export)
+app.command("quantise")(export.quantise)
 
 
 def _faults(entries: list[Entry]) -> list[dict[str, str]]:

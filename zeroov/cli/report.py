@@ -1,21 +1,22 @@
-"""Write a grounding's files into a folder, say what they were made with, and tell of them."""
+"""How commands tell of what they did: the files of an answer, how it was made, tables, sizes and progress."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroov.cli import options
 from zeroov.errors import UsageError
 from zeroov.files.atomic import write_json
-from zeroov.outputs.images import write_mask_png, write_overlay_png
-from zeroov.types import Grounding, Picture
 
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Pipeline
     from zeroov.raster.scene import Scene
+    from zeroov.recipe import Recipe
+    from zeroov.types import Grounding, Picture
 
 OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json goes first, and is written last
 
@@ -35,6 +36,8 @@ def write_grounding(
     An older answer's files go first, so that they never stand beside those of another. What `about` returns is told in
     result.json beside the answer.
     """
+    from zeroov.outputs.images import write_mask_png, write_overlay_png
+
     forget(folder, prefix)
     files = {"mask": folder / f"{prefix}mask.png", "overlay": folder / f"{prefix}overlay.png"}
     write_mask_png(files["mask"], result.mask)
@@ -71,7 +74,6 @@ def refuse_own(image: Path, out: Path) -> None:
 
 def about(pipeline: Pipeline, raster: Scene, start: float) -> dict[str, Any]:
     """Return what result.json says of how an answer was made: with what, where it lies, in how many seconds."""
-    from zeroov.cli.ground import provenance
     from zeroov.outputs.found import SceneInfo
     from zeroov.version import __version__
 
@@ -110,11 +112,30 @@ def say_files(files: Mapping[str, Any]) -> None:
     options.say(f"wrote     {', '.join([*own, *files['formats']])}")
 
 
-def format_names(formats: str | None) -> list[str]:
-    """Return the names of `geojson,gpkg`, each once; the option without a name is an error."""
-    if formats is None:
-        return []
-    names = [name.strip() for name in formats.split(",") if name.strip()]
-    if not names:
-        raise UsageError("--format is given without a name; e.g. --format geojson,coco")
-    return list(dict.fromkeys(names))
+def provenance(recipe: Recipe, pipeline: Pipeline) -> dict[str, str]:
+    """Return what every feature says of how it was made."""
+    told = {"recipe": recipe.name, "recipe_digest": recipe.digest}
+    located = pipeline.models.locate("overview")
+    return told | {"model": located.reference, "model_revision": located.revision}
+
+
+def say_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of cells in columns; the first row is the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        options.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def size(count: int) -> str:
+    """Return bytes as people read them."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.2f} {unit}"
+    return f"{count} bytes"
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how many files or samples are done, on stderr, where it is a terminal."""
+    with options.progress() as show:
+        yield (lambda done, total: show(what, done, total)) if show else None

@@ -1,0 +1,1 @@
+"""The command line, a file per command; benchmarks and dumps have several, in folders."""

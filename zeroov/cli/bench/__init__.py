@@ -1,0 +1,1 @@
+"""`zeroov bench`, a file for each of its commands."""

@@ -1,0 +1,1 @@
+"""`zeroov dumps`, a file for what each of its commands does."""
