@@ -14,6 +14,7 @@ import zeroov
 from zeroov.bench.mini.measure import Question, questions
 from zeroov.cli.report import provenance
 from zeroov.pipeline.run import Pipeline
+from zeroov.serve.handler import Handler
 from zeroov.serve.server import Server
 
 
@@ -53,7 +54,7 @@ def wide(asked: list[Question]) -> bytes:
 @pytest.fixture
 def server(pipeline: Pipeline, told: dict[str, str]) -> Iterator[Server]:
     lines: list[str] = []
-    made = Server(pipeline, told, port=0, most_bytes=2**20, tell=lines.append)
+    made = Server(pipeline, told, port=0, most_bytes=2**20, tell=lines.append, handler=Handler)
     made.lines = lines  # type: ignore[attr-defined]
     made.server_activate()
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})

@@ -150,10 +150,10 @@ def test_other_sites_are_refused(server: Server, photo: bytes) -> None:
 
 
 def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline, told: dict[str, str]) -> None:
-    with Server(pipeline, told, "0.0.0.0", 0) as anywhere:
+    with Server(pipeline, told, "0.0.0.0", 0, handler=handler.Handler) as anywhere:
         assert not anywhere.is_local
         with pytest.raises(UsageError, match="--port 0"):
-            Server(pipeline, told, "no such host", 0)
+            Server(pipeline, told, "no such host", 0, handler=handler.Handler)
     assert not anywhere.folder.exists()
 
 

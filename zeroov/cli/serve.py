@@ -32,6 +32,7 @@ def serve(
     chosen = options.chosen(recipe, set_, zoom)
     from zeroov.cli.report import provenance
     from zeroov.pipeline.run import Pipeline
+    from zeroov.serve.handler import Handler
     from zeroov.serve.server import MIB, Server
 
     stages = [cast("ModelStage", stage) for stage in chosen.stages if stage != "evolve"]
@@ -44,6 +45,7 @@ def serve(
         told,
         host,
         port,
+        handler=Handler,
         most_bytes=most_mib * MIB,
         tell=lambda line: options.note(options.plain(line)),
     ) as server:

@@ -10,7 +10,7 @@ import socketserver
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from http.server import ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,7 +18,6 @@ from typing import Any
 
 from zeroov.errors import UsageError
 from zeroov.pipeline.run import Pipeline
-from zeroov.serve.handler import Handler
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
@@ -40,13 +39,14 @@ class Server(ThreadingHTTPServer):
         host: str = "127.0.0.1",
         port: int = 8000,
         *,
+        handler: type[BaseHTTPRequestHandler],
         most_bytes: int = 256 * MIB,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`told` is what features say of how they were made; `tell` gets a line for every request."""
+        """`told` is what features say of how they were made; `tell` gets a line for every request to `handler`."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            super().__init__((host, port), Handler, bind_and_activate=False)
+            super().__init__((host, port), handler, bind_and_activate=False)
             self.server_bind()
         except (OSError, OverflowError) as error:
             self.server_close()
