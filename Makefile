@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo test test-quick lint format clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"zeroov needs Python 3.11 or newer, this is {v.major}.{v.minor}; use make PYTHON=python3.11")'
@@ -20,6 +20,9 @@ demo: install ## ground something on a drawn scene, offline
 
 test: install lint ## lint, types and tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+
+test-quick: install ## the tests but those marked slow, while you work
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow"
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.layouts import write_layout
 from zeroov import recipe as recipes
 from zeroov.bench.data import find
 from zeroov.bench.runs.records import read_run
 from zeroov.bench.runs.run import run
 from zeroov.bench.scoring.protocols import named
 from zeroov.bench.sweeps.ablate import ablate
-from zeroov.mini.layouts import write_layout
 
 GRID: dict[str, list[Any]] = {
     "evolve.alpha": [0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5],

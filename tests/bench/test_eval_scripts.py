@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.layouts import write_layout
 from zeroov.bench.runs.records import read_run
-from zeroov.mini.layouts import write_layout
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 # script, the benchmark whose layout it reads, split, and what it must have scored

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
+from tests.layouts.drawn import outlines
 from zeroov.errors import DatasetError
-from zeroov.mini.layouts.drawn import outlines
 from zeroov.mini.scenes import make_scene
 from zeroov.outputs.rle import covered_once, decode_rle, draw_polygons, encode_rle
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.layouts import LAYOUTS, Drawn, write_layout
 from zeroov.bench.data import find, names
 from zeroov.bench.data.masks import read_mask
 from zeroov.bench.data.sample import Split
 from zeroov.bench.data.sets import dior_rsvg
 from zeroov.errors import DatasetError, UsageError
-from zeroov.mini.layouts import LAYOUTS, Drawn, write_layout
 from zeroov.mini.scenes import SPLIT_SEEDS
 
 HW = (160, 224)  # not square: a box or mask read the wrong way round cannot pass

@@ -15,9 +15,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.layouts.lists import torch_zip
 from zeroov.bench.data.forms.pickles import load_plain
 from zeroov.errors import DatasetError
-from zeroov.mini.layouts.lists import torch_zip
 
 PLAIN = [
     {"ref_id": 3, "sentences": [{"raw": "the ship é", "sent_id": 9}], "more": (1.5, None, True, b"x", {1, 2})},

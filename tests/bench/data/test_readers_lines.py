@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.layouts import write_layout
 from zeroov.bench.data import find
 from zeroov.bench.data.draft import Draft, Place
 from zeroov.bench.data.files import contained, missing_files
 from zeroov.bench.data.sample import Split
 from zeroov.errors import DatasetError, UsageError
-from zeroov.mini.layouts import write_layout
 
 HW = (160, 224)
 

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from tests.layouts import write_layout
 from zeroov.bench.data import find, names
 from zeroov.bench.data.check import check, spread
 from zeroov.bench.data.patches import export_patches
 from zeroov.bench.data.sample import Sample
 from zeroov.cli.main import app
-from zeroov.mini.layouts import write_layout
 from zeroov.show.contact import ContactTile, draw_contact_sheet
 from zeroov.types import Box
 

@@ -1,0 +1,302 @@
+"""Turn train scenes into batches: pictures, what each image token shows, questions with their answers."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing as mp
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from queue import Full
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from transformers import Qwen2Tokenizer
+
+from scripts.training.vlm.tokens import NUMBERS, PROMPT_HEAD, PROMPT_TAIL, SYSTEM
+from scripts.training.vlm.views import PLAIN, View, Views, draw
+from zeroov.mini.expressions import SYNONYMS, Expression, Form, absent_expression, ask
+from zeroov.mini.kinds import COLOURS, KINDS
+from zeroov.mini.scenes import Scene, SceneStyle, Split, make_scene, seed_for
+
+CELL = 28
+SPAN = 30
+"""Tokens of one turn, padded: from <|vision_end|> to the answer's closing bracket."""
+SCENES_A_STEP = 64
+"""Scene numbers set aside for each step, so that a step's scenes do not hang on the steps before."""
+HEAD_TEXT = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>"
+
+Int = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a batch is made of; the curriculum hands out one per step."""
+
+    images: int
+    turns: int
+    objects: tuple[int, int] = (2, 6)
+    forms: tuple[tuple[Form, float], ...] = ()
+    varied: float = 0.2
+    """Share of scenes drawn at another scale than the test's."""
+    views: Views = PLAIN
+
+    def images_at(self, view: View | None) -> int:
+        """Return how many pictures of a view cost about what `images` plain ones do."""
+        return self.images if view is None else round(self.images * 96 / (view.hw[0] * view.hw[1] // CELL**2 + 32))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B scenes and K turns each; -1 marks what is not to be learned."""
+
+    images: npt.NDArray[np.uint8]
+    kind: Int
+    colour: Int
+    large: Int
+    box: Int
+    """(B, cells, 4) whole pixels; kind 0 is 'nothing', -1 'unclear'."""
+    ids: Int
+    labels: Int
+    """(B, K, SPAN): the next token, -1 outside the answer."""
+    said_kind: Int
+    said_colour: Int
+    """(B, K): what the expression calls its object, as kind + 1 and colour; colour -1 if it names none."""
+    form: list[list[Form]]
+    target_xyxy: Int
+    """(B, K, 4), -1 for absent."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The token numbers that training needs to know."""
+
+    head: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    kinds: tuple[int, ...]
+    """'nothing', then the kinds."""
+    colours: tuple[int, ...]
+    sizes: tuple[int, ...]
+    numbers: tuple[int, ...]
+    """The tokens of 0 to 1024; 0 to 9 are bytes, so the numbers are not in a row."""
+    opening: int
+    empty: int
+    comma: int
+    closing: int
+    end: int
+    pad: int
+
+    @staticmethod
+    def of(tokenizer: Qwen2Tokenizer) -> Words:
+        """Look the words up in a tokenizer."""
+
+        def ids(text: str) -> tuple[int, ...]:
+            found: Any = tokenizer(text).input_ids
+            return tuple(found)
+
+        def last(text: str) -> int:
+            return ids(" " + text)[-1]
+
+        return Words(
+            head=ids(HEAD_TEXT),
+            before=ids(f"<|vision_end|>{PROMPT_HEAD} "),
+            after=ids(f"{PROMPT_TAIL}<|im_end|>\n<|im_start|>assistant\n"),
+            kinds=(last("nothing"), *(last(kind) for kind in KINDS)),
+            colours=tuple(last(colour) for colour in COLOURS),
+            sizes=(last("small"), last("large")),
+            numbers=tuple(ids(str(number))[0] for number in range(NUMBERS)),
+            opening=ids("[")[0],
+            empty=ids("[]")[0],
+            comma=ids(", ")[0],
+            closing=ids("]")[0],
+            end=ids("<|im_end|>")[0],
+            pad=ids("<|endoftext|>")[0],
+        )
+
+
+class TurnWriter:
+    """Write questions and answers as token numbers."""
+
+    def __init__(self, tokenizer: Qwen2Tokenizer) -> None:
+        self.words = Words.of(tokenizer)
+        phrase: Any = lru_cache(maxsize=200_000)(lambda text: tuple(tokenizer(" " + text).input_ids))
+        self._phrase = phrase
+
+    def write(self, expression: Expression, box_xyxy: tuple[int, ...] | None) -> tuple[Int, Int, Int] | None:
+        """Return ids, labels (SPAN,) and the box; `None` if the turn is too long."""
+        w = self.words
+        question = [*w.before, *self._phrase(expression.text), *w.after]
+        answer = [w.opening] if box_xyxy else [w.empty]
+        for number, value in enumerate(box_xyxy or ()):
+            answer += [w.numbers[value]] if number == 0 else [w.comma, w.numbers[value]]
+        answer += [w.closing, w.end] if box_xyxy else [w.end]
+        if len(question) + len(answer) - 1 > SPAN:
+            return None
+        ids = np.full(SPAN, w.pad, np.int64)
+        labels = np.full(SPAN, -1, np.int64)
+        whole = question + answer
+        ids[: len(whole) - 1] = whole[:-1]
+        labels[len(question) - 1 : len(whole) - 1] = answer
+        return ids, labels, np.array(box_xyxy or (-1, -1, -1, -1), np.int64)
+
+
+def said(text: str) -> tuple[int, int]:
+    """Read the kind (counted from 1) and colour (-1 for none) that an expression gives the object it means."""
+    names = {**{kind: kind for kind in KINDS}, **{other: kind for kind, other in SYNONYMS.items()}}
+    at, minus_length = min((text.find(name), -len(name)) for name in names if name in text)
+    kind = names[text[at : at - minus_length]]
+    before = text[:at].split()[-1]
+    return list(KINDS).index(kind) + 1, list(COLOURS).index(before) if before in COLOURS else -1
+
+
+def dense_targets(scene: Scene) -> tuple[Int, Int, Int, Int]:
+    """Say for each 28-px cell what it shows: kind + 1, colour, large and box; kind 0 for nothing, -1 for unclear.
+
+    An object owns the cells whose middle lies in its box and that it covers in part, and in any case the cell that it
+    covers most; the cells at its rim are not its own, so that what looks for the object looks at its middle.
+    """
+    height, width = scene.height_width
+    rows, columns = height // CELL, width // CELL
+    kind, colour = np.zeros(rows * columns, np.int64), np.full(rows * columns, -1, np.int64)
+    large, box = colour.copy(), np.full((rows * columns, 4), -1, np.int64)
+    names, colours = list(KINDS), list(COLOURS)
+    x, y = np.tile(np.arange(columns) + 0.5, rows) * CELL, np.repeat(np.arange(rows) + 0.5, columns) * CELL
+    most = np.zeros(rows * columns)
+    for thing in scene.objects:
+        cover = cv2.resize(thing.mask.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA).ravel()
+        x0, y0, x1, y1 = thing.box_xyxy
+        own = (cover >= 0.12) & (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
+        kind[(cover >= 0.3) & ~own & (kind == 0)] = -1
+        own[int(cover.argmax())] = True
+        own &= cover > most
+        most[own] = cover[own]
+        kind[own], colour[own] = names.index(thing.kind) + 1, colours.index(thing.colour)
+        large[own], box[own] = int(thing.large), thing.box_xyxy
+    return kind, colour, large, box
+
+
+def _style(plan: Plan, rng: np.random.Generator) -> SceneStyle:
+    if rng.random() < plan.varied:
+        scale = float(np.exp(rng.uniform(np.log(0.75), np.log(2.2))))
+        most = plan.objects[1] if scale < 1.3 else 2
+        return SceneStyle(objects=(1, max(most, 1)), scale=scale)
+    return SceneStyle(objects=plan.objects)
+
+
+def _question(scene: Scene, plan: Plan, rng: np.random.Generator) -> Expression:
+    forms = [form for form, _ in plan.forms]
+    weights = np.array([weight for _, weight in plan.forms])
+    if not scene.objects:
+        colour, kind = rng.choice(list(COLOURS)), rng.choice(list(KINDS))
+        return Expression(f"the {kind}" if rng.random() < 0.5 else f"the {colour} {kind}", "absent", None)
+    for _ in range(4):
+        asked = ask(scene, rng, (forms[int(rng.choice(len(forms), p=weights / weights.sum()))],))
+        if asked:
+            return asked
+    return ask(scene, rng, tuple(forms)) or absent_expression(scene, rng)
+
+
+def _view(plan: Plan, split: Split, first: int) -> View | None:
+    rng = np.random.default_rng([seed_for(split, first), 11])
+    return plan.views[int(rng.choice(len(plan.views), p=[share for share, _ in plan.views]))][1]
+
+
+def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batch:
+    """Make the batch of a split's scenes from `first` on, all in one of the plan's views."""
+    scenes, dense, ids, labels, boxes, forms, named = [], [], [], [], [], [], []
+    view = _view(plan, split, first)
+    images = plan.images_at(view)
+    for index in range(first, first + images):
+        seed = seed_for(split, index)
+        rng = np.random.default_rng([seed, 7])
+        plain = _style(plan, rng) if split == "train" and not view else None
+        scene = draw(seed, view, rng) if view else make_scene(seed, plain)
+        scenes.append(scene.image)
+        dense.append(dense_targets(scene))
+        turns: list[tuple[Int, Int, Int]] = []
+        asked_forms: list[Form] = []
+        while len(turns) < plan.turns:
+            asked = _question(scene, plan, rng)
+            turn = writer.write(asked, None if asked.target is None else scene.objects[asked.target].box_xyxy)
+            if turn is not None:
+                turns.append(turn)
+                asked_forms.append(asked.form)
+                named.append(said(asked.text))
+        if turns:
+            ids.append(np.stack([turn[0] for turn in turns]))
+            labels.append(np.stack([turn[1] for turn in turns]))
+            boxes.append(np.stack([turn[2] for turn in turns]))
+        forms.append(asked_forms)
+    kind, colour, large, box = (np.stack(part) for part in zip(*dense, strict=True))
+    empty = np.zeros((images, 0, SPAN), np.int64)
+    names = np.array(named, np.int64).reshape(images, -1, 2)
+    return Batch(
+        images=np.stack(scenes),
+        kind=kind,
+        colour=colour,
+        large=large,
+        box=np.minimum(box, NUMBERS - 1),
+        ids=np.stack(ids) if ids else empty,
+        labels=np.stack(labels) if labels else empty,
+        said_kind=names[..., 0],
+        said_colour=names[..., 1],
+        form=forms,
+        target_xyxy=np.stack(boxes) if boxes else np.zeros((images, 0, 4), np.int64),
+    )
+
+
+def batch_at(writer: TurnWriter, plans: list[tuple[int, Plan]], step: int) -> Batch:
+    """Make the batch of one step; `plans` names the step from which each plan holds."""
+    plan = [plan for start, plan in plans if start <= step][-1]
+    return make_batch(writer, plan, "train", step * SCENES_A_STEP)
+
+
+def _work(
+    queue: mp.Queue[Batch], tokenizer: Qwen2Tokenizer, plans: list[tuple[int, Plan]], step: int, stride: int
+) -> None:
+    """Fill a queue with the batches of every n-th step."""
+    cv2.setNumThreads(1)
+    writer = TurnWriter(tokenizer)
+    parent = os.getppid()
+    while os.getppid() == parent:
+        batch = batch_at(writer, plans, step)
+        while os.getppid() == parent:  # a killed trainer must not leave its workers waiting for ever
+            with contextlib.suppress(Full):
+                queue.put(batch, timeout=5)
+                break
+        step += stride
+    queue.cancel_join_thread()
+
+
+class BatchStream:
+    """Batches for steps `start`, `start` + 1, ..., made by any number of worker processes, 0 for none."""
+
+    def __init__(self, tokenizer: Qwen2Tokenizer, plans: list[tuple[int, Plan]], start: int, workers: int = 1) -> None:
+        self._tokenizer, self._plans, self._start = tokenizer, plans, start
+        context = mp.get_context("spawn")  # a fork inherits the locks of torch's and OpenCV's threads, not the threads
+        self._queues: list[mp.Queue[Batch]] = [context.Queue(4) for _ in range(workers)]
+        self._workers = [
+            context.Process(target=_work, args=(queue, tokenizer, plans, start + i, workers), daemon=True)
+            for i, queue in enumerate(self._queues)
+        ]
+        for worker in self._workers:
+            worker.start()
+        self._next = 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        if not self._queues:
+            writer = TurnWriter(self._tokenizer)
+            yield from (batch_at(writer, self._plans, step) for step in count(self._start))
+        while True:
+            yield self._queues[self._next % len(self._queues)].get()
+            self._next += 1
+
+    def close(self) -> None:
+        """Stop the workers."""
+        for worker in self._workers:
+            worker.terminate()
