@@ -24,14 +24,15 @@ test: install lint ## lint, types and tests
 test-quick: install ## the tests but those marked slow, while you work
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow"
 
-lint: install ## ruff and mypy
+lint: install ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: install ## let ruff rewrite
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove the environment and caches
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
