@@ -11,7 +11,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +30,35 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+class Window(NamedTuple):
+    """A part of a scene: x0 <= x < x1, y0 <= y < y1 in whole pixels of the scene."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels of the scene."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image ready to be grounded: `rgb` is uint8 (H, W, 3); `source` says where it came from."""
+    """An image ready to be grounded: `rgb` is uint8 (H, W, 3); `source` says where it came from.
+
+    `valid` is bool (H, W), or `None` where every pixel is valid: neither nodata, transparent, NaN nor damaged. `part`
+    is what the picture shows of its scene, in pixels of the scene, of which it may be a reduced copy; `None`: it is the
+    scene itself.
+    """
 
     rgb: Uint8
     source: str = "array"
     crs: str | None = None
     transform: tuple[float, float, float, float, float, float] | None = None
+    valid: Bool | None = None
+    part: Window | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,11 +70,18 @@ class Picture:
         digest = hashlib.sha256(repr(self.rgb.shape).encode())
         digest.update(np.ascontiguousarray(self.rgb).data)
         object.__setattr__(self, "digest", digest.hexdigest())
+        if self.valid is not None:
+            _require(self.valid.shape == self.hw, f"`valid` has the picture's size {self.hw}, got {self.valid.shape}")
 
     @property
     def hw(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return int(self.rgb.shape[0]), int(self.rgb.shape[1])
+
+    @property
+    def window(self) -> Window:
+        """What the picture shows, in pixels of its scene."""
+        return self.part or Window(0, 0, self.hw[1], self.hw[0])
 
 
 @dataclass(frozen=True)
@@ -154,7 +182,7 @@ class Look:
     """
 
     picture: Picture
-    window: tuple[int, int, int, int]
+    window: Window
     expression: str
     box: Box | None
     agreement: float

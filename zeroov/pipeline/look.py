@@ -12,8 +12,7 @@ import numpy as np
 from zeroov import frames
 from zeroov.overview.answer import says_absent
 from zeroov.recipe import Recipe, ZoomRecipe
-from zeroov.types import Affinity, Bool, Box, Evolved, Grounding, Look, Overview, Picture, Refined, StageReport
-from zeroov.zoom.crop import Window
+from zeroov.types import Affinity, Bool, Box, Evolved, Grounding, Look, Overview, Picture, Refined, StageReport, Window
 from zeroov.zoom.merge import Merge, agreement, merged_box, part_near
 
 

@@ -23,8 +23,7 @@ from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage, log
 from zeroov.pipeline.stages import Progress, Stages
 from zeroov.raster.read import open_picture
 from zeroov.recipe import LOOK, Recipe
-from zeroov.types import Box, Float32, Grounding, Picture, Refined, clean_expression
-from zeroov.zoom.crop import Window
+from zeroov.types import Box, Float32, Grounding, Picture, Refined, Window, clean_expression
 from zeroov.zoom.pyramid import scales
 
 if TYPE_CHECKING:

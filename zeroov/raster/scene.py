@@ -25,7 +25,7 @@ from zeroov.raster.read import MOST_PIXELS, decode_file, decoding, existing_file
 from zeroov.raster.stretch import PERCENTILES, Percentiles
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
-from zeroov.types import Bool, Picture
+from zeroov.types import Bool, Picture, Window
 
 BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it tells
 WITHOUT_WINDOWS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # PIL decodes these, colours and orientation included
@@ -126,14 +126,14 @@ class Scene:
         """Return how much of a window is valid, from 0 to 1."""
         return self._pixels.valid_share(self._window(x0, y0, x1, y1))
 
-    def _window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[int, int, int, int]:
+    def _window(self, x0: int, y0: int, x1: int, y1: int) -> Window:
         height, width = self.hw
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise UsageError(
                 f"window x {x0} to {x1}, y {y0} to {y1} does not lie in `{self.source}` of {width} x {height} pixels; "
                 "clip it to the scene"
             )
-        return x0, y0, x1, y1
+        return Window(x0, y0, x1, y1)
 
 
 def open_scene(

@@ -9,9 +9,8 @@ from zeroov.errors import UsageError
 from zeroov.raster import stretch
 from zeroov.raster.geotiff import wrong_bands
 from zeroov.raster.read import Decoded, decoding, upright
-from zeroov.raster.reduce import Window
 from zeroov.raster.stretch import Percentiles
-from zeroov.types import Bool, Uint8
+from zeroov.types import Bool, Uint8, Window
 
 
 class Whole:

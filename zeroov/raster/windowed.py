@@ -16,9 +16,9 @@ from zeroov.errors import PictureError
 from zeroov.raster import geotiff, stretch
 from zeroov.raster.geotiff import Bands
 from zeroov.raster.read import decoding
-from zeroov.raster.reduce import Means, Window, chunks
+from zeroov.raster.reduce import Means, chunks
 from zeroov.raster.stretch import Percentiles
-from zeroov.types import Bool, Uint8
+from zeroov.types import Bool, Uint8, Window
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's block cache while a window is read; its own default is 5 % of all memory
 MOST_BLOCK_BYTES = 512 * 2**20  # one block of the file is the least that GDAL decodes
@@ -122,7 +122,7 @@ class Windowed:
         samples: list[NDArray[Any]] = []
         spare = np.empty(0, self._dtype)  # for the case that the few valid pixels lie between the sampled ones
         damaged: list[Window] = []
-        for chunk, part in self._decoded(self._chunks((0, 0, width, height))):
+        for chunk, part in self._decoded(self._chunks(Window(0, 0, width, height))):
             x0, y0, _, _ = chunk
             if isinstance(part, PictureError):
                 if not damaged:

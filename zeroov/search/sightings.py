@@ -20,8 +20,8 @@ from zeroov.raster.scene import Scene
 from zeroov.recipe import LOOK
 from zeroov.search.choose import Candidate
 from zeroov.search.tiles import cut_by_seam, distinct
-from zeroov.types import Bool, Box, Picture
-from zeroov.zoom.crop import Window, window_around
+from zeroov.types import Bool, Box, Picture, Window
+from zeroov.zoom.crop import window_around
 
 log = logging.getLogger("zeroov")
 
@@ -206,4 +206,4 @@ def _filled(box: Box, scene_hw: frames.HW, believed: float) -> Drawn:
     """Return a box as a drawn object: what is known of its mask is the box itself."""
     x0, y0 = max(0, int(box.x0)), max(0, int(box.y0))
     x1, y1 = min(scene_hw[1], math.ceil(box.x1)), min(scene_hw[0], math.ceil(box.y1))
-    return Drawn(box, believed, np.ones((1, 1), dtype=np.bool_), (x0, y0, x1, y1), is_box=True)
+    return Drawn(box, believed, np.ones((1, 1), dtype=np.bool_), Window(x0, y0, x1, y1), is_box=True)

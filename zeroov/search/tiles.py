@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from zeroov.frames import HW
-from zeroov.types import Box
-from zeroov.zoom.crop import Window
+from zeroov.types import Box, Window
 
 
 def tiles(scene_hw: HW, side: int, overlap: float) -> list[Window]:
@@ -18,7 +17,7 @@ def tiles(scene_hw: HW, side: int, overlap: float) -> list[Window]:
     """
     rows, cols = (_starts(length, side, overlap) for length in scene_hw)
     height, width = min(side, scene_hw[0]), min(side, scene_hw[1])
-    return [(x, y, x + width, y + height) for y in rows for x in cols]
+    return [Window(x, y, x + width, y + height) for y in rows for x in cols]
 
 
 def _starts(length: int, side: int, overlap: float) -> list[int]:

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zeroov.frames import HW, box_to_mask, mask_to_box, min_max, resize_map, scale_box
-from zeroov.types import Float32
-from zeroov.zoom.crop import Window
+from zeroov.types import Float32, Window
 
 _FINE = 5
 """Windows are laid on a grid this many times finer, so that their edges are off by a tenth of a cell at most. It is odd
@@ -32,7 +31,7 @@ def scales(image_hw: HW, sizes: Sequence[float] = (1.0, 2 / 3)) -> list[Window]:
         if not 0 < size <= 1:
             raise ValueError(f"a window's size is a fraction of the image, above 0 and at most 1, got {size}")
         (tops, height), (lefts, width) = (_places(side, size) for side in image_hw)
-        windows += [(x, y, x + width, y + height) for y in tops for x in lefts]
+        windows += [Window(x, y, x + width, y + height) for y in tops for x in lefts]
     return list(dict.fromkeys(windows))
 
 
