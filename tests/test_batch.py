@@ -16,7 +16,7 @@ from zeroov.batch import batch, cut_to_valid, images_in, one_by_one, read_expres
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.raster.scene import Scene, open_scene
 from zeroov.types import Box, Grounding, Picture
 

@@ -14,7 +14,7 @@ from tests.cli.test_cli import PHRASE, TINY, run
 from tests.raster.scenes import UTM, write_scene
 from zeroov.cli.options import format_names
 from zeroov.errors import OutputError, UsageError
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.version import __version__
 
 ABOUT = {"recipe", "recipe_digest", "model", "model_revision", "zeroov_version", "crs", "transform", "bands", "seconds"}

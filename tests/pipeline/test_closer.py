@@ -10,9 +10,9 @@ import pytest
 
 import zeroov
 from zeroov.bench.mini.measure import questions
+from zeroov.ground import Pipeline
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline.run import Pipeline
 from zeroov.types import Grounding
 
 LARGE = SceneStyle(height_width=(400, 448))

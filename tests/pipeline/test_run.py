@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from zeroov.pipeline.look import score
 
 import zeroov
 from zeroov import frames
 from zeroov.errors import HardwareError, ModelError, OutputError, PictureError, UsageError
-from zeroov.pipeline.look import score
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.types import Box, Overview, clean_expression
 
 QUICK: dict[str, Any] = {

@@ -20,7 +20,7 @@ from transformers.utils import logging as transformers_logging
 import zeroov
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.serve import serve
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.search.search import SceneAnswer, search
 from zeroov.serve.server import Server

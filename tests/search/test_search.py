@@ -13,10 +13,10 @@ from PIL import Image
 import zeroov
 from zeroov import frames
 from zeroov.errors import HardwareError, PictureError
+from zeroov.ground import Pipeline
 from zeroov.language.phrase import parse
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.search.search import SceneAnswer, described, neighbours, search
 from zeroov.types import Box

@@ -22,13 +22,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from zeroov.pipeline.look import Job
 
 import zeroov
 from zeroov import frames
+from zeroov.ground import Pipeline
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.outputs.found import Found
-from zeroov.pipeline.look import Job
-from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.recipe import Recipe
 from zeroov.search.search import SceneAnswer, search

@@ -13,7 +13,7 @@ from PIL import Image
 import zeroov
 from zeroov.bench.mini.measure import Question, questions
 from zeroov.cli.report import provenance
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.serve.handler import Handler
 from zeroov.serve.server import Server
 

@@ -15,8 +15,8 @@ from PIL import Image
 from tests.raster.scenes import UTM, write_scene
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import OutputError, PictureError, UsageError
+from zeroov.ground import Pipeline
 from zeroov.outputs.rle import decode_rle
-from zeroov.pipeline.run import Pipeline
 from zeroov.raster.scene import open_scene
 from zeroov.search.search import search
 from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview

@@ -21,7 +21,7 @@ import pytest
 
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import ModelError, UsageError
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.serve import handler
 from zeroov.serve.answer import Reply
 from zeroov.serve.server import Server

@@ -9,9 +9,9 @@ from zeroov import recipe as recipes
 from zeroov.bench.data import find
 from zeroov.bench.runs.run import run
 from zeroov.errors import RecipeError
+from zeroov.ground import Pipeline
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.overview.name import noun_of
-from zeroov.pipeline.run import Pipeline
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,13 @@ import functools
 import os
 import shlex
 import types
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
+from PIL.Image import Image
 
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
@@ -21,8 +26,8 @@ from zeroov.files.content import content_of
 from zeroov.frames import Transform
 from zeroov.raster import geotiff
 from zeroov.raster.georeference import IDENTITY, affine, crs_text, place
-from zeroov.raster.read import MOST_PIXELS, decode_file, decoding, existing_file, mention_frames
-from zeroov.raster.stretch import PERCENTILES, Percentiles
+from zeroov.raster.read import MOST_PIXELS, Decoded, decode_file, decoding, existing_file, mention_frames, open_picture
+from zeroov.raster.stretch import PERCENTILES, Percentiles, nothing_valid
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
 from zeroov.types import Bool, Picture, Window
@@ -46,6 +51,7 @@ class Scene:
         closing: contextlib.ExitStack | None = None,
     ) -> None:
         self._pixels, self.source = pixels, source
+        self._whole: Picture | None = None
         self.crs, self.transform = placed
         self._closing = closing or contextlib.ExitStack()
 
@@ -81,7 +87,27 @@ class Scene:
         """The windows (x0, y0, x1, y1) that cannot be decoded: stretch and overview do without, reading them raises."""
         return self._pixels.damaged
 
-    def read(
+    def read(self, window: Window | None = None, most: int = 0, *, tolerant: bool = False) -> Picture:
+        """Read a window, or the whole scene, reduced so that its longer side has at most `most` pixels (0: as it is).
+
+        The picture says which of its pixels are valid. What cannot be decoded raises; where `tolerant` it is black.
+        """
+        part = window or Window(0, 0, *self.hw[::-1])
+        if window is None and not most and self._whole is not None:
+            return self._whole
+        scale = min(1.0, most / max(part.hw)) if most else 1.0
+        out_hw = max(1, round(part.hw[0] * scale)), max(1, round(part.hw[1] * scale))
+        picture = self._pixels_of(*part, out_hw, tolerant=tolerant)
+        valid = frames.resize_mask(self.valid(*part), out_hw) if part.hw[0] * part.hw[1] <= MOST_PIXELS else None
+        if window is None and valid is not None and not valid.any():
+            raise PictureError(nothing_valid(self.source))
+        shown = None if part.hw == self.hw == out_hw else part
+        picture = replace(picture, valid=None if valid is None or valid.all() else valid, part=shown)
+        if window is None and not most:
+            self._whole = picture
+        return picture
+
+    def _pixels_of(
         self, x0: int, y0: int, x1: int, y1: int, out_hw: tuple[int, int] | None = None, *, tolerant: bool = False
     ) -> Picture:
         """Read the window x0 <= x < x1, y0 <= y < y1, or a reduced copy of it of size `out_hw`, as a `Picture`.
@@ -116,7 +142,7 @@ class Scene:
         height, width = y1 - y0, x1 - x0
         scale = min(1.0, max_side / max(height, width))
         out_hw = max(1, round(height * scale)), max(1, round(width * scale))
-        return self.read(x0, y0, x1, y1, out_hw, tolerant=tolerant)
+        return self._pixels_of(x0, y0, x1, y1, out_hw, tolerant=tolerant)
 
     def valid(self, x0: int, y0: int, x1: int, y1: int) -> Bool:
         """Return the bool (h, w) of a window's pixels that are neither nodata, masked, transparent nor NaN."""
@@ -134,6 +160,9 @@ class Scene:
                 "clip it to the scene"
             )
         return Window(x0, y0, x1, y1)
+
+
+Source = str | os.PathLike[str] | Image | NDArray[Any] | Picture | Scene
 
 
 def open_scene(
@@ -165,6 +194,20 @@ def open_scene(
                 pixels = Windowed(rasterio, dataset, name, geotiff.choose_bands(dataset, name, bands), percentiles)
                 return Scene(pixels, name, placed, closing=closing.pop_all())
     return Scene(Whole(decode_file(file), name, bands, percentiles), name, placed)
+
+
+@contextlib.contextmanager
+def open_source(source: Source, bands: tuple[int, ...] | None = None) -> Iterator[Scene]:
+    """Open a path, a PIL image, an array, a `Picture`, or a scene, which stays open."""
+    if isinstance(source, Scene):
+        yield source
+        return
+    if isinstance(source, str | os.PathLike):
+        with open_scene(source, bands=bands) as scene:
+            yield scene
+        return
+    picture = open_picture(source)
+    yield Scene(Whole(Decoded(picture.rgb, picture.valid), picture.source, bands, PERCENTILES), picture.source)
 
 
 def image_content(path: str | os.PathLike[str]) -> str:

@@ -21,7 +21,7 @@ from zeroov.bench.runs.run import Outcome, run
 from zeroov.bench.runs.shards import Shard, parse
 from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, ZeroovError
 from zeroov.files.journal import read_items
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 
 SCENES = 5
 

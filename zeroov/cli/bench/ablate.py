@@ -50,7 +50,7 @@ def ablate(
     if run.is_dir() and (run / "dumps").is_dir() and not dumps:
         folders.append(run / "dumps")  # the run's folder may have moved
     with options.progress() as progress:
-        settings = go(read, folders, values, how, jobs=jobs, tell=progress or (lambda *_: None))
+        settings = go(read, folders, values, how, jobs=jobs, tell=progress.report)
     base = recipe_of(read).deciding()
     own = next((s for s in settings if all(_same(base[key], value) for key, value in s.changes.items())), None)
     rows = [tell_setting(setting, own, how) | {"own": setting is own} for setting in settings]
