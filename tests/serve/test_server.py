@@ -149,11 +149,11 @@ def test_other_sites_are_refused(server: Server, photo: bytes) -> None:
         assert ask(server, "GET", "/health", Host=host, Origin=f"http://{host}")[0] == 200
 
 
-def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline, told: dict[str, str]) -> None:
-    with Server(pipeline, told, "0.0.0.0", 0, handler=handler.Handler) as anywhere:
+def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline) -> None:
+    with Server(pipeline, "0.0.0.0", 0, handler=handler.Handler) as anywhere:
         assert not anywhere.is_local
         with pytest.raises(UsageError, match="--port 0"):
-            Server(pipeline, told, "no such host", 0, handler=handler.Handler)
+            Server(pipeline, "no such host", 0, handler=handler.Handler)
     assert not anywhere.folder.exists()
 
 
