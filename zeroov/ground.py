@@ -93,7 +93,8 @@ def ground(
     start = time.perf_counter()
     if every and search is False:
         raise UsageError("every object of a kind is found by a search; leave out search=False (--no-scene)")
-    texts = [clean_expression(text) for text in ([expression] if isinstance(expression, str) else expression)]
+    several = isinstance(expression, list | tuple)
+    texts = [clean_expression(text) for text in (expression if several else [expression])]
     rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
     with open_source(source, bands) as scene:
         if every or (is_large(scene.hw, pipeline.recipe.search) if search is None else search):
@@ -106,7 +107,7 @@ def ground(
             answers = ground_pictures(pipeline, [(scene, text) for text in texts], rounds=rounds, progress=progress)
     seconds = (time.perf_counter() - start) / max(1, len(answers))
     answers = [replace(answer, seconds=seconds) for answer in answers]
-    return answers[0] if isinstance(expression, str) else answers
+    return answers if several else answers[0]
 
 
 def ground_pictures(

@@ -18,8 +18,6 @@ from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.outputs.rle import decode_rle
 from zeroov.progress import SILENT
-from zeroov.raster.scene import open_scene
-from zeroov.search.search import search
 from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview
 
 Ask = Callable[..., Reply]
@@ -131,8 +129,7 @@ def test_large_rasters_are_searched(
     report = json.loads(ask(wide, text, every=every, pictures=True).body)
     assert report["searched"]
     assert report["tiles"]["looked"] > 1
-    with open_scene(tmp_path / "image") as scene:
-        expected = search(pipeline, scene, text, every=every)
+    expected = pipeline.ground(tmp_path / "image", text, every=every)
     assert [one["box_xyxy"] for one in report["found"]] == [list(one.box.xyxy) for one in expected.found]
     for one in report["found"]:
         assert decode_rle(one["mask"]).shape == (224, 672)

@@ -64,6 +64,7 @@ class Stages:
         self.turn = threading.RLock()
         self._keep_evolved = keep_evolved
         self._encoded: tuple[str, EncodedPicture] | None = None
+        self._names: dict[str, str] = {}
         self._warned = False
 
     @in_turn
@@ -172,9 +173,12 @@ class Stages:
         if self.recipe.zoom.ask == "model":
             from zeroov.overview.name import name_category
 
-            if named := name_category(self.models.overview(), expression):
-                return named
-            log.warning('the model named no category for "%s"; the rules do', expression)
+            if expression not in self._names:
+                self._names[expression] = name_category(self.models.overview(), expression) or ""
+                if not self._names[expression]:
+                    log.warning('the model named no category for "%s"; it is taken by rules', expression)
+            if self._names[expression]:
+                return self._names[expression]
         return parse(expression).category
 
     def _seen(self, question: Question, overview: Made[Overview], scales: Sequence[Scale]) -> Look:

@@ -142,7 +142,9 @@ def judged(trail: Trail, look: Look, zoom: ZoomRecipe) -> Trail:
     )
     found = look.coarse.box
     if found is None or look.agreement < zoom.agreement:
-        return replace(trail, verdict="denies" if look.says_absent or found is None else "unsure", cut=False)
+        verdict: Verdict = "denies" if look.says_absent or found is None else "unsure"
+        best = None if trail.cut else trail.best  # a wider look was to show the whole of it, and shows something else
+        return replace(trail, verdict=verdict, best=best, cut=False)
     in_scene = frames.to_scene(found, look.picture)
     cut = is_cut_off(in_scene, look.picture.window, trail.place.scene.hw)
     box = frames.box_hull(trail.box, in_scene) if cut and trail.box else place_in(look, zoom)
