@@ -26,7 +26,7 @@ import zeroov
 from zeroov import frames
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
+from zeroov.raster.scene import open_source
 from zeroov.recipe import load, parse_assignments
 from zeroov.search.search import search
 from zeroov.types import Box
@@ -118,7 +118,7 @@ def main() -> None:
         pipeline.ground(small, "the ship")  # loads all models
         peak = Peak()
         began = time.perf_counter()
-        with open_scene(Path(folder) / "scene.tif") as scene:
+        with open_source(Path(folder) / "scene.tif") as scene:
             answer = search(pipeline, scene, args.expression)
         seconds = time.perf_counter() - began
         iou = frames.box_iou(answer.found[0].box, truth) if answer.found else 0.0

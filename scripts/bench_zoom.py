@@ -25,7 +25,7 @@ from zeroov.bench.scoring.statistics import paired
 from zeroov.mini.expressions import FORMS, Form, ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
+from zeroov.raster.scene import open_source
 from zeroov.recipe import load, parse_assignments
 from zeroov.search.search import search
 from zeroov.types import Bool, Box
@@ -86,7 +86,7 @@ def look_everywhere(pipeline: Pipeline, scene: Scene, text: str) -> tuple[Bool, 
     mask = np.zeros(scene.image.shape[:2], dtype=np.bool_)
     with tempfile.TemporaryDirectory() as folder:
         Image.fromarray(scene.image).save(Path(folder) / "scene.tif")
-        with open_scene(Path(folder) / "scene.tif") as raster:
+        with open_source(Path(folder) / "scene.tif") as raster:
             found = search(pipeline, raster, text).found
     for one in found:
         x0, y0, x1, y1 = one.window_xyxy

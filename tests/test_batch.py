@@ -17,8 +17,8 @@ from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
 from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import Scene, open_scene
-from zeroov.types import Box, Grounding, Picture
+from zeroov.raster.scene import Scene, open_source
+from zeroov.types import Box, Grounding, Picture, Window
 
 ASKED = ["the ship", "the largest building"]
 
@@ -293,10 +293,10 @@ def test_a_tile_that_fails_costs_nothing_that_was_found(
     Image.fromarray(rgb).save(tmp_path / "wide.png")
     original = Scene.read
 
-    def damaged(self: Scene, x0: int, y0: int, x1: int, y1: int, out_hw: Any = None, **how: Any) -> Picture:
-        if x1 == rgb.shape[1] and x0 > 0:
+    def damaged(self: Scene, window: Window | None = None, *how: Any, **options: Any) -> Picture:
+        if window and window.x1 == rgb.shape[1] and window.x0 > 0:
             raise PictureError("the file is damaged there")
-        return original(self, x0, y0, x1, y1, out_hw, **how)
+        return original(self, window, *how, **options)
 
     monkeypatch.setattr(Scene, "read", damaged)
     writers = one_by_one(tmp_path / "out", ["coco"], [first.expression.text], [tmp_path / "wide.png"])
@@ -406,7 +406,7 @@ def test_a_mask_is_cut_where_nothing_was_seen(tmp_path: Path) -> None:
         return Grounding(mask, Box(x0 - 0.5, 9, x1, 20), 0.7, "found", "it", "the thing", str(path), "mini")
 
     nothing = Grounding(np.zeros((40, 60), np.bool_), None, 0.1, "empty", "none", "the thing", str(path), "mini")
-    with open_scene(path) as scene:
+    with open_source(path) as scene:
         whole, part, gone, none = cut_to_valid([answer(5, 15), answer(20, 38), answer(25, 45), nothing], scene)
     assert whole.box == Box(4.5, 9, 15, 20)
     assert part.box == Box(20, 10, 30, 20)
@@ -415,7 +415,7 @@ def test_a_mask_is_cut_where_nothing_was_seen(tmp_path: Path) -> None:
     assert not gone.mask.any()
     assert none is nothing
     whole_raster = write_scene(tmp_path / "whole.tif", np.ones((3, 40, 60), np.uint8), nodata=0)
-    with open_scene(whole_raster) as scene:
+    with open_source(whole_raster) as scene:
         assert cut_to_valid([nothing], scene) == [nothing]
 
 
@@ -432,5 +432,5 @@ def test_a_single_look_keeps_to_what_is_valid(tmp_path: Path, pipeline: Pipeline
     assert not batch(pipeline, files, [question.expression.text], tmp_path / "out", writers, {}).failed
     mask = np.asarray(Image.open(tmp_path / "out" / "hole.mask.png")) > 0
     assert mask.any()
-    with open_scene(files[1]) as scene:
-        assert not (mask & ~scene.valid(0, 0, mask.shape[1], mask.shape[0])).any()
+    with open_source(files[1]) as scene:
+        assert not (mask & ~scene.read().valid).any()

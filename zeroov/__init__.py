@@ -18,7 +18,7 @@ from zeroov.version import __version__
 if TYPE_CHECKING:
     from zeroov.errors import ZeroovError
     from zeroov.pipeline.run import Pipeline, load
-    from zeroov.raster.read import open_picture
+    from zeroov.raster.scene import open_picture
     from zeroov.recipe import Recipe
     from zeroov.types import Box, Grounding, Picture
 
@@ -30,7 +30,7 @@ _HOME = {
     "Recipe": "zeroov.recipe",
     "ZeroovError": "zeroov.errors",
     "load": "zeroov.pipeline.run",
-    "open_picture": "zeroov.raster.read",
+    "open_picture": "zeroov.raster.scene",
 }
 _ROOMS = ("evolve", "overview")  # their pure functions are reached as zeroov.evolve.fuse, zeroov.overview.combine
 __all__ = ["Box", "Grounding", "Picture", "Pipeline", "Recipe", "ZeroovError", "__version__", "load", "open_picture"]

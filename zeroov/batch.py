@@ -20,7 +20,6 @@ from zeroov.errors import (
     Failed,
     HardwareError,
     OutputError,
-    PictureError,
     Streak,
     UsageError,
     ZeroovError,
@@ -34,12 +33,10 @@ from zeroov.outputs.write import FORMATS, Writers, open_writers
 from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.pipeline.run import Pipeline
 from zeroov.pipeline.stages import Progress
-from zeroov.raster.read import open_picture
-from zeroov.raster.scene import Scene, image_content, open_scene
-from zeroov.raster.stretch import nothing_valid
+from zeroov.raster.scene import Scene, image_content, open_source
 from zeroov.search.search import search
 from zeroov.search.sightings import LEAST_VALID
-from zeroov.types import Box, Grounding, Picture, clean_expression
+from zeroov.types import Box, Grounding, clean_expression
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
@@ -246,10 +243,10 @@ def _answer(
 ) -> dict[str, Any]:
     """Return an image's item of the journal; what could not be looked at of it is its error."""
     failed: list[str] = []
-    with open_scene(asked.image, bands=bands) as scene:
+    with open_source(asked.image, bands) as scene:
         info = SceneInfo.of(scene)
         _warn_of_refusals(info, writers)
-        found = list(_ask(pipeline, asked.image, scene, expressions, every, bands, failed))
+        found = list(_ask(pipeline, scene, expressions, every, failed))
     return {
         "id": asked.place,
         "content": asked.content,
@@ -290,11 +287,9 @@ def _warn_of_refusals(info: SceneInfo, writers: Mapping[str, Writers]) -> None:
 
 def _ask(
     pipeline: Pipeline,
-    image: Path,
     scene: Scene,
     expressions: Sequence[str],
     every: bool,
-    bands: tuple[int, ...] | None,
     failed: list[str],
 ) -> Iterator[Found]:
     """Yield what is found; tiles that could not be looked at are told in `failed`, and cost nothing that was found."""
@@ -308,7 +303,7 @@ def _ask(
                 )
             yield from answer.found
         return
-    picture = whole_picture(image, scene, bands is not None)
+    picture = scene.read()
     results = pipeline.ground_all([(picture, expression) for expression in expressions])
     for result in cut_to_valid(results, scene):
         yield from founds(result, answer=result.answer)
@@ -319,25 +314,13 @@ def is_large(pipeline: Pipeline, scene: Scene) -> bool:
     return max(scene.hw) > 2 * pipeline.recipe.search.tile
 
 
-def whole_picture(image: Path, scene: Scene, chosen_bands: bool) -> Picture:
-    """Return the picture of a scene that takes one look: of the bands that were chosen, else as any image is opened."""
-    if not chosen_bands:
-        return open_picture(image)
-    height, width = scene.hw
-    picture = scene.read(0, 0, width, height)
-    if not scene.valid(0, 0, width, height).any():
-        raise PictureError(nothing_valid(scene.source))
-    return picture
-
-
 def cut_to_valid(results: Sequence[Grounding], scene: Scene) -> list[Grounding]:
     """Return the answers for a whole picture without what lies on nodata; one that lies there by half is empty.
 
     A box is the tight one of what is left, where anything was cut; else it stays as it is.
     """
-    height, width = scene.hw
-    valid = scene.valid(0, 0, width, height)
-    if valid.all():
+    valid = scene.read().valid
+    if valid is None:
         return list(results)
     cut: list[Grounding] = []
     for result in results:

@@ -21,7 +21,7 @@ import zeroov
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.serve import serve
 from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
+from zeroov.raster.scene import open_source
 from zeroov.search.search import SceneAnswer, search
 from zeroov.serve.server import Server
 from zeroov.types import Grounding, Uint8
@@ -66,7 +66,7 @@ def test_ground_and_search_take_turns(tmp_path: Path) -> None:
         return pipeline.ground(SCENES[1], EXPRESSIONS[0])
 
     def look_for(pipeline: Pipeline) -> SceneAnswer:
-        with open_scene(tmp_path / "scene.png") as scene:
+        with open_source(tmp_path / "scene.png") as scene:
             return search(pipeline, scene, EXPRESSIONS[0])
 
     pipeline = zeroov.load("mini", device="cpu", progress=lambda *_: steps.append(threading.get_ident()))

@@ -29,7 +29,7 @@ from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.outputs.found import Found
 from zeroov.pipeline.look import Job
 from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
+from zeroov.raster.scene import open_source
 from zeroov.recipe import Recipe
 from zeroov.search.search import SceneAnswer, search
 from zeroov.search.tiles import tiles
@@ -107,7 +107,7 @@ def looked_for(rgb: Uint8, pipeline: Pipeline, expression: str, *, every: bool =
     """Write a scene and search it."""
     with tempfile.TemporaryDirectory() as folder:
         Image.fromarray(rgb).save(Path(folder) / "scene.png", compress_level=1)
-        with open_scene(Path(folder) / "scene.png") as scene:
+        with open_source(Path(folder) / "scene.png") as scene:
             return search(pipeline, scene, expression, every=every)
 
 

@@ -17,7 +17,7 @@ from zeroov.bench.mini.measure import Question
 from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.outputs.rle import decode_rle
 from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
+from zeroov.raster.scene import open_source
 from zeroov.search.search import search
 from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview
 
@@ -131,7 +131,7 @@ def test_large_rasters_are_searched(
     report = json.loads(ask(wide, text, every=every, pictures=True).body)
     assert report["searched"]
     assert report["tiles"]["looked"] > 1
-    with open_scene(tmp_path / "image") as scene:
+    with open_source(tmp_path / "image") as scene:
         expected = search(pipeline, scene, text, every=every)
     assert [one["box_xyxy"] for one in report["found"]] == [list(one.box.xyxy) for one in expected.found]
     for one in report["found"]:

@@ -37,7 +37,7 @@ def demo(
     from zeroov.mini.scenes import make_scene, seed_for
     from zeroov.outputs.images import write_rgb_png
     from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.read import open_picture
+    from zeroov.raster.scene import open_picture
 
     drawn = make_scene(seed_for("test", scene))
     target = max(range(len(drawn.objects)), key=lambda index: drawn.objects[index].area)

@@ -33,7 +33,7 @@ def focus(
     from zeroov.files.atomic import ensure_writable_folder
     from zeroov.pipeline.look import Job
     from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.read import open_picture
+    from zeroov.raster.scene import open_picture
 
     out = ensure_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:

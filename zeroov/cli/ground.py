@@ -64,14 +64,14 @@ def ground(
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
     from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.scene import open_scene
+    from zeroov.raster.scene import open_source
 
     names = format_names(formats)
     refuse_own(image, out := ensure_writable_folder(out))
     how: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
     writers = open_writers(out, names, **how) if names else None  # a wrong name is told now
     with (
-        open_scene(image, bands=band_numbers(bands)) as raster,
+        open_source(image, band_numbers(bands)) as raster,
         options.progress() as progress,
         Pipeline(chosen, device, dumps, progress) as pipeline,
     ):
@@ -92,27 +92,25 @@ def ground(
             from zeroov.cli.ground_scene import require_one_look
 
             require_one_look(raster)
-        _ground_picture(pipeline, raster, image, expression, out, writers, chosen_bands=bands is not None, **told)
+        _ground_picture(pipeline, raster, expression, out, writers, **told)
 
 
 def _ground_picture(
     pipeline: Pipeline,
     raster: Scene,
-    image: Path,
     expression: str,
     out: Path,
     writers: Any,
     *,
-    chosen_bands: bool,
     panel: bool,
     json: bool,
     start: float,
 ) -> None:
-    from zeroov.batch import cut_to_valid, whole_picture
+    from zeroov.batch import cut_to_valid
     from zeroov.cli.report import about, forget, say_grounding, write_grounding
     from zeroov.outputs.found import SceneInfo, founds
 
-    picture = whole_picture(image, raster, chosen_bands)
+    picture = raster.read()
     forget(out)
     (result,) = cut_to_valid([pipeline.ground(picture, expression)], raster)
 

@@ -40,7 +40,7 @@ def ground_scene(
     forget(out)
     answer = search(pipeline, scene, expression, every=every, tell=tell or (lambda *_: None))
     files = {"overlay": out / "overlay.png", "result": out / "result.json"}
-    drawn = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, answer.found)
+    drawn = scene_overlay(scene.read(most=SHOWN, tolerant=True).rgb, scene.hw, answer.found)
     write_rgb_png(files["overlay"], drawn)
     if panel:
         files["panel"] = out / "panel.png"

@@ -38,7 +38,7 @@ def refine(
     from zeroov.outputs.images import write_mask_png
     from zeroov.pipeline.look import Job
     from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.read import open_picture
+    from zeroov.raster.scene import open_picture
     from zeroov.types import StageReport
 
     folder = ensure_writable_folder(out or evolved)

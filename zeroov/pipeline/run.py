@@ -21,7 +21,7 @@ from zeroov.pipeline.closer import closer_look
 from zeroov.pipeline.look import Job
 from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage, log
 from zeroov.pipeline.stages import Progress, Stages
-from zeroov.raster.read import open_picture
+from zeroov.raster.scene import open_picture
 from zeroov.recipe import LOOK, Recipe
 from zeroov.types import Box, Float32, Grounding, Picture, Refined, Window, clean_expression
 from zeroov.zoom.pyramid import scales

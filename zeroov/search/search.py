@@ -24,7 +24,6 @@ from zeroov.pipeline.look import Job
 from zeroov.pipeline.run import Pipeline, in_turn
 from zeroov.pipeline.stages import Progress
 from zeroov.raster.scene import Scene
-from zeroov.raster.stretch import nothing_valid
 from zeroov.search.choose import Candidate, rank
 from zeroov.search.relation import relation_weights
 from zeroov.search.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each
@@ -81,8 +80,8 @@ def search(
     kind = described(phrase)
     others = [] if every or not how.relations else neighbours(phrase)
     reports = _tiles(pipeline, scene, list(dict.fromkeys([kind, *(other for _, other in others)])), tell)
-    if all(tile.status == "nodata" for tile in reports) and not scene.valid_share(0, 0, *scene.hw[::-1]):
-        raise PictureError(nothing_valid(scene.source))
+    if all(tile.status == "nodata" for tile in reports):
+        scene.read(most=how.glance, tolerant=True)  # refuses a scene without any valid pixel
 
     def seen(asked: str) -> list[Candidate]:
         sightings = (one for tile in reports for one in tile.sightings.get(asked, ()))
@@ -138,7 +137,7 @@ def neighbours(phrase: Phrase) -> list[tuple[str, str]]:
 
 def _glance(pipeline: Pipeline, scene: Scene, expression: str) -> Job | None:
     """Return the look at the whole scene, reduced; `None` for a strip that no model takes in one piece."""
-    job = Job(scene.overview(pipeline.recipe.search.glance), expression)
+    job = Job(scene.read(most=pipeline.recipe.search.glance, tolerant=True), expression)
     try:
         pipeline.run("overview", [job])
     except PictureError as error:

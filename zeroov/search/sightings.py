@@ -83,19 +83,16 @@ def glanced(glance: Job, scene_hw: frames.HW) -> Iterator[Candidate]:
 def look_at(pipeline: Pipeline, scene: Scene, windows: Sequence[Window], asked: Sequence[str]) -> Iterator[Tile]:
     """Look at some tiles; one that cannot be read or does not fit into memory is told, not left out."""
     jobs: dict[Window, list[Job]] = {}
-    shown: dict[Window, Bool] = {}
     for window in windows:
         try:
-            valid = scene.valid(*window)
-            if valid.mean() < pipeline.recipe.search.least_valid:
-                yield Tile(window, "nodata")
-                continue
-            picture = scene.read(*window)
+            picture = scene.read(window)
         except PictureError as error:
             yield Tile(window, "failed", str(error))
             continue
+        if picture.valid is not None and picture.valid.mean() < pipeline.recipe.search.least_valid:
+            yield Tile(window, "nodata")
+            continue
         pipeline.warn_if_unknown(picture)
-        shown[window] = valid
         jobs[window] = [Job(picture, text, window=window) for text in asked]
     try:
         for stage in LOOK:
@@ -108,7 +105,7 @@ def look_at(pipeline: Pipeline, scene: Scene, windows: Sequence[Window], asked: 
             yield from look_at(pipeline, scene, [window], asked)
         return
     for window, several in jobs.items():
-        seen = {job.expression: list(_sighted(job, shown[window], scene.hw)) for job in several}
+        seen = {job.expression: list(_sighted(job, scene.hw)) for job in several}
         yield Tile(window, "looked", "", seen)
 
 
@@ -155,7 +152,7 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
     believed = math.sqrt(seen.score * score(job.overview, drawn_box or job.near))
     if drawn_box is None:
         return _filled(seen.box, scene.hw, believed)
-    kept = mask & frames.resize_mask(scene.valid(*window), job.picture.hw)
+    kept = mask if job.picture.valid is None else mask & job.picture.valid
     if kept.sum() < max(1, LEAST_VALID * mask.sum()):
         return Drawn(seen.box, 0.0, mask, window)
     if kept.sum() < mask.sum():
@@ -166,7 +163,7 @@ def look_closer(pipeline: Pipeline, scene: Scene, seen: Candidate, text: str) ->
 def _closer_job(scene: Scene, window: Window, box: Box, text: str, most: int) -> Job:
     """Return the look at a window whose `box` is near, reduced to `most` pixels a side where it is wider."""
     x0, y0, x1, y1 = window
-    picture = scene.reduced(*window, most)
+    picture = scene.read(window, most)
     inside = frames.image_to_crop(box, (x0, y0)).xyxy
     return Job(picture, text, window=window, near=frames.scale_box(inside, (y1 - y0, x1 - x0), picture.hw))
 
@@ -177,20 +174,23 @@ def _in_scene(box: Box, picture: Picture, window: Window) -> Box:
     return frames.crop_to_image(Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down), (x0, y0))
 
 
-def _sighted(job: Job, valid: Bool, scene_hw: frames.HW) -> Iterator[Candidate]:
+def _sighted(job: Job, scene_hw: frames.HW) -> Iterator[Candidate]:
     """Yield what a tile's look saw, in scene pixels: the boxes of its mask's parts, and that of its answer.
 
-    What lies for the most part where nothing is `valid` is the edge of the scene's data, which is drawn black.
+    What lies for the most part where nothing is valid is the edge of the scene's data, which is drawn black.
     """
     assert job.window is not None
-    mask = job.coarse()[0]
+    mask, valid = job.coarse()[0], job.picture.valid
     boxes = _parts(mask, CRUMB * mask.size / job.evolved.fused.size if job.evolved else 1)
     told = job.overview.answer_box
     if told and not any(frames.box_iou(told, one) > 0.5 for one in boxes):
         boxes.append(told)
     for box in boxes:
         x, y = int(box.x0), int(box.y0)
-        if valid[y : max(y + 1, math.ceil(box.y1)), x : max(x + 1, math.ceil(box.x1))].mean() >= LEAST_VALID:
+        if (
+            valid is None
+            or valid[y : max(y + 1, math.ceil(box.y1)), x : max(x + 1, math.ceil(box.x1))].mean() >= LEAST_VALID
+        ):
             in_scene = frames.crop_to_image(box, job.window[:2])
             yield Candidate(in_scene, score(job.overview, box), not cut_by_seam(in_scene, job.window, scene_hw, 1.0))
 

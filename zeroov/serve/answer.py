@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from zeroov.batch import cut_to_valid, is_large, whole_picture
+from zeroov.batch import cut_to_valid, is_large
 from zeroov.errors import OutputError, PictureError, UsageError, did_you_mean
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import require_countable
@@ -25,7 +25,7 @@ from zeroov.pipeline.run import Pipeline
 from zeroov.pipeline.stages import Progress
 from zeroov.raster import geotiff
 from zeroov.raster.read import PNG, decode_file
-from zeroov.raster.scene import Scene, open_scene
+from zeroov.raster.scene import Scene, open_source
 from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole
 from zeroov.search.search import search
@@ -122,11 +122,11 @@ def _flag(given: Mapping[str, str], name: str) -> bool | None:
 
 
 def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
-    """Open what a client sent, as `open_scene` does; kinds that may point to other files are refused unopened."""
+    """Open what a client sent, as `open_source` does; kinds that may point to other files are refused unopened."""
     with image.open("rb") as file:
         head = file.read(16)
     if head.startswith(THROUGH_GDAL):
-        return open_scene(image, bands=bands)
+        return open_source(image, bands)
     if not head.startswith(THROUGH_PIL):
         raise PictureError(f"the body is no image that the server takes; send the bytes of one {TAKEN} file")
     return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image))
@@ -135,7 +135,7 @@ def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
 def preview(image: Path, bands: tuple[int, ...] | None) -> Reply:
     """Return the image as a PNG that a browser shows, reduced where it is large; no model is asked."""
     with open_upload(image, bands) as scene:
-        return Reply(_png(image, scene.overview(SHOWN).rgb), FORMATS["overlay"])
+        return Reply(_png(image, scene.read(most=SHOWN, tolerant=True).rgb), FORMATS["overlay"])
 
 
 def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str], tell: Progress) -> Reply:
@@ -154,7 +154,7 @@ def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str
         if asked.every or is_large(pipeline, scene):
             found, report, shown = _searched(pipeline, image, scene, asked, tell, drawn)
         else:
-            found, report, shown = _looked(pipeline, image, scene, asked, drawn)
+            found, report, shown = _looked(pipeline, scene, asked, drawn)
     if asked.format == "geojson":
         return reply_json(feature_collection(info, found, told, expressions=[asked.expression]), FORMATS["geojson"])
     if asked.format == "mask":
@@ -192,9 +192,9 @@ def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str
 Outcome = tuple[tuple[Found, ...], dict[str, Any], Uint8 | None]
 
 
-def _looked(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, drawn: bool) -> Outcome:
+def _looked(pipeline: Pipeline, scene: Scene, asked: Asked, drawn: bool) -> Outcome:
     """Ground a picture that takes one look."""
-    picture = whole_picture(image, scene, asked.bands is not None)
+    picture = scene.read()
     (result,) = cut_to_valid([pipeline.ground(picture, asked.expression)], scene)
     kept = {"score", "answer", "answer_box_xyxy", "stages", "zoom"}
     report = {name: value for name, value in result.to_json().items() if name in kept}
@@ -212,7 +212,7 @@ def _searched(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, tell:
         "tiles": outcome.counts,
         "not_looked_at": [tile | {"reason": without_path(tile["reason"], image)} for tile in outcome.not_looked_at()],
     }
-    shown = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, outcome.found) if drawn else None
+    shown = scene_overlay(scene.read(most=SHOWN, tolerant=True).rgb, scene.hw, outcome.found) if drawn else None
     return outcome.found, report, shown
 
 

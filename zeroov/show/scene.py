@@ -31,7 +31,7 @@ def draw_scene_panel(heading: str, drawn: Uint8, scene: Scene, founds: Sequence[
         x0, y0, x1, y1 = window
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"
         try:
-            picture = scene.reduced(*window, CROP)
+            picture = scene.read(window, CROP)
         except PictureError as error:
             tiles.append(ContactTile(title, found.expression, None, problem=str(error)))
             continue
