@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import shlex
+import warnings
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def place(dataset: Any, name: str) -> tuple[Any, Transform | None]:
     Pixel-is-point rasters are shifted by half a pixel by GDAL, so a transform always refers to pixel edges. Rotated
     and south-up transforms are as good as any. The identity says nothing and becomes `None`.
     """
-    transform = affine(dataset.transform)
-    if transform == IDENTITY:
+    transform = stored_transform(dataset)
+    if transform is None:
         points, crs = dataset.gcps
         if points:
             return crs, _fitted(points, name)
@@ -55,7 +56,19 @@ def place(dataset: Any, name: str) -> tuple[Any, Transform | None]:
 
 def has_place(dataset: Any) -> bool:
     """Whether anything lays the rows and columns of a dataset on the map, also what `place` refuses."""
-    return affine(dataset.transform) != IDENTITY or bool(dataset.gcps[0]) or bool(dataset.rpcs)
+    return bool(stored_transform(dataset) or dataset.gcps[0] or dataset.rpcs)
+
+
+def stored_transform(dataset: Any) -> Transform | None:
+    """Return the affine that a dataset holds; `None` where it has none, or the identity, which says nothing."""
+    from rasterio import Affine
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NotGeoreferencedWarning)
+        transform = affine(Affine.from_gdal(*dataset.read_transform()))
+    missing = any(issubclass(warning.category, NotGeoreferencedWarning) for warning in caught)  # then it is any numbers
+    return None if missing or transform == IDENTITY else transform
 
 
 def crs_text(crs: Any) -> str | None:

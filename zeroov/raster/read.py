@@ -117,7 +117,8 @@ def decode_file(path: Path, dataset: Any = None, *, turned: bool = True) -> Deco
 def _decode_tiff(path: Path, dataset: Any, turned: bool) -> Decoded:
     """Decode a TIFF: what is nodata through rasterio, colours through PIL, which turns TIFFs by itself."""
     try:
-        with Image.open(path) as image:
+        # By its name PIL maps some files into memory, and scrambles those that it turns.
+        with path.open("rb") as file, Image.open(file) as image:
             refuse_too_large(str(path), image.size)
             if dataset is None:
                 geotiff.refuse_without_rasterio(path, image)

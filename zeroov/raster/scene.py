@@ -28,7 +28,7 @@ from zeroov.files.content import content_of
 from zeroov.frames import Transform
 from zeroov.raster import geotiff
 from zeroov.raster.bands import BandReader, choose_bands
-from zeroov.raster.georeference import MisplacedError, affine, crs_text, has_place, place
+from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
 from zeroov.raster.read import (
     ACCEPTED,
     MOST_PIXELS,
@@ -246,7 +246,12 @@ def _belonging(rasterio: Any, file: Path) -> tuple[list[Path], list[object]] | N
         if dataset := _opened(rasterio, file, str(file), closing):
             with decoding(str(file)), geotiff.gdal_errors(rasterio):
                 names = [each for each in dataset.files if not each.endswith(BESIDE)]
-                facts = [crs_text(dataset.crs), affine(dataset.transform), dataset.nodatavals, dataset.colorinterp]
+                facts = [
+                    crs_text(dataset.crs),
+                    stored_transform(dataset) or IDENTITY,
+                    dataset.nodatavals,
+                    dataset.colorinterp,
+                ]
                 facts += [(point.row, point.col, point.x, point.y) for point in dataset.gcps[0]]
                 facts += [each for each in names if not Path(each).is_file()]  # sources on the web, or lost ones
             return [Path(each) for each in names if Path(each).is_file()], facts
