@@ -17,8 +17,7 @@ from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
 from zeroov.ground import Pipeline
-from zeroov.raster.read import open_picture
-from zeroov.raster.scene import Scene
+from zeroov.raster.scene import Scene, open_picture
 from zeroov.types import Picture, Window
 
 ASKED = ["the ship", "the largest building"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zeroov.errors import ZeroovError
     from zeroov.ground import Pipeline, load
     from zeroov.outputs.answer import Answer
-    from zeroov.raster.read import open_picture
+    from zeroov.raster.scene import open_picture
     from zeroov.recipe import Recipe
     from zeroov.types import Box, Picture
 
@@ -31,7 +31,7 @@ _HOME = {
     "Recipe": "zeroov.recipe",
     "ZeroovError": "zeroov.errors",
     "load": "zeroov.ground",
-    "open_picture": "zeroov.raster.read",
+    "open_picture": "zeroov.raster.scene",
 }
 _ROOMS = ("evolve", "overview")  # their pure functions are reached as zeroov.evolve.fuse, zeroov.overview.combine
 __all__ = ["Answer", "Box", "Picture", "Pipeline", "Recipe", "ZeroovError", "__version__", "load", "open_picture"]

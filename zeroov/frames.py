@@ -45,11 +45,17 @@ def resize_mask(mask: Bool, to_hw: HW) -> Bool:
     height, width = to_hw
     if mask.shape == (height, width):
         return mask.copy()
-    # Nearest by half-pixel centres; cv2's INTER_NEAREST takes the pixel's corner instead and shifts the mask.
-    rows = np.minimum(((np.arange(height) + 0.5) * mask.shape[0] / height).astype(np.intp), mask.shape[0] - 1)
-    cols = np.minimum(((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp), mask.shape[1] - 1)
+    rows, cols = nearest_pixels(mask.shape[0], height), nearest_pixels(mask.shape[1], width)
     resized: Bool = mask.take(rows, axis=0).take(cols, axis=1)  # four times as fast as one fancy index
     return resized
+
+
+def nearest_pixels(length: int, to_length: int) -> NDArray[np.intp]:
+    """Return the pixel, of `length` in a row, that is nearest to each of `to_length` as long as they are together.
+
+    Nearest by half-pixel centres; cv2's INTER_NEAREST takes the pixel's corner instead and shifts the mask.
+    """
+    return np.minimum(((np.arange(to_length) + 0.5) * length / to_length).astype(np.intp), length - 1)
 
 
 def min_max(values: NDArray[np.floating]) -> Float32:

@@ -41,10 +41,10 @@ class Pipeline(Stages):
         self.close()
 
     @overload
-    def ground(self, source: Source, expression: str, **options: Any) -> Answer: ...
+    def ground(self, source: Source | Scene, expression: str, **options: Any) -> Answer: ...
     @overload
-    def ground(self, source: Source, expression: Texts, **options: Any) -> list[Answer]: ...
-    def ground(self, source: Source, expression: str | Texts, **options: Any) -> Answer | list[Answer]:
+    def ground(self, source: Source | Scene, expression: Texts, **options: Any) -> list[Answer]: ...
+    def ground(self, source: Source | Scene, expression: str | Texts, **options: Any) -> Answer | list[Answer]:
         """Find what an expression means in an image; see `ground`, whose options it takes."""
         return ground(self, source, expression, **options)
 
@@ -52,7 +52,7 @@ class Pipeline(Stages):
 @overload
 def ground(
     pipeline: Stages,
-    source: Source,
+    source: Source | Scene,
     expression: str,
     *,
     every: bool = False,
@@ -64,7 +64,7 @@ def ground(
 @overload
 def ground(
     pipeline: Stages,
-    source: Source,
+    source: Source | Scene,
     expression: Texts,
     *,
     every: bool = False,
@@ -75,7 +75,7 @@ def ground(
 ) -> list[Answer]: ...
 def ground(
     pipeline: Stages,
-    source: Source,
+    source: Source | Scene,
     expression: str | Texts,
     *,
     every: bool = False,
@@ -93,8 +93,7 @@ def ground(
     start = time.perf_counter()
     if every and search is False:
         raise UsageError("every object of a kind is found by a search; leave out search=False (--no-scene)")
-    several = isinstance(expression, list | tuple)
-    texts = [clean_expression(text) for text in (expression if several else [expression])]
+    texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
     with open_source(source, bands) as scene:
         if every or (is_large(scene.hw, pipeline.recipe.search) if search is None else search):
@@ -107,7 +106,7 @@ def ground(
             answers = ground_pictures(pipeline, [(scene, text) for text in texts], rounds=rounds, progress=progress)
     seconds = (time.perf_counter() - start) / max(1, len(answers))
     answers = [replace(answer, seconds=seconds) for answer in answers]
-    return answers if several else answers[0]
+    return answers if isinstance(expression, list | tuple) else answers[0]
 
 
 def ground_pictures(

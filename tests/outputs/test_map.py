@@ -13,8 +13,8 @@ from tests.raster.scenes import KINDS, textured, write_scene
 from zeroov.errors import OutputError
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.write import open_writers, write
-from zeroov.raster.scene import open_scene
-from zeroov.types import Box
+from zeroov.raster.scene import open_source
+from zeroov.types import Box, Window
 
 rasterio = pytest.importorskip("rasterio")
 pyogrio = pytest.importorskip("pyogrio")
@@ -41,9 +41,9 @@ def layer(path, name):
 
 def test_painted_and_found_where_it_lies(scene_path, tmp_path):
     """The mask is taken from the scene's own pixels, so the whole way is checked: file, window, mask, map, file."""
-    with open_scene(scene_path, percentiles=(0, 100)) as scene:
+    with open_source(scene_path, percentiles=(0, 100)) as scene:
         info = SceneInfo.of(scene)
-        window = scene.read(190, 90, 290, 190)
+        window = scene.read(Window(190, 90, 290, 190))
     bright = window.rgb[..., 0] > 250
     found = Found(bright, (190, 90), airport().box, 0.75, "the white terminal", extra={"round": 2})
     written = write(tmp_path / "out", FORMATS, info, [found, pond()], PROVENANCE)
@@ -334,6 +334,6 @@ def test_without_a_georeference(tmp_path):
     (package,) = write(tmp_path / "a.gpkg", ["gpkg"], half, [airport()], {})
     assert shapely.MultiPolygon(layer(package, "masks")[1][0]).bounds[0] == 500_110
     (mask_path,) = write(tmp_path / "b.tif", ["geotiff"], plain, [airport()], {})
-    with open_scene(mask_path) as scene:
+    with open_source(mask_path) as scene:
         assert (scene.crs, scene.transform) == (None, None)
         assert scene.hw == (300, 500)

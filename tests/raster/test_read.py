@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from zeroov.errors import PictureError
-from zeroov.raster.read import MOST_PIXELS, open_picture
+from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster.scene import open_picture
 from zeroov.types import Picture
 
 ORANGE, TEAL = (230, 120, 20), (20, 130, 140)

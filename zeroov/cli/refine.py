@@ -37,7 +37,7 @@ def refine(
     from zeroov.files.atomic import ensure_writable_folder, write_json
     from zeroov.ground import Pipeline
     from zeroov.outputs.images import write_mask_png
-    from zeroov.raster.read import open_picture
+    from zeroov.raster.scene import open_picture
 
     folder = ensure_writable_folder(out or evolved)
     results: list[dict[str, Any]] = []

@@ -24,7 +24,7 @@ from zeroov.outputs.rle import run_lengths
 from zeroov.progress import Progress
 from zeroov.raster import geotiff
 from zeroov.raster.read import PNG, decode_file
-from zeroov.raster.scene import Scene, open_scene
+from zeroov.raster.scene import Scene, open_source
 from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole
 from zeroov.types import Uint8, clean_expression
@@ -119,11 +119,11 @@ def _flag(given: Mapping[str, str], name: str) -> bool | None:
 
 
 def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
-    """Open what a client sent, as `open_scene` does; kinds that may point to other files are refused unopened."""
+    """Open what a client sent, as `open_source` does; kinds that may point to other files are refused unopened."""
     with image.open("rb") as file:
         head = file.read(16)
     if head.startswith(THROUGH_GDAL):
-        return open_scene(image, bands=bands)
+        return open_source(image, bands)
     if not head.startswith(THROUGH_PIL):
         raise PictureError(f"the body is no image that the server takes; send the bytes of one {TAKEN} file")
     return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image))
