@@ -18,7 +18,7 @@ from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
-from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster import read
 from zeroov.raster.scene import Scene, Source, open_source
 from zeroov.recipe import Recipe, SearchRecipe
 from zeroov.search.search import Sought, search_scene
@@ -105,7 +105,9 @@ def ground(
             require_one_look(scene)
             answers = ground_pictures(pipeline, [(scene, text) for text in texts], rounds=rounds, progress=progress)
     seconds = (time.perf_counter() - start) / max(1, len(answers))
-    answers = [replace(answer, seconds=seconds) for answer in answers]
+    asked_with = pipeline.recipe.with_values({"zoom.rounds": rounds})
+    provenance = pipeline.provenance | {"recipe_digest": asked_with.digest}
+    answers = [replace(answer, seconds=seconds, provenance=provenance) for answer in answers]
     return answers if isinstance(expression, list | tuple) else answers[0]
 
 
@@ -189,10 +191,10 @@ def is_large(scene_hw: frames.HW, recipe: SearchRecipe) -> bool:
 
 def require_one_look(scene: Scene) -> None:
     """Refuse a raster that cannot be held in memory whole."""
-    if int(np.prod(scene.hw)) > MOST_PIXELS:
+    if int(np.prod(scene.hw)) > read.MOST_PIXELS:
         raise UsageError(
             f"`{scene.source}` of {scene.hw[1]} x {scene.hw[0]} pixels is too large for one look, which takes "
-            f"{MOST_PIXELS:,}; leave out search=False (--no-scene) to search it"
+            f"{read.MOST_PIXELS:,}; leave out search=False (--no-scene) to search it"
         )
 
 

@@ -38,8 +38,8 @@ def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(*_: Any, **__: Any) -> None:
         raise AssertionError("a model was asked")
 
-    monkeypatch.setattr(Pipeline, "ground_all", asked)
-    monkeypatch.setattr(Pipeline, "run", asked)
+    for work in ("overview", "focus", "refine"):
+        monkeypatch.setattr(Pipeline, work, asked)
 
 
 @pytest.mark.parametrize("how", [[], ["--scene", "--set=search.tile=64"]])

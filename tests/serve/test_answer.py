@@ -69,7 +69,7 @@ def test_the_answer_is_the_pipelines(ask: Ask, pipeline: Pipeline, asked: list[Q
     assert report["status"] == expected.status == "found"
     assert tuple(report["box_xyxy"]) == expected.box.xyxy  # type: ignore[union-attr]
     assert report["score"] == round(expected.score, 6)
-    assert report["answer"] == expected.answer
+    assert report["answer"] == expected.words
     assert report["image_hw"] == [224, 224]
     about = pipeline.provenance
     assert {name: report[name] for name in about} == about

@@ -227,11 +227,11 @@ def test_a_search_ends_when_its_client_goes(server: Server, wide: bytes, monkeyp
     begun, ended = threading.Event(), threading.Event()
 
     def searching(*arguments: Any) -> Reply:
-        tell = arguments[-1]
+        progress = arguments[-1]
         begun.set()
         try:
             while True:
-                tell("tiles", 0, 1)
+                progress.report("tiles", 0, 1)
                 time.sleep(0.01)
         finally:
             ended.set()

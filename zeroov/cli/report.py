@@ -6,15 +6,19 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zeroov.cli import options
 from zeroov.errors import UsageError
-from zeroov.outputs.answer import OWN, Answer
+
+if TYPE_CHECKING:
+    from zeroov.outputs.answer import Answer
 
 
 def refuse_own(image: Path, out: Path) -> None:
     """Refuse an image that the answer's files would replace."""
+    from zeroov.outputs.answer import OWN
+
     if image.name in OWN and image.expanduser().parent.resolve() == out.resolve():
         raise UsageError(f"`{image}` would be replaced by the {image.name} of the answer; name another folder: --out")
 
