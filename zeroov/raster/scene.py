@@ -208,16 +208,15 @@ def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentile
             placed = place(dataset, name) if georeferenced else NOWHERE
             turned = not has_place(dataset)
             view = geotiff.view(file) if dataset.driver == "GTiff" else geotiff.View()
+            mention_frames(name, len(dataset.subdatasets))
             if view.needs_pil or is_for_pil(dataset, file):
                 decoded = decode_file(file, dataset if dataset.driver == "GTiff" else None, turned=turned)
                 return Scene(Whole(decoded, name, bands, percentiles), name, placed, file=file)
-            mention_frames(name, len(dataset.subdatasets))
             chosen = choose_bands(dataset, name, bands)
             if turned and view.orientation != 1:
                 refuse_too_large(name, (dataset.width, dataset.height))
-                whole = Whole(
-                    Decoded(*BandReader(dataset, chosen, name).read(), view.orientation), name, None, percentiles
-                )
+                decoded = Decoded(*BandReader(dataset, chosen, name).read(), view.orientation)
+                whole = Whole(decoded, name, None, percentiles)
                 whole.bands = chosen
                 return Scene(whole, name, placed, file=file)
             pixels = Windowed(rasterio, dataset, name, chosen, percentiles)
