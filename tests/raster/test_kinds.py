@@ -33,7 +33,7 @@ ORIENTATION, PIXEL_SCALE, TIEPOINTS = 274, 33550, 33922
 
 @dataclass(frozen=True)
 class Kind:
-    """A file, its pixels uint8 (H, W, 3) up to `tolerance`, bool (H, W) of what is valid or `None`, and its place."""
+    """A file, and what it shows: uint8 (H, W, 3) up to `tolerance`, bool (H, W) or `None` of what is valid, a place."""
 
     path: Path
     rgb: Uint8
@@ -354,6 +354,13 @@ def jpeg_2000_with_infrared(folder: Path) -> Kind:
 def jpeg_2000_of_16_bits(folder: Path) -> Kind:
     path = copied(folder, DEEP, "a.jp2", "JP2OpenJPEG", **LOSSLESS)
     return Kind(path, stretched(DEEP, ~np.zeros(HW, np.bool_)), transform=UTM)
+
+
+@kind
+def jpeg_2000_of_other_colours(folder: Path) -> Kind:
+    image = Image.fromarray(RGB).convert("YCbCr")
+    image.save(folder / "a.jp2")
+    return Kind(folder / "a.jp2", RGB, tolerance=6)
 
 
 @kind

@@ -333,6 +333,14 @@ def test_first_of_several_frames_with_a_word(tmp_path, kind, caplog):
     assert "only the first of its 2 frames is read" in caplog.text
 
 
+def test_first_of_several_frames_of_a_palette(tmp_path, caplog):
+    frames = [Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE) for rgb in (sample(), sample()[::-1])]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    with caplog.at_level(logging.WARNING, "zeroov"):
+        np.testing.assert_array_equal(open_picture(tmp_path / "a.tif").rgb, sample())
+    assert "only the first of its 2 frames is read" in caplog.text
+
+
 @pytest.mark.parametrize("hw", [(1, 1), (30, 4000), (4000, 30)])
 def test_odd_shapes(tmp_path, hw):
     Image.fromarray(sample(*hw)).save(tmp_path / "a.png")

@@ -28,14 +28,14 @@ class Bands(NamedTuple):
 
 
 class BandReader:
-    """Some bands, numbered from 1, of an open rasterio dataset. White is high, also where it is stored as 0.
+    """Some bands, numbered from 1, of an open rasterio dataset. In grey white is high, also where it is stored as 0.
 
     A band that GDAL takes for an alpha band says what is valid, unless it is one of those that are shown.
     """
 
     def __init__(self, dataset: Any, indexes: tuple[int, ...], name: str) -> None:
         self._dataset, self.indexes, self._name = dataset, indexes, name
-        self._inverted = dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+        self._inverted = indexes == (1,) and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
         flags = {index: {flag.name for flag in dataset.mask_flag_enums[index - 1]} for index in indexes}
         own = [not flags[index] & {"all_valid", "per_dataset"} for index in indexes]
         shared = [index for index in indexes if "per_dataset" in flags[index] and "alpha" not in flags[index]]

@@ -33,6 +33,8 @@ from zeroov.types import Bool, Uint8
 
 MOST_PIXELS = 100_000_000
 MOST_NAMES = 10_000  # of a folder are looked through for near misses
+PICTURES = ("PNG", "JPEG", "GIF", "BIGGIF", "BMP", "WEBP", "AVIF", "SGI", "TGA", "XPM")  # drivers of GDAL
+JP2_COLOURS = re.compile(rb"colr\x01..\0\0\0[\x0c\x12]|pclr", re.DOTALL)  # in the header: CMYK, sYCC, a palette
 PNG = b"\x89PNG\r\n\x1a\n"
 SHRINK = "cut it into tiles or shrink it first"
 ACCEPTED = "give a path, a PIL image, or a uint8 array of shape (height, width, 3)"
@@ -54,6 +56,18 @@ BROKEN = (
 Pixels = TypeVar("Pixels", NDArray[Any], Uint8, Bool)
 
 logger = logging.getLogger(__name__)
+
+
+def is_for_pil(dataset: Any, path: Path) -> bool:
+    """Whether PIL decodes a file that is no TIFF: GDAL hands out its samples as they are stored, not as they look."""
+    if dataset.driver == "PNM":  # GDAL reads those of any size, but with 15 for white where the file says so
+        return bool(dataset.width * dataset.height <= MOST_PIXELS)
+    if dataset.driver.startswith("JP2"):
+        if int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) < 8:
+            return True
+        with path.open("rb") as file:
+            return JP2_COLOURS.search(file.read(4096)) is not None
+    return dataset.driver in PICTURES
 
 
 def existing_file(given: str) -> Path:
@@ -147,6 +161,8 @@ def _decode_tiff(path: Path, dataset: Any, turned: bool) -> Decoded:
 def decode_image(image: Image.Image) -> Decoded:
     """Decode a PIL image as it lies in memory."""
     refuse_too_large("PIL image", image.size)
+    if 0 in image.size:
+        raise PictureError(f"a PIL image of {image.width} x {image.height} pixels is no picture; {ACCEPTED}")
     with decoding("PIL image"):
         return Decoded(*_samples(image))
 

@@ -31,13 +31,13 @@ from zeroov.raster.bands import BandReader, choose_bands
 from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
 from zeroov.raster.read import (
     ACCEPTED,
-    MOST_PIXELS,
     Decoded,
     decode_array,
     decode_file,
     decode_image,
     decoding,
     existing_file,
+    is_for_pil,
     mention_frames,
     refuse_too_large,
 )
@@ -50,7 +50,6 @@ Source = str | os.PathLike[str] | Image.Image | NDArray[Any] | Picture
 Placed = tuple[Any, Transform | None]
 BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it tells
 NOWHERE: Placed = (None, None)
-PICTURES = ("PNG", "JPEG", "GIF", "BIGGIF", "BMP", "WEBP", "AVIF", "SGI", "TGA", "XPM")  # PIL decodes these
 
 logger = logging.getLogger(__name__)
 
@@ -209,16 +208,15 @@ def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentile
             placed = place(dataset, name) if georeferenced else NOWHERE
             turned = not has_place(dataset)
             view = geotiff.view(file) if dataset.driver == "GTiff" else geotiff.View()
-            if view.needs_pil or _is_shown_by_pil(dataset):
+            mention_frames(name, len(dataset.subdatasets))
+            if view.needs_pil or is_for_pil(dataset, file):
                 decoded = decode_file(file, dataset if dataset.driver == "GTiff" else None, turned=turned)
                 return Scene(Whole(decoded, name, bands, percentiles), name, placed, file=file)
-            mention_frames(name, len(dataset.subdatasets))
             chosen = choose_bands(dataset, name, bands)
             if turned and view.orientation != 1:
                 refuse_too_large(name, (dataset.width, dataset.height))
-                whole = Whole(
-                    Decoded(*BandReader(dataset, chosen, name).read(), view.orientation), name, None, percentiles
-                )
+                decoded = Decoded(*BandReader(dataset, chosen, name).read(), view.orientation)
+                whole = Whole(decoded, name, None, percentiles)
                 whole.bands = chosen
                 return Scene(whole, name, placed, file=file)
             pixels = Windowed(rasterio, dataset, name, chosen, percentiles)
@@ -276,16 +274,6 @@ def _opened(rasterio: Any, file: Path, name: str, closing: contextlib.ExitStack)
             f"take one out: gdal_translate {shlex.quote(inside)} one.tif"
         )
     return dataset
-
-
-def _is_shown_by_pil(dataset: Any) -> bool:
-    """Whether PIL shows a file that is no TIFF better than GDAL, which hands out its samples as they are stored."""
-    if dataset.driver == "PNM":  # GDAL reads those of any size, but with 15 for white where the file says so
-        return bool(dataset.width * dataset.height <= MOST_PIXELS)
-    if dataset.driver.startswith("JP2"):
-        bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8))
-        return bits < 8 or dataset.colorinterp[0].name in ("palette", "Y")
-    return dataset.driver in PICTURES
 
 
 def _reduced(hw: tuple[int, int], most: int) -> tuple[int, int]:
