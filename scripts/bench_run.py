@@ -20,7 +20,8 @@ from zeroov.bench.data import find
 from zeroov.bench.runs.records import read_run
 from zeroov.bench.runs.run import run
 from zeroov.bench.scoring.protocols import named
-from zeroov.bench.sweeps.ablate import ablate
+from zeroov.bench.sweeps.maps import Maps
+from zeroov.bench.sweeps.sweep import sweep
 from zeroov.progress import Progress
 
 GRID: dict[str, list[Any]] = {
@@ -66,7 +67,7 @@ def main() -> None:
                 f"{half[-1] / 2**20:8.1f} at the end ({growth[stage]:+.2%} in the second half)"
             )
         began = time.perf_counter()
-        settings = ablate(read_run(out), [out / "dumps"], GRID, named("honest"), jobs=1)
+        settings = sweep(read_run(out), Maps([out / "dumps"]), GRID, named("honest"), jobs=1).settings
         rate = len(settings) * outcome.samples / (time.perf_counter() - began)
         print(f"{outcome.samples} samples in {seconds:.1f} s, {outcome.failed} failed")
         print(f"ablation: {len(settings)} settings, {rate:,.0f} settings x samples a second on one core")
