@@ -9,6 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
+from tests.conftest import SLOW
 from zeroov import recipe as recipes
 from zeroov.cli.main import app
 
@@ -72,3 +73,9 @@ def test_the_map_of_files_names_every_room_once() -> None:
 def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / document).read_text())
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_what_is_listed_as_slow_exists() -> None:
+    for path, _, name in (slow.partition("::") for slow in SLOW):
+        assert (ROOT / path).exists(), path
+        assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
