@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that are listed as slow."""
     for item in items:
         path, _, name = item.nodeid.partition("[")[0].partition("::")
-        if not SLOW.isdisjoint((f"{path}::{name}", f"{Path(path).parent.as_posix()}/")):
+        if not SLOW.isdisjoint((f"{path}::{name}", path, f"{Path(path).parent.as_posix()}/")):
             item.add_marker(pytest.mark.slow)
 
 

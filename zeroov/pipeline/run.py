@@ -45,7 +45,8 @@ def in_turn(method: Method) -> Method:
 class Stages:
     """A recipe on a device. Models are loaded when a stage first needs them; `close` or a `with` block frees them.
 
-    Threads may share it: they take turns, look by look. Between two calls it holds nothing that changes an answer.
+    Threads may share it: they take turns, look by look, and get the answers that one thread gets. Between two calls it
+    holds nothing that changes an answer.
     """
 
     def __init__(
