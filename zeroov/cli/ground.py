@@ -78,7 +78,7 @@ def ground(
             drawn = draw_panel(answer, opened)
     if zoom and answer.searched:
         options.note("note: a search looks closer at all that it finds, with and without --zoom")
-    report = answer.save(out, writers, panel=drawn)
+    report = answer.save(out, writers or (), panel=drawn)
     if json:
         options.say_json(report)
     else:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
+from zeroov import frames
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.look import Look
+from zeroov.outputs.formats.coco import Coco
+from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import overlay, scene_overlay, write_mask_png, write_rgb_png
-from zeroov.outputs.write import Writers
+from zeroov.outputs.images import overlay, png, scene_overlay, write_mask_png, write_rgb_png
+from zeroov.outputs.write import Writers, open_writers
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
 from zeroov.version import __version__
 
@@ -31,8 +34,6 @@ class Closer:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        from zeroov import frames
-
         look, box = self.look, self.look.drawn.box
         return {
             "window_xyxy": list(look.picture.window),
@@ -145,15 +146,50 @@ class Answer:
             ]
         return report
 
-    def save(
-        self, folder: Path | str, writers: Writers | None = None, panel: bytes | None = None, prefix: str = ""
-    ) -> dict[str, Any]:
-        """Write mask.png, overlay.png, the writers' formats and result.json into a folder; return what the last holds.
+    def to_geojson(self) -> dict[str, Any]:
+        """Return what was found as a GeoJSON FeatureCollection, in longitude and latitude."""
+        return feature_collection(self.info, self.found, self.provenance, expressions=[self.expression])
 
-        `panel` is a PNG that goes there as panel.png. A searched scene has no mask.png. An older answer's files go
-        first, so that they never stand beside those of another.
+    def to_coco(self) -> dict[str, Any]:
+        """Return what was found as a COCO document, masks as run lengths."""
+        coco = Coco("", expressions=[self.expression], images=[self.source])
+        coco.add(self.info, self.found, self.provenance)
+        return coco.document()
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """What geopandas, leafmap and shapely read."""
+        return self.to_geojson()
+
+    def _repr_png_(self) -> bytes:
+        """Show the overlay in a notebook."""
+        return png(self.overlay())
+
+    def __repr__(self) -> str:
+        boxes = ", ".join(str([round(corner, 1) for corner in each.box.xyxy]) for each in self.found[:3])
+        more = f" and {len(self.found) - 3} more" if len(self.found) > 3 else ""
+        return f'<Answer "{self.expression}": {self.status} {boxes}{more}, score {self.score:.3f}, in {self.source}>'
+
+    def save(
+        self,
+        folder: Path | str,
+        formats: Sequence[str] | Writers = (),
+        panel: bytes | None = None,
+        prefix: str = "",
+    ) -> dict[str, Any]:
+        """Write mask.png, overlay.png, result.json and the asked formats into a folder; return what result.json holds.
+
+        `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
+        that goes there as panel.png. A searched scene has no mask.png. An older answer's files go first, so that they
+        never stand beside those of another.
         """
         out = ensure_writable_folder(folder)
+        writers: Writers | None = None
+        if isinstance(formats, Writers):
+            writers = formats
+        elif formats:
+            writers = open_writers(out, formats, expressions=[self.expression], images=[self.source])
+            writers.check(self.info)
         forget(out, prefix)
         files = {name: out / f"{prefix}{name}.png" for name in ("mask", "overlay", "panel")}
         if self.searched:
@@ -165,13 +201,13 @@ class Answer:
             del files["panel"]
         else:
             write_atomically(files["panel"], panel)
-        formats: tuple[Path, ...] = ()
+        written: tuple[Path, ...] = ()
         if writers:
             writers.add(self.info, self.found, self.provenance)
-            formats = writers.finish()
+            written = writers.finish()
         files["result"] = out / f"{prefix}result.json"
         names: dict[str, Any] = {name: str(path) for name, path in files.items()}
-        report = self.to_json() | {"files": names | {"formats": [str(path) for path in formats]}}
+        report = self.to_json() | {"files": names | {"formats": [str(path) for path in written]}}
         write_json(files["result"], report)
         return report
 

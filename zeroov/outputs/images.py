@@ -23,7 +23,12 @@ SMALL = 24  # pixels of the reduced scene: around what is smaller a ring is draw
 
 def write_rgb_png(path: str | os.PathLike[str], rgb: Uint8) -> None:
     """Write a picture (H, W, 3) as PNG."""
-    write_atomically(path, _png(rgb[..., ::-1]))
+    write_atomically(path, png(rgb))
+
+
+def png(rgb: Uint8) -> bytes:
+    """Return a picture (H, W, 3) as PNG."""
+    return _png(rgb[..., ::-1])
 
 
 def write_mask_png(path: str | os.PathLike[str], mask: Bool) -> None:
@@ -43,11 +48,6 @@ def read_mask_png(path: str | os.PathLike[str]) -> Bool:
     except (OSError, SyntaxError, ValueError) as error:
         raise PictureError(f"mask `{path}` is truncated or no PNG; write it again") from error
     return mask
-
-
-def write_overlay_png(path: str | os.PathLike[str], rgb: Uint8, mask: Bool, box: Box | None) -> None:
-    """Write the picture (H, W, 3) with its mask (H, W) tinted and outlined and its box drawn, at full size."""
-    write_rgb_png(path, overlay(rgb, mask, box))
 
 
 def overlay(rgb: Uint8, mask: Bool, box: Box | None) -> Uint8:
