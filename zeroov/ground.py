@@ -31,24 +31,6 @@ Asked = tuple[Scene, str]
 Texts = list[str] | tuple[str, ...]
 
 
-class Pipeline(Stages):
-    """A recipe on a device, ready to be asked. `close` or a `with` block frees its models."""
-
-    def __enter__(self) -> Pipeline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @overload
-    def ground(self, source: Source | Scene, expression: str, **options: Any) -> Answer: ...
-    @overload
-    def ground(self, source: Source | Scene, expression: Texts, **options: Any) -> list[Answer]: ...
-    def ground(self, source: Source | Scene, expression: str | Texts, **options: Any) -> Answer | list[Answer]:
-        """Find what an expression means in an image; see `ground`, whose options it takes."""
-        return ground(self, source, expression, **options)
-
-
 @overload
 def ground(
     pipeline: Stages,
@@ -109,6 +91,18 @@ def ground(
     provenance = pipeline.provenance | {"recipe_digest": asked_with.digest}
     answers = [replace(answer, seconds=seconds, provenance=provenance) for answer in answers]
     return answers if isinstance(expression, list | tuple) else answers[0]
+
+
+class Pipeline(Stages):
+    """A recipe on a device, ready to be asked. `close` or a `with` block frees its models."""
+
+    ground = ground
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def ground_pictures(
