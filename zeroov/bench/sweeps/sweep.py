@@ -17,7 +17,7 @@ import numpy as np
 from zeroov.bench.runs.records import Record, Run
 from zeroov.bench.scoring.metrics import Floats
 from zeroov.bench.scoring.overlaps import counted
-from zeroov.bench.scoring.protocols import TARGETS, Protocol
+from zeroov.bench.scoring.protocols import Protocol
 from zeroov.bench.scoring.score import why_nothing
 from zeroov.bench.sweeps.cut import Case, measure
 from zeroov.bench.sweeps.maps import Maps
@@ -91,10 +91,10 @@ def sweep(
         log.warning(
             "run `%s` looks closer (zoom.rounds = %d); its first looks are scored", run.name, recipe.zoom.rounds
         )
-    if not (counted(run.records, protocol, "box") or counted(run.records, protocol, "mask")):
+    counts = (*counted(run.records, protocol, "box"), *counted(run.records, protocol, "mask"))
+    records = [run.records[place] for place in sorted({place for place, _ in counts})]
+    if not records:
         raise UsageError(why_nothing(run, protocol, "coarse"))
-    places = {place for target in TARGETS for place, _ in counted(run.records, protocol, target)}
-    records = [run.records[place] for place in sorted(places)]
     groups = _focus_groups(records, maps) if "focus" in grid else {}
     layers = _captured(records, maps) if {"each", "all"} & set(map(str, grid.get("overview.layers", ()))) else []
     settings = settings_of(recipe, grid, layers, sorted(groups))
