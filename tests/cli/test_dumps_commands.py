@@ -157,12 +157,12 @@ def test_empty_and_absent_folders(tmp_path: Path) -> None:
         assert "holds no" in run(*command[:2], empty, *command[2:], code=1).stderr
     nothing = tmp_path / "nothing.jsonl"
     nothing.touch()
-    for folder, told, message in (
+    for folder, truths, message in (
         (empty, truth, "hold no overview dumps"),
         (tmp_path / "none", truth, "no folder of dumps"),
         (empty, nothing, "no truth"),
     ):
-        assert message in run("bench", "ablate", folder, "evolve.k=7", "--truth", told, code=1).stderr
+        assert message in run("bench", "ablate", folder, "evolve.k=7", "--truth", truths, code=1).stderr
     for name in ("ls", "verify"):
         assert "no folder of dumps" in run("dumps", name, tmp_path / "none", code=1).stderr
         assert "no folder of dumps" in run("dumps", name, truth, code=1).stderr
@@ -277,7 +277,7 @@ def test_wrong_use_is_one_line(world: World, arguments: list[str], message: str)
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_a_run_and_a_folder_of_dumps_are_told_apart(world: World, tmp_path: Path) -> None:
+def test_a_run_and_a_folder_of_dumps_give_the_same_and_are_not_mixed_up(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "records.jsonl").write_text(world.records.read_text())

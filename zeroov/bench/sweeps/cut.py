@@ -25,6 +25,7 @@ from zeroov.errors import DumpError, UsageError
 from zeroov.evolve import binarise, fuse, grow, to_grid
 from zeroov.outputs.rle import decode_rle
 from zeroov.pipeline.attention import cross_of
+from zeroov.progress import Progress
 from zeroov.types import Bool, Float32
 
 log = logging.getLogger("zeroov")
@@ -44,6 +45,7 @@ class Case:
 Part = tuple[Sequence[Case], Sequence[Setting], MaskRule | None]
 Measured = tuple[Floats, Floats, Floats, Bool]
 Numbered = tuple[int, Setting]
+Groups = list[list[Numbered]]  # numbered settings that share a step
 Value = TypeVar("Value")
 
 
@@ -52,7 +54,7 @@ def measure(
     settings: Sequence[Setting],
     rule: MaskRule | None,
     jobs: int,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Measured:
     """Return for every setting and case the mask's box, its overlap with the truth under `rule`, and two peaks.
 
@@ -63,10 +65,10 @@ def measure(
     step = max(1, min(64, math.ceil(len(cases) / jobs)))
     parts = [(cases[start : start + step], settings, rule) for start in range(0, len(cases), step)]
     measured = []
-    progress("ablate", 0, len(cases))
+    progress.report("ablate", 0, len(cases))
     for done, part in enumerate(_mapped(parts, jobs), start=1):
         measured.append(part)
-        progress("ablate", min(done * step, len(cases)), len(cases))
+        progress.report("ablate", min(done * step, len(cases)), len(cases))
     boxes, pairs, peaks, lost = zip(*measured, strict=True)
     return np.concatenate(boxes, 1), np.concatenate(pairs, 1), np.concatenate(peaks, 1), np.concatenate(lost)
 
@@ -85,6 +87,8 @@ def _measure(part: Part) -> Measured:
     pairs = np.zeros((len(settings), len(cases), 2))
     peaks = np.full((len(settings), len(cases), 4), np.nan)
     lost = np.zeros(len(cases), dtype=np.bool_)
+    combined = _grouped(enumerate(settings), _combination)
+    tree = [[_grouped(fused, _growth) for fused in _grouped(group, _fusion)] for group in combined]
     for column, case in enumerate(cases):
         record, truth = case.record, None
         if rule and record.truth_mask:
@@ -92,28 +96,32 @@ def _measure(part: Part) -> Measured:
             truth = frames.resize_mask(decode_rle(record.truth_mask), to_hw)
             area = np.count_nonzero(truth)
             pairs[:, column, 1] = area
-        cut = 0
-        for rows, points, mask in _cut(case, settings):
-            cut += len(rows)
-            peaks[rows, column] = points
-            box = frames.mask_to_box(mask)
-            if box is None:
-                continue
-            boxes[rows, column] = box.xyxy
-            if truth is not None:
-                x0, y0, x1, y1 = map(int, box.xyxy)
-                own = to_hw == record.hw  # then nothing is set outside the box
-                ours = mask[y0:y1, x0:x1] if own else frames.resize_mask(mask, to_hw)
-                shared = np.count_nonzero(ours & (truth[y0:y1, x0:x1] if own else truth))
-                pairs[rows, column] = shared, np.count_nonzero(ours) + area - shared
-        lost[column] = record.status != "failed" and cut < len(settings)
+        cut = np.zeros(len(settings), dtype=np.bool_)
+        for numbers, points, masks in _cut(case, tree):
+            cut[numbers] = True
+            peaks[numbers, column] = points
+            for rows, mask in masks:
+                box = frames.mask_to_box(mask)
+                if box is None:
+                    continue
+                boxes[rows, column] = box.xyxy
+                if truth is not None:
+                    x0, y0, x1, y1 = map(int, box.xyxy)
+                    own = to_hw == record.hw  # then nothing is set outside the box
+                    ours = mask[y0:y1, x0:x1] if own else frames.resize_mask(mask, to_hw)
+                    shared = np.count_nonzero(ours & (truth[y0:y1, x0:x1] if own else truth))
+                    pairs[rows, column] = shared, np.count_nonzero(ours) + area - shared
+        lost[column] = record.status != "failed" and not cut.all()
     return boxes, pairs, peaks, lost
 
 
-def _cut(case: Case, settings: Sequence[Setting]) -> Iterator[tuple[list[int], list[float], Bool]]:
-    """Yield the numbers of some settings, their two peaks, and the mask (H, W) that all of them cut.
+Masks = Iterator[tuple[list[int], Bool]]
 
-    What settings share is computed once; those whose maps cannot be read are left out.
+
+def _cut(case: Case, tree: Sequence[Sequence[Groups]]) -> Iterator[tuple[list[int], list[float], Masks]]:
+    """Yield for every fused map the numbers of its settings, the two peaks, and their masks.
+
+    Settings whose maps cannot be read are left out.
     """
     look, hw = _read(case.overview, to_overview), case.record.hw
     if look is None:
@@ -121,8 +129,8 @@ def _cut(case: Case, settings: Sequence[Setting]) -> Iterator[tuple[list[int], l
     read = {choice: _read(file, to_affinity) for choice, file in case.focuses.items()}
     affinities = {choice: affinity for choice, affinity in read.items() if affinity}
     matrices = {choice: affinity.matrix.astype(np.float32) for choice, affinity in affinities.items()}
-    for combining in _grouped(enumerate(settings), _combination):
-        recipe = combining[0][1].recipe
+    for combined in tree:
+        recipe = combined[0][0][0][1].recipe
         try:
             cross = cross_of(look, recipe.overview, case.record.expression)
         except ValueError as error:
@@ -130,42 +138,31 @@ def _cut(case: Case, settings: Sequence[Setting]) -> Iterator[tuple[list[int], l
                 f"{error}; to vary layers, make the run with --set overview.capture=all; for a folder of dumps, name "
                 "the recipe that made them: --recipe, --set"
             ) from error
-        for fusing in _grouped(combining, _fusion):
-            recipe, choice = fusing[0][1].recipe, fusing[0][1].focus
-            grid = (recipe.focus.working_grid,) * 2
-            if "focus" in recipe.stages:
-                if choice not in matrices:
-                    continue
-                on_grid = to_grid(cross, affinities[choice].grid_hw, official=recipe.evolve.official)
-                fused = fuse(on_grid, matrices[choice])
-            else:
-                on_grid = to_grid(cross, grid, official=recipe.evolve.official)
-                fused = frames.min_max(on_grid)
-            points = [*_peak(cross, hw), *_peak(fused, hw)]
-            for numbers, mask in _masks(fusing, on_grid, fused, hw):
-                yield numbers, points, mask
+        for groups in combined:
+            setting = groups[0][0][1]
+            tied, official = "focus" in setting.recipe.stages, setting.recipe.evolve.official
+            if tied and setting.focus not in matrices:
+                continue
+            grid = affinities[setting.focus].grid_hw if tied else (setting.recipe.focus.working_grid,) * 2
+            on_grid = to_grid(cross, grid, official=official)
+            fused = fuse(on_grid, matrices[setting.focus]) if tied else frames.min_max(on_grid)
+            numbers = [number for group in groups for number, _ in group]
+            yield numbers, [*_peak(cross, hw), *_peak(fused, hw)], _masks(groups, on_grid, fused, hw)
 
 
-def _masks(
-    settings: Sequence[Numbered], on_grid: Float32, fused: Float32, hw: tuple[int, int]
-) -> Iterator[tuple[list[int], Bool]]:
-    """Yield the masks that settings cut from one fused map; many a k and tau grow the same region."""
+def _masks(groups: Groups, on_grid: Float32, fused: Float32, hw: tuple[int, int]) -> Masks:
+    """Yield the masks (H, W) of one fused map, each with its settings; many a k and tau grow the same region."""
     regions: dict[tuple[bytes, int], tuple[Bool, dict[float, list[int]]]] = {}
-    for growing in _grouped(settings, _growth):
-        recipe = growing[0][1].recipe
-        grows = "evolve" in recipe.stages
-        region = grow(fused, on_grid, recipe.evolve.k, recipe.evolve.tau) if grows else np.ones(fused.shape, np.bool_)
-        _, alphas = regions.setdefault((region.tobytes(), recipe.evolve.canvas), (region, {}))
-        for number, setting in growing:
+    for group in groups:
+        evolve, grows = group[0][1].recipe.evolve, "evolve" in group[0][1].recipe.stages
+        region = grow(fused, on_grid, evolve.k, evolve.tau) if grows else np.ones(fused.shape, dtype=np.bool_)
+        _, alphas = regions.setdefault((region.tobytes(), evolve.canvas), (region, {}))
+        for number, setting in group:
             alphas.setdefault(setting.recipe.evolve.alpha, []).append(number)
     for (_, canvas), (region, alphas) in regions.items():
-        if canvas:
-            for alpha, numbers in alphas.items():
-                yield numbers, binarise(fused, region, hw, alpha, canvas)
-        else:  # what `binarise` returns, but resized once for all
-            resized = frames.resize_map(np.where(region, fused, 0), hw)
-            for alpha, numbers in alphas.items():
-                yield numbers, resized > alpha
+        resized = None if canvas else frames.resize_map(np.where(region, fused, 0), hw)  # once for all alphas
+        for alpha, numbers in alphas.items():
+            yield numbers, binarise(fused, region, hw, alpha, canvas) if resized is None else resized > alpha
 
 
 def _peak(values: Float32, hw: tuple[int, int]) -> tuple[float, float]:
@@ -197,7 +194,7 @@ def _growth(setting: Setting) -> Any:
     return evolve.k, evolve.tau, "evolve" in setting.recipe.stages, evolve.canvas
 
 
-def _grouped(settings: Iterable[Numbered], key: Callable[[Setting], Any]) -> list[list[Numbered]]:
+def _grouped(settings: Iterable[Numbered], key: Callable[[Setting], Any]) -> Groups:
     groups: dict[Any, list[Numbered]] = {}
     for number, setting in settings:
         groups.setdefault(key(setting), []).append((number, setting))

@@ -7,7 +7,7 @@ the same protocol: where it counts failed ones, these are misses under every set
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from zeroov.bench.runs.records import Record, Run
 from zeroov.bench.scoring.metrics import Floats
 from zeroov.bench.scoring.overlaps import counted
-from zeroov.bench.scoring.protocols import TARGETS, Protocol
+from zeroov.bench.scoring.protocols import Protocol
 from zeroov.bench.scoring.score import why_nothing
 from zeroov.bench.sweeps.cut import Case, measure
 from zeroov.bench.sweeps.maps import Maps
@@ -25,6 +25,7 @@ from zeroov.bench.sweeps.settings import Grid, Setting, settings_of
 from zeroov.dumps import differing, focus_settings, settings_digest
 from zeroov.errors import DumpError, UsageError
 from zeroov.pipeline.attention import refuse_pyramid
+from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe, from_dict
 
 log = logging.getLogger("zeroov")
@@ -78,7 +79,7 @@ def sweep(
     *,
     jobs: int = 0,
     lost_are_missed: bool = True,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = SILENT,
 ) -> Swept:
     """Cut the masks of every combination of `grid` on a run, whose dumps lie in `maps`.
 
@@ -91,10 +92,10 @@ def sweep(
         log.warning(
             "run `%s` looks closer (zoom.rounds = %d); its first looks are scored", run.name, recipe.zoom.rounds
         )
-    if not (counted(run.records, protocol, "box") or counted(run.records, protocol, "mask")):
+    counts = (*counted(run.records, protocol, "box"), *counted(run.records, protocol, "mask"))
+    records = [run.records[place] for place in sorted({place for place, _ in counts})]
+    if not records:
         raise UsageError(why_nothing(run, protocol, "coarse"))
-    places = {place for target in TARGETS for place, _ in counted(run.records, protocol, target)}
-    records = [run.records[place] for place in sorted(places)]
     groups = _focus_groups(records, maps) if "focus" in grid else {}
     layers = _captured(records, maps) if {"each", "all"} & set(map(str, grid.get("overview.layers", ()))) else []
     settings = settings_of(recipe, grid, layers, sorted(groups))

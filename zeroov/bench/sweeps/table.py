@@ -14,7 +14,7 @@ import numpy as np
 from zeroov.bench.scoring.metrics import Floats, figures
 from zeroov.bench.scoring.overlaps import Counts, box_pairs, counted, counted_rows
 from zeroov.bench.scoring.protocols import POINTING, BoxRule, MaskRule, Protocol
-from zeroov.bench.scoring.statistics import judged, percentiles, resampled_sums
+from zeroov.bench.scoring.statistics import judged, resampled_sums
 from zeroov.bench.scoring.tables import aligned, percent
 from zeroov.bench.sweeps.settings import as_text as value_text
 from zeroov.bench.sweeps.sweep import Swept
@@ -26,20 +26,22 @@ Row = dict[str, Any]
 
 def rows_of(swept: Swept, protocol: Protocol) -> list[Row]:
     """Return each setting's figures with 95 % intervals, and a paired test of its mIoU against the run's own."""
-    rows: list[Row] = [{"setting": dict(s.changes), "own": n == swept.own} for n, s in enumerate(swept.settings)]
-    if protocol.box and (counts := counted(swept.records, protocol, "box")):
-        for row, part in zip(rows, _overlaps(swept, counts, protocol.box), strict=True):
-            row["box"] = part
-    if protocol.mask and (counts := counted(swept.records, protocol, "mask")):
-        for row, part in zip(rows, _overlaps(swept, counts, protocol.mask), strict=True):
-            row["mask"] = part
-    if counts := counted(swept.records, protocol, "point"):
-        for row, part in zip(rows, _pointing(swept, counts), strict=True):
-            row["pointing"] = part
-    return rows
+    targets = {
+        "box": _overlaps(swept, counted(swept.records, protocol, "box"), protocol.box),
+        "mask": _overlaps(swept, counted(swept.records, protocol, "mask"), protocol.mask),
+        "pointing": _pointing(swept, counted(swept.records, protocol, "point")),
+    }
+    return [
+        {"setting": dict(setting.changes), "own": number == swept.own}
+        | {name: parts[number] for name, parts in targets.items() if parts}
+        for number, setting in enumerate(swept.settings)
+    ]
 
 
-def _overlaps(swept: Swept, counts: Counts, rule: BoxRule | MaskRule) -> list[Row]:
+def _overlaps(swept: Swept, counts: Counts, rule: BoxRule | MaskRule | None) -> list[Row]:
+    """Return each setting's part of a target; nothing where no sample counts."""
+    if rule is None or not counts:
+        return []
     known = [place for place, truth in counts if truth is not None]
     truths = [truth for _, truth in counts if truth is not None]
     records = [swept.records[place] for place in known]
@@ -50,10 +52,10 @@ def _overlaps(swept: Swept, counts: Counts, rule: BoxRule | MaskRule) -> list[Ro
         columns = counted_rows(counts, overlap[0], overlap[1], rule)
         ious[number] = columns[:, len(rule.thresholds)]
         values = figures(columns.sum(axis=0), len(counts), rule).tolist()
-        parts.append(dict(zip(rule.names, values, strict=True)))
+        parts.append(dict(zip(rule.names, values, strict=True)) | {"samples": len(counts)})
     means = _resampled(ious)
-    for number, part in enumerate(parts):
-        part |= {"mIoU_interval": percentiles(means[:, number]), "samples": len(counts)}
+    for number, (part, interval) in enumerate(zip(parts, _intervals(means), strict=True)):
+        part["mIoU_interval"] = interval
         if swept.own not in (None, number):
             change = float((ious[number] - ious[swept.own]).mean())
             part["against_own"] = judged(change, means[:, number] - means[:, swept.own])._asdict()
@@ -61,6 +63,8 @@ def _overlaps(swept: Swept, counts: Counts, rule: BoxRule | MaskRule) -> list[Ro
 
 
 def _pointing(swept: Swept, counts: Counts) -> list[Row]:
+    if not counts:
+        return []
     known = [place for place, truth in counts if truth is not None]
     boxes = np.array([truth for _, truth in counts if truth is not None], np.float64).reshape(-1, 1, 4)
     points = swept.peaks[:, known].reshape(len(swept.settings), len(known), 2, 2)
@@ -68,9 +72,8 @@ def _pointing(swept: Swept, counts: Counts) -> list[Row]:
     parts: list[Row] = [{"samples": len(counts)} for _ in swept.settings]
     for place, name in enumerate(("attention", "fused")):
         rows = [counted_rows(counts, hit, np.ones(len(known)), POINTING)[:, 0] for hit in hits[..., place]]
-        means = _resampled(np.stack(rows))
-        for number, (part, row) in enumerate(zip(parts, rows, strict=True)):
-            part |= {name: float(row.mean()), f"{name}_interval": percentiles(means[:, number])}
+        for part, row, interval in zip(parts, rows, _intervals(_resampled(np.stack(rows))), strict=True):
+            part |= {name: float(row.mean()), f"{name}_interval": interval}
     return parts
 
 
@@ -78,6 +81,12 @@ def _resampled(values: Floats) -> Floats:
     """Return the means of every row of `values` (settings, samples) in drawn samples, (draws, settings)."""
     means: Floats = resampled_sums(values.T, seed=0, draws=DRAWS) / values.shape[1]
     return means
+
+
+def _intervals(means: Floats) -> list[list[float]]:
+    """Return the 95 % interval of every column."""
+    bounds: list[list[float]] = np.quantile(means, [0.025, 0.975], axis=0).T.tolist()
+    return bounds
 
 
 def leading(row: Row) -> float:

@@ -77,7 +77,7 @@ def ablate(
             scoring,
             jobs=jobs,
             lost_are_missed=truth is None,
-            progress=progress.report,
+            progress=progress,
         )
     document: dict[str, Any] = {
         "run": run.name,
