@@ -74,7 +74,7 @@ def ground(
     """
     start = time.perf_counter()
     if every and search is False:
-        raise UsageError("every object of a kind is found by a search; leave out search=False (--no-scene)")
+        raise UsageError("every object of a kind is found by a search; leave out --no-scene (search=False)")
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
     with open_source(source, bands) as scene:
@@ -188,7 +188,7 @@ def require_one_look(scene: Scene) -> None:
     if int(np.prod(scene.hw)) > read.MOST_PIXELS:
         raise UsageError(
             f"`{scene.source}` of {scene.hw[1]} x {scene.hw[0]} pixels is too large for one look, which takes "
-            f"{read.MOST_PIXELS:,}; leave out search=False (--no-scene) to search it"
+            f"{read.MOST_PIXELS:,}; leave out --no-scene (search=False) to search it"
         )
 
 

@@ -102,7 +102,7 @@ class SceneInfo:
     hw: tuple[int, int]
     crs: str | None = None
     transform: Transform | None = None
-    bands: tuple[int, ...] = (1, 2, 3)
+    bands: tuple[int, ...] = field(default=(1, 2, 3), compare=False)
 
     @classmethod
     def of(cls, scene: Scene | Picture) -> SceneInfo:
