@@ -18,7 +18,7 @@ from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
-from zeroov.raster import read
+from zeroov.raster import decode
 from zeroov.raster.scene import Scene, Source, open_source
 from zeroov.recipe import Recipe, SearchRecipe
 from zeroov.search.search import Sought, search_scene
@@ -75,6 +75,8 @@ def ground(
     start = time.perf_counter()
     if every and search is False:
         raise UsageError("every object of a kind is found by a search; leave out --no-scene (search=False)")
+    if isinstance(expression, list | tuple) and not expression:
+        return []
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
     with open_source(source, bands) as scene:
@@ -141,7 +143,6 @@ def picture_answer(
     found = found_of(drawn, outline, text, score, box, answer=first.overview.answer) if box else None
     if found and score < recipe.min_score:
         found = None
-    looks = [drawn if look is trail.best else look for look in trail.looks]
     return Answer(
         expression=text,
         found=(found,) if found else (),
@@ -150,17 +151,18 @@ def picture_answer(
         info=SceneInfo.of(scene),
         shown=first.picture,
         looks=(first,),
-        closer=closer_of(trail, looks),
+        closer=closer_of(trail, drawn),
         provenance=provenance,
     )
 
 
-def closer_of(trail: Trail, looks: Sequence[Look]) -> tuple[Closer, ...]:
-    """Return the closer looks of a trail with what each came to; all but the last agreed."""
-    last: Literal["agrees", "unsure", "denies"] = "agrees"
-    if trail.verdict in ("unsure", "denies"):
-        last = "unsure" if trail.verdict == "unsure" else "denies"
-    return tuple(Closer(look, last if look is looks[-1] else "agrees") for look in looks)
+def closer_of(trail: Trail, drawn: Look) -> tuple[Closer, ...]:
+    """Return the closer looks of a trail with what each came to; `drawn` is the best one with what Refine drew."""
+    rejected: Literal["unsure", "denies"] = "denies" if trail.verdict == "denies" else "unsure"
+    return tuple(
+        Closer(drawn if look is trail.best else look, "agrees" if look in trail.believed else rejected)
+        for look in trail.looks
+    )
 
 
 def search_answer(scene: Scene, sought: Sought, provenance: Mapping[str, str]) -> Answer:
@@ -185,10 +187,10 @@ def is_large(scene_hw: frames.HW, recipe: SearchRecipe) -> bool:
 
 def require_one_look(scene: Scene) -> None:
     """Refuse a raster that cannot be held in memory whole."""
-    if int(np.prod(scene.hw)) > read.MOST_PIXELS:
+    if int(np.prod(scene.hw)) > decode.MOST_PIXELS:
         raise UsageError(
             f"`{scene.source}` of {scene.hw[1]} x {scene.hw[0]} pixels is too large for one look, which takes "
-            f"{read.MOST_PIXELS:,}; leave out --no-scene (search=False) to search it"
+            f"{decode.MOST_PIXELS:,}; leave out --no-scene (search=False) to search it"
         )
 
 

@@ -134,7 +134,7 @@ class Looker(Protocol):
         """Draw the object in each look's box, in pixels of its picture; a box of `None` leaves the look as it is."""
 
     def name(self, expression: str) -> str:
-        """Return the kind of thing that an expression speaks of."""
+        """Return the kind of thing that an expression speaks of; "" where it names none."""
 
 
 def blob_near(mask: Bool, near: Box) -> Bool:

@@ -1,4 +1,4 @@
-"""Report how far some work is, and stop it: one object for both."""
+"""Report how far some work is, and stop it: one object for both. The bars on a terminal are in `cli/options.py`."""
 
 from __future__ import annotations
 

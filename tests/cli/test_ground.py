@@ -107,7 +107,7 @@ def test_a_raster_without_a_valid_pixel_is_refused(
 def test_a_raster_too_large_for_one_look_is_sent_to_the_search(
     raster: Path, tmp_path: Path, tiny: Path, unasked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroov.raster.read.MOST_PIXELS", 5_000)
+    monkeypatch.setattr("zeroov.raster.decode.MOST_PIXELS", 5_000)
     told = run("ground", raster, PHRASE, "--out", tmp_path / "out", *TINY, "--no-scene", code=2)
     assert "leave out --no-scene" in told.stderr
 

@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM, textured, write_scene
+from tests.raster.test_decode import png_bytes, refusal, sample
 from tests.raster.test_georeference import with_rpcs
-from tests.raster.test_read import png_bytes, refusal, sample
 from zeroov.errors import PictureError, UsageError
-from zeroov.raster import read
 from zeroov.raster.scene import Scene, open_picture, open_source
 from zeroov.types import Picture, Window
 
@@ -80,7 +79,7 @@ def test_the_whole_is_kept_while_the_scene_is_open(tmp_path: Path) -> None:
 
 
 def test_the_whole_is_refused_where_it_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MOST_PIXELS", 10_000)
+    monkeypatch.setattr(decode, "MOST_PIXELS", 10_000)
     with open_source(write_scene(tmp_path / "a.tif", textured("uint8", 3))) as scene:
         with pytest.raises(PictureError, match=r"500 x 300 = 150,000 pixels, at most 10,000 .* give it `most`"):
             scene.read()

@@ -43,7 +43,7 @@ def in_turn(method: Method) -> Method:
 
 
 class Stages:
-    """A recipe on a device. Models are loaded when a stage first needs them; `close` or a `with` block frees them.
+    """A recipe on a device. Models are loaded when a stage first needs them; `close` frees them.
 
     Threads may share it: they take turns, look by look, and get the answers that one thread gets. Between two calls it
     holds nothing that changes an answer.
@@ -170,17 +170,20 @@ class Stages:
 
     @in_turn
     def name(self, expression: str) -> str:
-        """Return the kind of thing that an expression speaks of: by rules, or as the language model names it."""
+        """Return the kind of thing that an expression names, by rules or in the language model's words; "" for none."""
         if self.recipe.zoom.ask == "model":
             from zeroov.overview.name import name_category
 
             if expression not in self._names:
-                self._names[expression] = name_category(self.models.overview(), expression) or ""
+                model = self.models.overview()
+                with hardware.memory_guard("overview", REMEDY):
+                    self._names[expression] = name_category(model, expression) or ""
                 if not self._names[expression]:
                     log.warning('the model named no category for "%s"; it is taken by rules', expression)
             if self._names[expression]:
                 return self._names[expression]
-        return parse(expression).category
+        phrase = parse(expression)
+        return phrase.category if phrase.named else ""
 
     def _seen(self, question: Question, overview: Made[Overview], scales: Sequence[Scale]) -> Look:
         """Return a look that Overview alone has made."""

@@ -28,8 +28,7 @@ from zeroov.files.content import content_of
 from zeroov.frames import Transform
 from zeroov.raster import geotiff
 from zeroov.raster.bands import BandReader, choose_bands
-from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
-from zeroov.raster.read import (
+from zeroov.raster.decode import (
     ACCEPTED,
     Decoded,
     decode_array,
@@ -41,6 +40,7 @@ from zeroov.raster.read import (
     mention_frames,
     refuse_too_large,
 )
+from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
 from zeroov.raster.stretch import PERCENTILES, Percentiles
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed

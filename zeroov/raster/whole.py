@@ -8,7 +8,7 @@ from zeroov import frames
 from zeroov.errors import UsageError
 from zeroov.raster import stretch
 from zeroov.raster.bands import wrong_bands
-from zeroov.raster.read import Decoded, decoding, upright
+from zeroov.raster.decode import Decoded, decoding, upright
 from zeroov.raster.stretch import Percentiles
 from zeroov.types import Bool, Uint8, Window
 

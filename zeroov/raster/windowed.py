@@ -15,7 +15,7 @@ from zeroov import frames
 from zeroov.errors import PictureError
 from zeroov.raster import geotiff, stretch
 from zeroov.raster.bands import BandReader, Bands
-from zeroov.raster.read import decoding
+from zeroov.raster.decode import decoding
 from zeroov.raster.reduce import Means, chunks
 from zeroov.raster.stretch import Percentiles
 from zeroov.types import Bool, Uint8, Window

@@ -7,6 +7,7 @@ gets a closer look; what remains is ranked over the scene. There is one referent
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov import frames
+from zeroov.errors import HardwareError
 from zeroov.language.phrase import Phrase, parse
 from zeroov.language.words import SIZES
 from zeroov.look import Look, Looker, Outline
@@ -28,8 +30,9 @@ from zeroov.search.relation import relation_weights
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
 from zeroov.types import Box, Candidate, Tile, Window
-from zeroov.zoom.closer import Place, closer_looks
+from zeroov.zoom.closer import Place, Trail, closer_looks
 
+log = logging.getLogger("zeroov")
 _AND_A = re.compile(r" and (?:the|an?) ")
 ANCHORS = 10  # of a thing beside which the object lies, so many candidates are looked at closer
 
@@ -77,7 +80,7 @@ def search_scene(
     survey = survey_tiles(looker, scene, list(asked), recipe, progress)
     if all(tile.status == "nodata" for tile in survey.tiles):
         scene.read(most=recipe.search.glance, tolerant=True)  # an error where no pixel at all is valid
-    glances = [glance_at(looker, scene, plan.text, recipe.search) for plan in plans]
+    glances = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
     rounds = max(1, rounds)
     return [
         find(looker, scene, plan, survey, glance, recipe, rounds, progress)
@@ -140,10 +143,14 @@ def look_closer(
     Where nothing agrees, the candidate stays, drawn by Segment Anything in its own box, or as the box itself. The score
     is the geometric mean of both looks' scores, so that what the closer look denies is worth next to nothing.
     """
-    tile = Window(0, 0, *scene.hw[::-1])
-    place = Place(scene, tile, candidate.box, expression, text=text, always=True)
-    (trail,) = closer_looks(looker, [place], recipe, rounds, progress)
-    if not trail.looks:  # its window cannot be read
+    whole = Window(0, 0, *scene.hw[::-1])
+    place = Place(scene, whole, candidate.box, expression, text=text, always=True)
+    try:
+        (trail,) = closer_looks(looker, [place], recipe, rounds, progress)
+    except HardwareError as error:
+        log.warning("no closer look at %s: %s", [round(corner) for corner in candidate.box.xyxy], error)
+        trail = Trail(place, place.box, verdict="unread")
+    if not trail.looks:  # its window cannot be read, or does not fit into memory
         return box_alone(candidate.box, scene.hw, expression, candidate.score / 2 if candidate.whole else 0.0)
     look = trail.best or trail.looks[-1]
     near = look.coarse.box if trail.best else look.question.near

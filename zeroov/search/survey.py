@@ -90,10 +90,10 @@ def _sighted(look: Look, window: Window, scene: Scene) -> list[Candidate]:
     return found
 
 
-def glance_at(looker: Looker, scene: Scene, text: str, recipe: SearchRecipe) -> Look | None:
+def glance_at(looker: Looker, scene: Scene, text: str, recipe: SearchRecipe, progress: Progress) -> Look | None:
     """Return the look at the whole scene, reduced; `None` for a strip that no model takes in one piece."""
     try:
-        (look,) = looker.glance([Question(scene.read(most=recipe.glance, tolerant=True), text)])
+        (look,) = looker.glance([Question(scene.read(most=recipe.glance, tolerant=True), text)], progress)
     except PictureError as error:
         log.info("no glance at the whole scene: %s", error)
         return None

@@ -23,7 +23,7 @@ from zeroov.outputs.polygons import polygons
 from zeroov.outputs.rle import run_lengths
 from zeroov.progress import Progress
 from zeroov.raster import geotiff
-from zeroov.raster.read import PNG, decode_file
+from zeroov.raster.decode import PNG, decode_file
 from zeroov.raster.scene import Scene, open_source
 from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole

@@ -54,17 +54,24 @@ class Place:
 class Trail:
     """The closer looks at a place. `best` is the last look that agreed, `verdict` what the last look came to.
 
-    `box` is where the object is now believed to be, in scene pixels; `cut` says that the last window cuts it off.
+    `box` is where the object is now believed to be, in scene pixels. `cut` says that the last window cuts it off;
+    `whole` is the last look that agreed and showed all of it.
     """
 
     place: Place
     box: Box | None
     looks: tuple[Look, ...] = ()
     best: Look | None = None
+    whole: Look | None = None
     verdict: Verdict = "not due"
     rounds: int = 0
     widenings: int = 0
     cut: bool = False
+
+    @property
+    def believed(self) -> tuple[Look, ...]:
+        """The looks up to the best one; none where no look is believed."""
+        return self.looks[: self.looks.index(self.best) + 1] if self.best else ()
 
     @property
     def ended(self) -> bool:
@@ -97,15 +104,22 @@ def next_window(trail: Trail, recipe: Recipe, rounds: int) -> Window | None:
     if box is None or trail.ended:
         return None
     if trail.cut and trail.widenings < WIDENINGS:
-        return window_around(box, place.scene.hw, zoom.context, tile)
+        wider = window_around(box, place.scene.hw, zoom.context, tile)
+        if place.always or is_closer(wider, place.window.hw):
+            return wider
     if trail.rounds >= rounds:
         return None
-    window = window_around(box, place.scene.hw, zoom.context, zoom.least_side or tile // 4)
+    before = trail.looks[-1].picture.window.hw if trail.looks else place.window.hw
+    least = zoom.least_side or min(tile // 4, min(place.window.hw) // 2)
+    window = window_around(box, place.scene.hw, zoom.context, least)
     if place.always and not trail.looks:
         return window
-    before = trail.looks[-1].picture.window.hw if trail.looks else place.window.hw
-    is_closer = max(window.hw) <= CLOSER * max(before)
-    return window if is_closer and is_small(box, before, zoom.until) else None
+    return window if is_closer(window, before) and is_small(box, before, zoom.until) else None
+
+
+def is_closer(window: Window, before_hw: frames.HW) -> bool:
+    """Return whether a window shows things larger than a look at a window of that size did."""
+    return max(window.hw) <= CLOSER * max(before_hw)
 
 
 def closer_question(looker: Looker, trail: Trail, window: Window, recipe: Recipe) -> Question | None:
@@ -143,12 +157,12 @@ def judged(trail: Trail, look: Look, zoom: ZoomRecipe) -> Trail:
     found = look.coarse.box
     if found is None or look.agreement < zoom.agreement:
         verdict: Verdict = "denies" if look.says_absent or found is None else "unsure"
-        best = None if trail.cut else trail.best  # a wider look was to show the whole of it, and shows something else
+        best = trail.whole if trail.cut else trail.best  # a wider look was to show all of it, and shows something else
         return replace(trail, verdict=verdict, best=best, cut=False)
     in_scene = frames.to_scene(found, look.picture)
     cut = is_cut_off(in_scene, look.picture.window, trail.place.scene.hw)
     box = frames.box_hull(trail.box, in_scene) if cut and trail.box else place_in(look, zoom)
-    return replace(trail, best=look, verdict="agrees", cut=cut, box=box)
+    return replace(trail, best=look, whole=trail.whole if cut else look, verdict="agrees", cut=cut, box=box)
 
 
 def is_cut_off(box: Box, window: Window, scene_hw: frames.HW, margin: float = 1.0) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from zeroov.errors import PictureError
-from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster.decode import MOST_PIXELS
 from zeroov.raster.scene import open_picture
 from zeroov.types import Picture
 
