@@ -16,6 +16,7 @@ from tests.raster.scenes import UTM, textured, write_scene
 from tests.raster.test_decode import png_bytes, refusal, sample
 from tests.raster.test_georeference import with_rpcs
 from zeroov.errors import PictureError, UsageError
+from zeroov.raster import decode
 from zeroov.raster.scene import Scene, open_picture, open_source
 from zeroov.types import Picture, Window
 
