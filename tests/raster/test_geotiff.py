@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from tests.raster.test_read import refusal, sample
+from tests.raster.test_decode import refusal, sample
 from zeroov.raster.scene import open_picture
 
 rasterio = pytest.importorskip("rasterio")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import DEGREES, UTM, textured, write_scene
-from tests.raster.test_read import sample
+from tests.raster.test_decode import sample
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
 from zeroov.raster import reduce, stretch, windowed
