@@ -21,7 +21,7 @@ demo: install ## ground something on a drawn scene, offline
 test: install lint ## lint, types and tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
-test-quick: install ## the tests but those marked slow, while you work
+test-quick: install ## the tests but the slow ones (tests/slow.txt), while you work
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow"
 
 lint: install ## ruff, mypy, and which room may import which

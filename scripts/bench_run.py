@@ -20,7 +20,9 @@ from zeroov.bench.data import find
 from zeroov.bench.runs.records import read_run
 from zeroov.bench.runs.run import run
 from zeroov.bench.scoring.protocols import named
-from zeroov.bench.sweeps.ablate import ablate
+from zeroov.bench.sweeps.maps import Maps
+from zeroov.bench.sweeps.sweep import sweep
+from zeroov.progress import Progress
 
 GRID: dict[str, list[Any]] = {
     "evolve.alpha": [0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5],
@@ -42,21 +44,22 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--height-width", type=int, nargs=2, default=(224, 224))
     args = parser.parse_args()
-    seen: dict[str, list[int]] = {}
+    sizes_of: dict[str, list[int]] = {}
 
-    def tell(stage: str, done: int, total: int) -> None:
-        if done and done % max(1, total // 100) == 0:
-            seen.setdefault(stage, []).append(resident_bytes())
+    class Sizes(Progress):
+        def show(self, what: str, done: int, total: int) -> None:
+            if done and done % max(1, total // 100) == 0:
+                sizes_of.setdefault(what, []).append(resident_bytes())
 
     with tempfile.TemporaryDirectory() as folder:
         root, out = Path(folder) / "data", Path(folder) / "run"
         write_layout("file", root, {"test": args.samples}, tuple(args.height_width))
         split = find("file").read(root, "test")
         began = time.perf_counter()
-        outcome = run(split, recipes.load("mini"), out, device="cpu", tell=tell)
+        outcome = run(split, recipes.load("mini"), out, device="cpu", progress=Sizes())
         seconds = time.perf_counter() - began
         growth = {}
-        for stage, sizes in seen.items():
+        for stage, sizes in sizes_of.items():
             half = sizes[len(sizes) // 2 :]
             growth[stage] = half[-1] / half[0] - 1
             print(
@@ -64,7 +67,7 @@ def main() -> None:
                 f"{half[-1] / 2**20:8.1f} at the end ({growth[stage]:+.2%} in the second half)"
             )
         began = time.perf_counter()
-        settings = ablate(read_run(out), [out / "dumps"], GRID, named("honest"), jobs=1)
+        settings = sweep(read_run(out), Maps([out / "dumps"]), GRID, named("honest"), jobs=1).settings
         rate = len(settings) * outcome.samples / (time.perf_counter() - began)
         print(f"{outcome.samples} samples in {seconds:.1f} s, {outcome.failed} failed")
         print(f"ablation: {len(settings)} settings, {rate:,.0f} settings x samples a second on one core")

@@ -24,11 +24,9 @@ import torch
 
 import zeroov
 from zeroov import frames
+from zeroov.ground import Pipeline
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
 from zeroov.recipe import load, parse_assignments
-from zeroov.search.search import search
 from zeroov.types import Box
 
 PART = 1000  # side of one drawn scene
@@ -118,10 +116,9 @@ def main() -> None:
         pipeline.ground(small, "the ship")  # loads all models
         peak = Peak()
         began = time.perf_counter()
-        with open_scene(Path(folder) / "scene.tif") as scene:
-            answer = search(pipeline, scene, args.expression)
+        answer = pipeline.ground(Path(folder) / "scene.tif", args.expression)
         seconds = time.perf_counter() - began
-        iou = frames.box_iou(answer.found[0].box, truth) if answer.found else 0.0
+        iou = frames.box_iou(answer.box, truth) if answer.box else 0.0
         told = {
             "side": args.side,
             "dtype": args.dtype,

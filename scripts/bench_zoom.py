@@ -22,12 +22,10 @@ from PIL import Image
 import zeroov
 from zeroov import frames
 from zeroov.bench.scoring.statistics import paired
+from zeroov.ground import Pipeline
 from zeroov.mini.expressions import FORMS, Form, ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
 from zeroov.recipe import load, parse_assignments
-from zeroov.search.search import search
 from zeroov.types import Bool, Box
 
 PRESENT = tuple(form for form in FORMS if form != "absent")
@@ -64,7 +62,7 @@ def measure(asked: list[tuple[Scene, str, int]], changes: dict[str, Any], search
     """Ask all questions."""
     boxes, masks = [], []
     with zeroov.load(load("mini", changes), device="cpu") as pipeline:
-        pipeline.ground(asked[0][0].image, asked[0][1])  # loads the models
+        pipeline.ground(asked[0][0].image, asked[0][1], search=False)  # loads the models
         began = time.perf_counter()
         for scene, text, target in asked:
             mask, box = (look_everywhere if searched else look)(pipeline, scene, text)
@@ -77,21 +75,16 @@ def measure(asked: list[tuple[Scene, str, int]], changes: dict[str, Any], search
 
 def look(pipeline: Pipeline, scene: Scene, text: str) -> tuple[Bool, Box | None]:
     """Ground in the whole picture."""
-    result = pipeline.ground(scene.image, text)
-    return result.mask, result.box
+    answer = pipeline.ground(scene.image, text, search=False)
+    return answer.mask, answer.box
 
 
 def look_everywhere(pipeline: Pipeline, scene: Scene, text: str) -> tuple[Bool, Box | None]:
     """Search tile by tile."""
-    mask = np.zeros(scene.image.shape[:2], dtype=np.bool_)
     with tempfile.TemporaryDirectory() as folder:
         Image.fromarray(scene.image).save(Path(folder) / "scene.tif")
-        with open_scene(Path(folder) / "scene.tif") as raster:
-            found = search(pipeline, raster, text).found
-    for one in found:
-        x0, y0, x1, y1 = one.window_xyxy
-        mask[y0:y1, x0:x1] = one.mask
-    return mask, found[0].box if found else None
+        answer = pipeline.ground(Path(folder) / "scene.tif", text, search=True)
+    return answer.mask, answer.box
 
 
 def told(name: str, first: Measured, second: Measured) -> dict[str, Any]:

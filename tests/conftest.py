@@ -15,7 +15,16 @@ settings.load_profile("zeroov")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several workers with threads of their own slow each other
 
+SLOW = {line.split()[1] for line in (Path(__file__).parent / "slow.txt").read_text().splitlines() if line[0] != "#"}
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # the maintainers' reference material, where a checkout has it
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that are listed as slow."""
+    for item in items:
+        path, _, name = item.nodeid.partition("[")[0].partition("::")
+        if not SLOW.isdisjoint((f"{path}::{name}", path, f"{Path(path).parent.as_posix()}/")):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session", autouse=True)

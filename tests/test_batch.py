@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 import zeroov
 from tests.raster.scenes import UTM, write_scene
-from zeroov.batch import batch, cut_to_valid, images_in, one_by_one, read_expressions
+from zeroov.batch import batch, images_in, one_by_one, read_expressions
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
-from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import Scene, open_scene
-from zeroov.types import Box, Grounding, Picture
+from zeroov.ground import Pipeline
+from zeroov.raster.scene import Scene, open_picture
+from zeroov.types import Picture, Window
 
 ASKED = ["the ship", "the largest building"]
 
@@ -68,25 +68,25 @@ def test_it_goes_on_and_another_format_asks_no_model(
     folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files, out = images_in([folder]), tmp_path / "out"
-    original = Pipeline.ground_all
+    original = Pipeline.ground
     calls = []
 
-    def dying(self: Pipeline, samples: Any) -> Any:
+    def dying(self: Pipeline, *question: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return original(self, samples)
+        return original(self, *question, **options)
 
-    monkeypatch.setattr(Pipeline, "ground_all", dying)
+    monkeypatch.setattr(Pipeline, "ground", dying)
     with pytest.raises(KeyboardInterrupt):
-        batch(pipeline, files, ASKED, out, {}, {})
-    assert batch(pipeline, files, ASKED, out, {}, {}).done_now == 2
-    monkeypatch.setattr(Pipeline, "ground_all", lambda *_: pytest.fail("a model was asked again"))
-    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["geotiff", "png"], ASKED, files), {})
+        batch(pipeline, files, ASKED, out, {})
+    assert batch(pipeline, files, ASKED, out, {}).done_now == 2
+    monkeypatch.setattr(Pipeline, "ground", lambda *_, **__: pytest.fail("a model was asked again"))
+    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["geotiff", "png"], ASKED, files))
     assert outcome.done_now == 0
     assert len(outcome.files) == 6
     with pytest.raises(OutputError, match="expressions"):
-        batch(pipeline, files, ["the plane"], out, {}, {})
+        batch(pipeline, files, ["the plane"], out, {})
 
 
 def test_an_image_that_fails_is_told_and_costs_no_other(folder: Path, tmp_path: Path) -> None:
@@ -176,29 +176,29 @@ def test_other_weights_of_any_model_do_not_go_into_the_same_answers(
     from dataclasses import replace
 
     files = images_in([folder / "a.png"])
-    batch(pipeline, files, ["the ship"], tmp_path / "out", {}, {})
+    batch(pipeline, files, ["the ship"], tmp_path / "out", {})
     other = zeroov.load("mini", device="cpu")
     located = replace(other.models.locate(stage), revision="0" * 40)  # type: ignore[arg-type]
     other.models._located[stage] = located  # type: ignore[index]
     with pytest.raises(OutputError, match=f"models.{stage}.revision = '[0-9a-f]+' where now it is '0000"):
-        batch(other, files, ["the ship"], tmp_path / "out", {}, {})
+        batch(other, files, ["the ship"], tmp_path / "out", {})
 
 
 def test_one_odd_image_costs_itself_alone(
     folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, out, original = images_in([folder]), tmp_path / "out", Pipeline.ground_all
+    files, out, original = images_in([folder]), tmp_path / "out", Pipeline.ground
 
-    def odd(self: Pipeline, samples: Any) -> Any:
-        if Path(samples[0][0].source).name == "b c.png":
+    def odd(self: Pipeline, scene: Any, *question: Any, **options: Any) -> Any:
+        if Path(scene.source).name == "b c.png":
             raise AssertionError("a library's own")
-        return original(self, samples)
+        return original(self, scene, *question, **options)
 
-    monkeypatch.setattr(Pipeline, "ground_all", odd)
-    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+    monkeypatch.setattr(Pipeline, "ground", odd)
+    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files))
     assert dict(outcome.failed) == {str(folder / "deeper" / "b c.png"): "AssertionError: a library's own"}
     assert len(boxes(out)) == 2
-    again = batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+    again = batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files))
     assert (again.done_now, again.failed) == (0, outcome.failed)
 
 
@@ -218,23 +218,23 @@ def test_bands_that_one_image_lacks_cost_no_other(folder: Path, tmp_path: Path) 
 def test_work_that_ends_early_leaves_the_formats_of_what_was_answered(
     folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, out, original = images_in([folder]), tmp_path / "out", Pipeline.ground_all
+    files, out, original = images_in([folder]), tmp_path / "out", Pipeline.ground
     calls = []
 
-    def ending(self: Pipeline, samples: Any) -> Any:
+    def ending(self: Pipeline, *question: Any, **options: Any) -> Any:
         calls.append(1)
         if len(calls) == 2:
             raise ModelError("the weights are gone")
-        return original(self, samples)
+        return original(self, *question, **options)
 
-    monkeypatch.setattr(Pipeline, "ground_all", ending)
+    monkeypatch.setattr(Pipeline, "ground", ending)
     with pytest.raises(ModelError, match="gone"):
-        batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+        batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files))
     assert len(boxes(out)) == 1
-    monkeypatch.setattr(Pipeline, "ground_all", lambda *_: 1 / 0)
+    monkeypatch.setattr(Pipeline, "ground", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("zeroov.errors.SAME_IN_A_ROW", 2)
     with pytest.raises(ZeroovError, match="2 in a row failed, the last with ZeroDivisionError"):
-        batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files), {})
+        batch(pipeline, files, ASKED, out, one_by_one(out, ["coco"], ASKED, files))
     assert len(boxes(out)) == 1
 
 
@@ -243,7 +243,7 @@ def test_a_format_that_breaks_costs_no_other(
 ) -> None:
     files, out = images_in([folder]), tmp_path / "out"
     monkeypatch.setattr("zeroov.outputs.formats.yolo.Yolo.add", lambda *_: 1 / 0)
-    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["yolo", "coco"], ASKED, files), {})
+    outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["yolo", "coco"], ASKED, files))
     assert set(outcome.failed.values()) == {"not in yolo: ZeroDivisionError: division by zero"}
     assert len(boxes(out)) == 3
 
@@ -255,14 +255,14 @@ def test_a_second_batch_in_the_same_folder_waits_for_nobody_and_is_refused(
 
     files, out, refused = images_in([folder / "a.png"]), tmp_path / "out", []
 
-    def meanwhile(*_: Any) -> Any:
+    def meanwhile(*_: Any, **__: Any) -> Any:
         with pytest.raises(OutputError, match=f"another process works on .*answers.jsonl` .process {os.getpid()} on"):
-            batch(pipeline, files, ASKED, out, {}, {})
+            batch(pipeline, files, ASKED, out, {})
         refused.append(1)
         raise PictureError("enough")
 
-    monkeypatch.setattr(Pipeline, "ground_all", meanwhile)
-    batch(pipeline, files, ASKED, out, {}, {})
+    monkeypatch.setattr(Pipeline, "ground", meanwhile)
+    batch(pipeline, files, ASKED, out, {})
     assert refused
     assert not list(out.glob("*.lock"))
 
@@ -281,7 +281,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path) -> None:
 def test_large_scenes_are_searched(tmp_path: Path, pipeline: Pipeline) -> None:
     rgb = np.concatenate([q.scene.image for q in questions(3) if q.truth], axis=1)
     Image.fromarray(rgb).save(tmp_path / "wide.png")
-    outcome = batch(pipeline, [tmp_path / "wide.png"], ["the ship"], tmp_path / "out", {}, {})
+    outcome = batch(pipeline, [tmp_path / "wide.png"], ["the ship"], tmp_path / "out", {})
     assert not outcome.failed
 
 
@@ -293,14 +293,14 @@ def test_a_tile_that_fails_costs_nothing_that_was_found(
     Image.fromarray(rgb).save(tmp_path / "wide.png")
     original = Scene.read
 
-    def damaged(self: Scene, x0: int, y0: int, x1: int, y1: int, out_hw: Any = None, **how: Any) -> Picture:
-        if x1 == rgb.shape[1] and x0 > 0:
+    def damaged(self: Scene, window: Window | None = None, most: int = 0, **options: Any) -> Picture:
+        if window and window.x1 == rgb.shape[1] and window.x0 > 0:
             raise PictureError("the file is damaged there")
-        return original(self, x0, y0, x1, y1, out_hw, **how)
+        return original(self, window, most, **options)
 
     monkeypatch.setattr(Scene, "read", damaged)
     writers = one_by_one(tmp_path / "out", ["coco"], [first.expression.text], [tmp_path / "wide.png"])
-    outcome = batch(pipeline, [tmp_path / "wide.png"], [first.expression.text], tmp_path / "out", writers, {})
+    outcome = batch(pipeline, [tmp_path / "wide.png"], [first.expression.text], tmp_path / "out", writers)
     (reason,) = outcome.failed.values()
     assert "1 of 4 tiles failed" in reason
     assert "damaged" in reason
@@ -333,7 +333,7 @@ def test_a_format_that_cannot_be_finished_costs_no_other(
     out, files = tmp_path / "out", images_in([folder / "a.png"])
     writers = one_by_one(out, ["labelstudio", "coco"], ["the ship"], files)
     (out / "labelstudio.json").mkdir()
-    outcome = batch(pipeline, files, ["the ship"], out, writers, {})
+    outcome = batch(pipeline, files, ["the ship"], out, writers)
     assert "labelstudio.json" in outcome.unwritten["labelstudio"]
     assert outcome.files == (out / "coco.json",)
     (tmp_path / "asked.txt").write_text("the ship\n")
@@ -395,30 +395,6 @@ def test_wrong_use_is_told_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_mask_is_cut_where_nothing_was_seen(tmp_path: Path) -> None:
-    bands = np.full((3, 40, 60), 9, np.uint8)
-    bands[:, :, 30:] = 0
-    path = write_scene(tmp_path / "half.tif", bands, nodata=0)
-
-    def answer(x0: int, x1: int) -> Grounding:
-        mask = np.zeros((40, 60), np.bool_)
-        mask[10:20, x0:x1] = True
-        return Grounding(mask, Box(x0 - 0.5, 9, x1, 20), 0.7, "found", "it", "the thing", str(path), "mini")
-
-    nothing = Grounding(np.zeros((40, 60), np.bool_), None, 0.1, "empty", "none", "the thing", str(path), "mini")
-    with open_scene(path) as scene:
-        whole, part, gone, none = cut_to_valid([answer(5, 15), answer(20, 38), answer(25, 45), nothing], scene)
-    assert whole.box == Box(4.5, 9, 15, 20)
-    assert part.box == Box(20, 10, 30, 20)
-    assert part.mask.sum() == 100
-    assert (gone.status, gone.box, gone.score) == ("empty", None, 0.7)
-    assert not gone.mask.any()
-    assert none is nothing
-    whole_raster = write_scene(tmp_path / "whole.tif", np.ones((3, 40, 60), np.uint8), nodata=0)
-    with open_scene(whole_raster) as scene:
-        assert cut_to_valid([nothing], scene) == [nothing]
-
-
 def test_a_single_look_keeps_to_what_is_valid(tmp_path: Path, pipeline: Pipeline) -> None:
     question = next(q for q in questions(3) if q.truth)
     bands = np.moveaxis(question.scene.image, 2, 0).copy()
@@ -429,8 +405,9 @@ def test_a_single_look_keeps_to_what_is_valid(tmp_path: Path, pipeline: Pipeline
     bands[:, y0:y1, x1 - 3 : x1] = 255
     files.append(write_scene(tmp_path / "hole.tif", bands, nodata=255))
     writers = one_by_one(tmp_path / "out", ["png"], [question.expression.text], files)
-    assert not batch(pipeline, files, [question.expression.text], tmp_path / "out", writers, {}).failed
+    assert not batch(pipeline, files, [question.expression.text], tmp_path / "out", writers).failed
     mask = np.asarray(Image.open(tmp_path / "out" / "hole.mask.png")) > 0
     assert mask.any()
-    with open_scene(files[1]) as scene:
-        assert not (mask & ~scene.valid(0, 0, mask.shape[1], mask.shape[0])).any()
+    valid = open_picture(files[1]).valid
+    assert valid is not None
+    assert not (mask & ~valid).any()

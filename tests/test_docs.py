@@ -9,6 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
+from tests.conftest import SLOW
 from zeroov import recipe as recipes
 from zeroov.cli.main import app
 
@@ -44,3 +45,37 @@ def test_the_readme_names_only_commands_and_recipes_that_exist() -> None:
     assert named <= commands, named - commands
     used = set(re.findall(r"--recipe ([a-z][a-z-]*)", text))
     assert used <= set(recipes.names()), used
+
+
+def paths_in(text: str) -> set[str]:
+    """Return what a text names as a path in this repository."""
+    words = re.findall(r"[\w./-]+", text)
+    return {word.rstrip(".") for word in words if re.match(r"(zeroov|tests|docs|scripts|pipelines)/", word)}
+
+
+def test_contributing_names_only_paths_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = paths_in(text) | set(re.findall(r"`(\w+\.(?:md|toml|cff))`", text))
+    assert len(named) > 30
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_the_map_of_files_names_every_room_once() -> None:
+    listed = (ROOT / "README.md").read_text().partition("## The files")[2].split("```")[1]
+    named = re.findall(r"(?:^|\s{2,})((?:zeroov/)?[\w.]+(?:/|\.py))", listed, re.MULTILINE)
+    assert len(set(named)) == len(named)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    rooms = {f"zeroov/{path.name}/" for path in (ROOT / "zeroov").iterdir() if (path / "__init__.py").is_file()}
+    assert rooms <= set(named), rooms - set(named)
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / document).read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_what_is_listed_as_slow_exists() -> None:
+    for path, _, name in (slow.partition("::") for slow in SLOW):
+        assert (ROOT / path).exists(), path
+        assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"

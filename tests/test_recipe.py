@@ -10,7 +10,7 @@ from zeroov import recipe as recipes
 from zeroov.errors import RecipeError, UsageError
 
 
-@pytest.mark.parametrize("name", ["paper", "official", "fast", "qwen-sam", "tiny"])
+@pytest.mark.parametrize("name", recipes.names())
 def test_every_shipped_recipe_round_trips(name: str) -> None:
     recipe = recipes.load(name)
     assert recipe.name == name
@@ -33,7 +33,7 @@ def test_official_differs_from_paper_by_the_official_bugs_alone() -> None:
     paper, official = recipes.load("paper").to_dict(), recipes.load("official").to_dict()
     differing = {
         f"{section}.{key}": official[section][key]
-        for section in ("overview", "focus", "evolve", "refine", "zoom", "runtime")
+        for section in ("overview", "focus", "evolve", "refine", "zoom", "search", "runtime")
         for key in paper[section]
         if paper[section][key] != official[section][key]
     }
@@ -43,6 +43,13 @@ def test_official_differs_from_paper_by_the_official_bugs_alone() -> None:
         "evolve.canvas": 800,
         "refine.inclusive_box": True,
     }
+
+
+def test_zoom_differs_from_fast_by_one_key() -> None:
+    fast, zoom = recipes.load("fast"), recipes.load("zoom")
+    changed = {"name": "zoom", "description": zoom.description, "zoom.rounds": 1}
+    assert zoom.description != fast.description
+    assert zoom == fast.with_values(changed)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +127,48 @@ def test_a_recipe_file(tmp_path: Path) -> None:
         recipes.load(tmp_path / "none.toml")
     with pytest.raises(RecipeError, match=r"`pa[^`]*` is unknown; did you mean `paper`"):
         recipes.load("papper")
+
+
+def test_a_recipe_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    first, second = tmp_path / "a" / "first.toml", tmp_path / "second.toml"
+    first.write_text('extends = "fast"\ndescription = "one"\n[evolve]\nalpha = 0.5\ntau = 0.2\n[zoom]\n')
+    second.write_text('extends = "a/first.toml"\nmin_score = 0.1\n[evolve]\nalpha = 0.6\n')
+    fast, recipe = recipes.load("fast"), recipes.load(second)
+    assert (recipe.name, recipe.description) == ("second", "")
+    plain = fast.with_values({"evolve.alpha": 0.6, "evolve.tau": 0.2, "min_score": 0.1})
+    assert recipe.deciding() == plain.deciding()
+    assert recipe.digest == plain.digest
+    assert "extends" not in recipe.to_toml()
+    assert recipes.load(second, {"evolve.tau": 0.3}).evolve.tau == 0.3
+
+
+def test_another_model_in_a_file_drops_the_pinned_revision(tmp_path: Path) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text('extends = "fast"\n[overview]\nmodel = "Qwen/Qwen2.5-VL-3B-Instruct"\n')
+    recipe = recipes.load(path)
+    assert recipe.overview.revision == ""
+    assert recipe.focus.revision == recipes.load("fast").focus.revision
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends = "mine.toml"', r"`\S*mine.toml` extends `mine.toml`: that is a circle"),
+        ('extends = "other.toml"', r"`\S*other.toml` extends `mine.toml`: that is a circle"),
+        ('extends = "fats"', r"recipe `fats` is unknown; did you mean `fast`"),
+        ('extends = "none.toml"', r"recipe file `\S*none.toml` does not exist"),
+        ('extends = "wrong.toml"', r"extends `wrong.toml`: recipe key `evolve.alfa` is unknown"),
+        ("extends = 3", r"extends takes a recipe's name or file, got 3"),
+        ('extends = "fast"\n[evolv]\nalpha = 1', r"section `evolv` is unknown"),
+        ('extends = "fast"\n[evolv]', r"`evolv` is unknown"),
+        ('extends = "fast"\n[evolve]\nalfa = 1', r"key `evolve.alfa` is unknown"),
+    ],
+)
+def test_what_cannot_be_extended_is_said_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+    (tmp_path / "other.toml").write_text('extends = "mine.toml"')
+    (tmp_path / "wrong.toml").write_text("[evolve]\nalfa = 1")
+    with pytest.raises(RecipeError, match=message) as caught:
+        recipes.load(tmp_path / "mine.toml")
+    assert "\n" not in str(caught.value)

@@ -2,8 +2,8 @@
 
     import zeroov
     pipeline = zeroov.load("fast")
-    result = pipeline.ground("photo.jpg", "the white plane on the lower right")
-    result.mask, result.box, result.score, result.status, result.answer
+    answer = pipeline.ground("photo.jpg", "the white plane on the lower right")
+    answer.mask, answer.box, answer.score, answer.status, answer.words
 
 Importing zeroov imports no torch; the models' libraries are imported when a pipeline first needs them.
 """
@@ -17,23 +17,24 @@ from zeroov.version import __version__
 
 if TYPE_CHECKING:
     from zeroov.errors import ZeroovError
-    from zeroov.pipeline.run import Pipeline, load
-    from zeroov.raster.read import open_picture
+    from zeroov.ground import Pipeline, load
+    from zeroov.outputs.answer import Answer
+    from zeroov.raster.scene import open_picture
     from zeroov.recipe import Recipe
-    from zeroov.types import Box, Grounding, Picture
+    from zeroov.types import Box, Picture
 
 _HOME = {
+    "Answer": "zeroov.outputs.answer",
     "Box": "zeroov.types",
-    "Grounding": "zeroov.types",
     "Picture": "zeroov.types",
-    "Pipeline": "zeroov.pipeline.run",
+    "Pipeline": "zeroov.ground",
     "Recipe": "zeroov.recipe",
     "ZeroovError": "zeroov.errors",
-    "load": "zeroov.pipeline.run",
-    "open_picture": "zeroov.raster.read",
+    "load": "zeroov.ground",
+    "open_picture": "zeroov.raster.scene",
 }
 _ROOMS = ("evolve", "overview")  # their pure functions are reached as zeroov.evolve.fuse, zeroov.overview.combine
-__all__ = ["Box", "Grounding", "Picture", "Pipeline", "Recipe", "ZeroovError", "__version__", "load", "open_picture"]
+__all__ = ["Answer", "Box", "Picture", "Pipeline", "Recipe", "ZeroovError", "__version__", "load", "open_picture"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from zeroov import frames
 from zeroov.errors import (
     Failed,
     HardwareError,
     OutputError,
-    PictureError,
     Streak,
     UsageError,
     ZeroovError,
@@ -28,18 +24,15 @@ from zeroov.errors import (
 )
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal, read_items
-from zeroov.outputs.found import Found, SceneInfo, founds
+from zeroov.ground import Pipeline
+from zeroov.outputs.answer import Answer
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.outputs.write import FORMATS, Writers, open_writers
 from zeroov.pipeline.models import MODEL_STAGES
-from zeroov.pipeline.run import Pipeline
-from zeroov.pipeline.stages import Progress
-from zeroov.raster.read import open_picture
-from zeroov.raster.scene import Scene, image_content, open_scene
-from zeroov.raster.stretch import nothing_valid
-from zeroov.search.search import search
-from zeroov.search.sightings import LEAST_VALID
-from zeroov.types import Box, Grounding, Picture, clean_expression
+from zeroov.progress import SILENT, Progress
+from zeroov.raster.scene import image_content, open_source
+from zeroov.types import Box, clean_expression
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
@@ -160,12 +153,11 @@ def batch(
     expressions: Sequence[str],
     out: Path,
     writers: Mapping[str, Writers],
-    provenance: Mapping[str, str],
     *,
     every: bool = False,
     bands: tuple[int, ...] | None = None,
     retry_failed: bool = False,
-    tell: Progress = lambda stage, done, total: None,
+    progress: Progress = SILENT,
 ) -> Outcome:
     """Ask every expression of every image; what `out` already holds is not asked again, unless the image changed.
 
@@ -173,6 +165,7 @@ def batch(
     format has `writers` of its own: an image that one of them refuses is asked all the same, for another format. They
     are written from what was answered, also where the work ends early.
     """
+    provenance = pipeline.provenance
     made = {"zeroov": __version__, **provenance, "models": pipeline.models.identities(), **pipeline.recipe.deciding()}
     made |= {"expressions": list(expressions), "all": every, "bands": list(bands or ())}
     with Journal(ensure_writable_folder(out) / "answers.jsonl", made) as journal:
@@ -187,14 +180,14 @@ def batch(
             log.warning(
                 "%d of %d images changed since they were answered (%s); asked again", len(changed), len(asked), shown
             )
-        tell("images", len(asked) - len(todo), len(asked))
-        streak = Streak()
+        progress.report("images", len(asked) - len(todo), len(asked))
+        streak, inside = Streak(), progress.inner()
         try:
             for done, each in enumerate(todo, start=1):
-                outcome = attempt(partial(_answer, pipeline, each, expressions, every, bands, writers))
+                outcome = attempt(partial(_answer, pipeline, each, expressions, every, bands, writers, inside))
                 journal.add(_failed(pipeline, each, outcome) if isinstance(outcome, Failed) else outcome)
                 streak.add(outcome)
-                tell("images", len(asked) - len(todo) + done, len(asked))
+                progress.report("images", len(asked) - len(todo) + done, len(asked))
         except ZeroovError:
             answers = Answers(read_items(journal.path))
             answered = sum(answers.get(each) is not None for each in asked)
@@ -243,32 +236,39 @@ def _answer(
     every: bool,
     bands: tuple[int, ...] | None,
     writers: Mapping[str, Writers],
+    progress: Progress,
 ) -> dict[str, Any]:
     """Return an image's item of the journal; what could not be looked at of it is its error."""
-    failed: list[str] = []
-    with open_scene(asked.image, bands=bands) as scene:
+    with open_source(asked.image, bands) as scene:
         info = SceneInfo.of(scene)
         _warn_of_refusals(info, writers)
-        found = list(_ask(pipeline, asked.image, scene, expressions, every, bands, failed))
+        answers = pipeline.ground(scene, list(expressions), every=every, progress=progress)
     return {
         "id": asked.place,
         "content": asked.content,
-        "error": "; ".join(failed),
+        "error": "; ".join(_failed_tiles(answer) for answer in answers if answer.failed),
         "hw": list(info.hw),
         "crs": info.crs,
         "transform": list(info.transform) if info.transform else None,
         "found": [
             {
-                "expression": one.expression,
-                "score": one.score,
-                "box": list(one.box.xyxy),
-                "origin_xy": list(one.origin_xy),
-                "mask": encode_rle(one.mask),
-                "extra": dict(one.extra),
+                "expression": each.expression,
+                "score": each.score,
+                "box": list(each.box.xyxy),
+                "origin_xy": list(each.origin_xy),
+                "mask": encode_rle(each.mask),
+                "extra": dict(each.extra),
             }
-            for one in found
+            for answer in answers
+            for each in answer.found
         ],
     }
+
+
+def _failed_tiles(answer: Answer) -> str:
+    first = answer.failed[0]
+    count = f"{len(answer.failed)} of {len(answer.tiles)} tiles failed"
+    return f'"{answer.expression}": {count}, the first {list(first.window)}: {first.reason}'
 
 
 def _failed(pipeline: Pipeline, asked: Asked, failed: Failed) -> dict[str, Any]:
@@ -280,76 +280,12 @@ def _failed(pipeline: Pipeline, asked: Asked, failed: Failed) -> dict[str, Any]:
 
 
 def _warn_of_refusals(info: SceneInfo, writers: Mapping[str, Writers]) -> None:
-    """Tell before the work which formats will not have an image; the work is done for the others, and kept."""
+    """Say before the work which formats will not have an image; the work is done for the others, and kept."""
     for name, writer in writers.items():
         try:
             writer.check(info)
         except OutputError as error:
             log.warning("%s: will not be in %s: %s", info.source, name, error)
-
-
-def _ask(
-    pipeline: Pipeline,
-    image: Path,
-    scene: Scene,
-    expressions: Sequence[str],
-    every: bool,
-    bands: tuple[int, ...] | None,
-    failed: list[str],
-) -> Iterator[Found]:
-    """Yield what is found; tiles that could not be looked at are told in `failed`, and cost nothing that was found."""
-    if every or is_large(pipeline, scene):
-        for expression in expressions:
-            answer = search(pipeline, scene, expression, every=every)
-            if answer.failed:
-                first = f"{list(answer.failed[0].window)}: {answer.failed[0].reason}"
-                failed.append(
-                    f'"{expression}": {len(answer.failed)} of {len(answer.tiles)} tiles failed, the first {first}'
-                )
-            yield from answer.found
-        return
-    picture = whole_picture(image, scene, bands is not None)
-    results = pipeline.ground_all([(picture, expression) for expression in expressions])
-    for result in cut_to_valid(results, scene):
-        yield from founds(result, answer=result.answer)
-
-
-def is_large(pipeline: Pipeline, scene: Scene) -> bool:
-    """Tell whether a scene is searched tile by tile: its longer side is more than two tiles."""
-    return max(scene.hw) > 2 * pipeline.recipe.search.tile
-
-
-def whole_picture(image: Path, scene: Scene, chosen_bands: bool) -> Picture:
-    """Return the picture of a scene that takes one look: of the bands that were chosen, else as any image is opened."""
-    if not chosen_bands:
-        return open_picture(image)
-    height, width = scene.hw
-    picture = scene.read(0, 0, width, height)
-    if not scene.valid(0, 0, width, height).any():
-        raise PictureError(nothing_valid(scene.source))
-    return picture
-
-
-def cut_to_valid(results: Sequence[Grounding], scene: Scene) -> list[Grounding]:
-    """Return the answers for a whole picture without what lies on nodata; one that lies there by half is empty.
-
-    A box is the tight one of what is left, where anything was cut; else it stays as it is.
-    """
-    height, width = scene.hw
-    valid = scene.valid(0, 0, width, height)
-    if valid.all():
-        return list(results)
-    cut: list[Grounding] = []
-    for result in results:
-        mask = result.mask & valid
-        before, left = np.count_nonzero(result.mask), np.count_nonzero(mask)
-        if left == before:
-            cut.append(result)
-        elif left < LEAST_VALID * before:
-            cut.append(replace(result, mask=np.zeros_like(mask), box=None, status="empty"))
-        else:
-            cut.append(replace(result, mask=mask, box=frames.mask_to_box(mask)))
-    return cut
 
 
 def _info(asked: Asked, item: Mapping[str, Any]) -> SceneInfo:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +29,35 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
+class Window(NamedTuple):
+    """A part of a scene: x0 <= x < x1, y0 <= y < y1 in whole pixels of the scene."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels of the scene."""
+        return self.y1 - self.y0, self.x1 - self.x0
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image ready to be grounded: `rgb` is uint8 (H, W, 3); `source` says where it came from."""
+    """An image ready to be grounded: `rgb` is uint8 (H, W, 3); `source` says where it came from.
+
+    `valid` is bool (H, W), or `None` where every pixel is valid: neither nodata, transparent, NaN nor damaged. `part`
+    is what the picture shows of its scene, in pixels of the scene, of which it may be a reduced copy; `None`: it is the
+    scene itself.
+    """
 
     rgb: Uint8
     source: str = "array"
     crs: str | None = None
     transform: tuple[float, float, float, float, float, float] | None = None
+    valid: Bool | None = None
+    part: Window | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,11 +69,18 @@ class Picture:
         digest = hashlib.sha256(repr(self.rgb.shape).encode())
         digest.update(np.ascontiguousarray(self.rgb).data)
         object.__setattr__(self, "digest", digest.hexdigest())
+        if self.valid is not None:
+            _require(self.valid.shape == self.hw, f"`valid` has the picture's size {self.hw}, got {self.valid.shape}")
 
     @property
     def hw(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return int(self.rgb.shape[0]), int(self.rgb.shape[1])
+
+    @property
+    def window(self) -> Window:
+        """What the picture shows, in pixels of its scene."""
+        return self.part or Window(0, 0, self.hw[1], self.hw[0])
 
 
 @dataclass(frozen=True)
@@ -145,98 +172,26 @@ class Refined:
     predicted_iou: float
 
 
-@dataclass(frozen=True, eq=False)
-class Look:
-    """A closer look: the `window` (x0, y0, x1, y1) of the image that was cut out, and what was asked and found there.
+@dataclass(frozen=True)
+class Candidate:
+    """Something that may be meant: its box in scene pixels, and how far the look that saw it can be believed."""
 
-    `box` is in image pixels; `agreement` says how far it is the object of the look before, and `believed` whether it
-    was taken for that. `stages` are the look's own, in pixels of the window.
-    """
+    box: Box
+    score: float
+    whole: bool = True
+    """The look showed all of it, and nothing else with it."""
 
-    picture: Picture
-    window: tuple[int, int, int, int]
-    expression: str
-    box: Box | None
-    agreement: float
-    believed: bool
-    stages: Mapping[str, StageReport]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the look as plain values."""
-        overview = self.stages["overview"].value
-        return {
-            "window_xyxy": list(self.window),
-            "expression": self.expression,
-            "answer": overview.answer if isinstance(overview, Overview) else "",
-            "box_xyxy": list(self.box.xyxy) if self.box else None,
-            "agreement": round(self.agreement, 4),
-            "believed": self.believed,
-            "stages": {name: report.to_json() for name, report in self.stages.items()},
-        }
+TileStatus = Literal["looked", "nodata", "failed"]
 
 
 @dataclass(frozen=True)
-class StageReport:
-    """How a stage went: its value, wall seconds, peak memory in bytes (`None` unknown), and if it came from a dump.
+class Tile:
+    """What became of a window of a scene: it was looked at, holds next to no valid pixel, or could not be looked at."""
 
-    `seconds` is one sample's share of its batch, for a dump of the batch that made it; `load_seconds` is above 0 where
-    the model was loaded for it.
-    """
-
-    value: Overview | Affinity | Evolved | Refined
-    seconds: float
-    peak_bytes: int | None = None
-    load_seconds: float = 0.0
-    from_dump: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the stage's costs as plain values."""
-        return {
-            "seconds": round(self.seconds, 4),
-            "load_seconds": round(self.load_seconds, 4),
-            "peak_bytes": self.peak_bytes,
-            "from_dump": self.from_dump,
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Grounding:
-    """The answer: the mask (H, W) bool and the half-open box of the one object that the expression describes."""
-
-    mask: Bool
-    box: Box | None
-    score: float
-    status: Status
-    answer: str
-    expression: str
-    source: str
-    recipe: str
-    stages: Mapping[str, StageReport] = field(default_factory=dict)
-    looks: tuple[Look, ...] = ()
-
-    def __post_init__(self) -> None:
-        _require(self.status in ("found", "empty"), f"status must be 'found' or 'empty', got {self.status!r}")
-        _require((self.box is None) == (self.status == "empty"), f"{self.status!r} with box {self.box}")
-        _require(bool(self.mask.any()) or self.status == "empty", "a found object needs a mask")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the answer as plain values; the mask itself is told by its size and its number of pixels."""
-        overview = self.stages.get("overview")
-        answer_box = overview.value.answer_box if overview and isinstance(overview.value, Overview) else None
-        return {
-            "source": self.source,
-            "expression": self.expression,
-            "status": self.status,
-            "box_xyxy": list(self.box.xyxy) if self.box else None,
-            "score": round(self.score, 6),
-            "mask_hw": list(self.mask.shape),
-            "mask_pixels": int(self.mask.sum()),
-            "answer": self.answer,
-            "answer_box_xyxy": list(answer_box.xyxy) if answer_box else None,
-            "recipe": self.recipe,
-            "stages": {name: report.to_json() for name, report in self.stages.items()},
-            "zoom": [look.to_json() for look in self.looks],
-        }
+    window: Window
+    status: TileStatus
+    reason: str = ""
 
 
 LONGEST_EXPRESSION = 20_000

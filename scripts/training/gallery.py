@@ -39,9 +39,8 @@ def main() -> None:
     with zeroov.load("mini", device="cpu") as pipeline:
         for number, (name, caption) in enumerate(CHOSEN.items(), start=1):
             question = asked[name]
-            picture = zeroov.open_picture(question.scene.image)
-            result = pipeline.ground(picture, question.expression.text)
-            panel = Image.open(io.BytesIO(draw_panel(picture, result))).convert("RGB")
+            answer = pipeline.ground(question.scene.image, question.expression.text)
+            panel = Image.open(io.BytesIO(draw_panel(answer))).convert("RGB")
             panel = panel.resize((WIDTH, round(panel.height * WIDTH / panel.width)), Image.Resampling.LANCZOS)
             panel.save(args.folder / f"{number:02}.jpg", quality=82)
             print(f"### {question.expression.text}\n\n{caption}\n\n![scene {name}](gallery/{number:02}.jpg)\n")

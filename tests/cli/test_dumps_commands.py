@@ -1,4 +1,4 @@
-"""`zeroov dumps` and `zeroov analyse` as a user types them."""
+"""`zeroov dumps`, and `zeroov bench ablate` over a folder of dumps, as a user types them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.dumps.world import SETS, World, write_world
-from zeroov.cli.analyse import numbers
+from tests.dumps.world import SETS, World, recipe, write_world
 from zeroov.cli.main import app
-from zeroov.errors import UsageError
 
 
 @pytest.fixture
@@ -143,7 +140,7 @@ def test_a_read_only_folder_is_read_and_not_pruned(world: World, monkeypatch: py
     monkeypatch.setattr(Path, "touch", refuse)
     run("dumps", "ls", world.maps)
     run("dumps", "verify", world.maps)
-    run("analyse", "layers", world.maps, "--truth", world.truth, *SETS)
+    run("bench", "ablate", world.maps, "evolve.k=7", "--truth", world.truth, *SETS)
     assert "cannot be removed" in run("dumps", "prune", world.maps, "--stage", "focus", "--yes", code=1).stderr
     assert "cannot be written" in run("dumps", "export", world.maps, "--out", world.maps / "x", code=1).stderr
 
@@ -158,12 +155,14 @@ def test_empty_and_absent_folders(tmp_path: Path) -> None:
     assert "nothing meets" in run("dumps", "prune", empty, "--stage", "focus", "--yes").stdout
     for command in (("dumps", "export", "--out", out), ("dumps", "quantise", "--out", out)):
         assert "holds no" in run(*command[:2], empty, *command[2:], code=1).stderr
-    for name in ("layers", "grids", "thresholds"):
-        assert "holds no overview dumps" in run("analyse", name, empty, "--truth", truth, code=1).stderr
-        assert "no folder of dumps" in run("analyse", name, tmp_path / "none", "--truth", truth, code=1).stderr
-        truth_of_nothing = tmp_path / "nothing.jsonl"
-        truth_of_nothing.touch()
-        assert "no truth" in run("analyse", name, empty, "--truth", truth_of_nothing, code=1).stderr
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.touch()
+    for folder, truths, message in (
+        (empty, truth, "hold no overview dumps"),
+        (tmp_path / "none", truth, "no folder of dumps"),
+        (empty, nothing, "no truth"),
+    ):
+        assert message in run("bench", "ablate", folder, "evolve.k=7", "--truth", truths, code=1).stderr
     for name in ("ls", "verify"):
         assert "no folder of dumps" in run("dumps", name, tmp_path / "none", code=1).stderr
         assert "no folder of dumps" in run("dumps", name, truth, code=1).stderr
@@ -186,86 +185,125 @@ def shape(path: Path) -> tuple[int, ...]:
         return picture.size
 
 
+def ablate(world: World, *arguments: Any, code: int = 0) -> Any:
+    return run("bench", "ablate", world.maps, "--truth", world.truth, *SETS, "--jobs", 1, *arguments, code=code)
+
+
 def test_layers_print_json_and_plot(world: World, tmp_path: Path) -> None:
     plot = tmp_path / "layers.png"
-    options = ["--truth", world.truth, *SETS, "--plot", plot, "--weighting", "3,0=2,1"]
-    told = json.loads(run("analyse", "layers", world.maps, *options, "--json").stdout)
-    assert told["samples"] == 4
-    best = max(told["rows"][:4], key=lambda row: row["pointing"]["mean"])
-    assert best["name"] == "layer 3"
-    low, high = best["mask_iou"]["interval"]
-    assert low <= best["mask_iou"]["mean"] <= high
+    arguments = ["--grid", "overview.layers=each,all,own,{3=2,0=1}", "--plot", plot]
+    document = json.loads(ablate(world, *arguments, "--json").stdout)
+    assert document["samples"] == 4
+    best = max(document["settings"][:4], key=lambda row: row["pointing"]["attention"])
+    assert best["setting"] == {"overview.layers": [3]}
+    low, high = best["mask"]["mIoU_interval"]
+    assert low <= best["mask"]["mIoU"] <= high
     assert min(shape(plot)) > 200
-    text = run("analyse", "layers", world.maps, *options).stdout
-    assert "layer 3" in text
-    assert "3,0=2,1" in text
-    assert str(plot) in text
+    lines = ablate(world, *arguments).stdout.splitlines()
+    assert [line.split()[0] for line in lines[1:8]] == ["0", "1", "2", "3", "all", "own", "{3=2,0=1}"]
+    assert [line.split()[1] for line in lines[1:8] if "*" in line] == ["*"]
+    assert str(plot) in lines[-1]
 
 
-def test_grids_compare_what_is_there(world: World, tmp_path: Path) -> None:
+def test_focus_settings_are_compared_with_a_legend(world: World, tmp_path: Path) -> None:
     write_world(world.maps.parent, focus__t=300)
     plot = tmp_path / "grids.png"
-    text = run("analyse", "grids", world.maps, "--truth", world.truth, *SETS, "--plot", plot).stdout
-    assert "t 100)" in text
-    assert "t 300)" in text
-    assert "without Focus" in text
+    text = ablate(world, "--grid", "focus=none,each", "--plot", plot).stdout
+    assert "\nnone " in text
+    assert "ae233159 * " in text
+    assert "ae233159: grids [8], t 100" in text
+    assert "7dba3d5a: grids [8], t 300" in text
     assert min(shape(plot)) > 200
-    assert (
-        "these are here"
-        in run("analyse", "grids", world.maps, "--truth", world.truth, *SETS, "--settings", "x", code=2).stderr
-    )
+    assert "these are here" in ablate(world, "--grid", "focus=x", code=2).stderr
 
 
-def test_thresholds_are_told_best_first_with_the_recipe_s_own(world: World, tmp_path: Path) -> None:
-    plot = tmp_path / "thresholds.png"
-    options = ["--truth", world.records, *SETS, "--k", "1,7", "--tau", "0.3", "--alpha", "0.1:0.9:0.1", "--best", 2]
-    told = json.loads(run("analyse", "thresholds", world.maps, *options, "--plot", plot, "--json").stdout)
-    means = [row["mask_iou"]["mean"] for row in told["rows"]]
+def test_the_best_come_first_and_the_recipe_s_own_is_printed_too(world: World, tmp_path: Path) -> None:
+    plot, csv = tmp_path / "thresholds.png", tmp_path / "t.csv"
+    arguments = ["--grid", "evolve.k=1,7", "evolve.tau=0.3", "evolve.alpha=0.1:0.9:0.1", "--best", 2, "--csv", csv]
+    rows = json.loads(ablate(world, *arguments, "--plot", plot, "--json").stdout)["settings"]
+    means = [row["mask"]["mIoU"] for row in rows]
     assert len(means) == 18
     assert means == sorted(means, reverse=True)
-    assert ["interval" in row["mask_iou"] for row in told["rows"]][:2] == [True, True]
-    assert sum("interval" in row["mask_iou"] for row in told["rows"]) <= 3
-    lines = run("analyse", "thresholds", world.maps, *options).stdout.splitlines()
-    assert any("k 7, tau 0.3, alpha 0.4 (recipe fast)" in line for line in lines)
-    assert len(lines) <= 5
+    lines = ablate(world, *arguments).stdout.splitlines()
+    assert any(line.startswith("7, 0.3, 0.4 * ") for line in lines)
+    assert len(lines) <= 7
     assert min(shape(plot)) > 200
+    header, *table = csv.read_text().splitlines()
+    assert len(table) == 18
+    assert "mask mIoU low,mask mIoU high" in header
+    assert "pointing attention" in header
 
 
-def test_plots_without_true_masks_and_with_one_value(world: World, tmp_path: Path) -> None:
+def test_truths_without_masks_and_grids_of_one_value(world: World, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in world.truth.read_text().splitlines()]
+    del rows[3]["box"], rows[3]["mask"]
+    rows.append({"image": "nowhere.png", "expression": "the plane", "box": [0, 0, 1, 1]})
     world.truth.write_text("\n".join(json.dumps({k: v for k, v in row.items() if k != "mask"}) for row in rows))
     plot = tmp_path / "p.png"
-    options = [world.maps, "--truth", world.truth, *SETS, "--plot", plot]
-    for command in (("layers",), ("grids",), ("thresholds", "--k", "7", "--tau", "0.3", "--alpha", "0.4")):
+    for grid in (["overview.layers=each"], ["focus=each"], ["evolve.k=7", "evolve.tau=0.3", "evolve.alpha=0.4"]):
         plot.unlink(missing_ok=True)
-        assert " - " in run("analyse", command[0], *options, *command[1:]).stdout
+        text = ablate(world, "--grid", *grid, "--plot", plot, "--best", 3).stdout
+        assert "box mIoU" in text
+        assert "mask mIoU" not in text
+        assert "1 truths have no dumps\n1 truths have no object" in text
         assert min(shape(plot)) > 100
 
 
+def test_three_keys_are_drawn_as_maps(world: World, tmp_path: Path) -> None:
+    plot = tmp_path / "p.png"
+    grid = ["evolve.alpha=0.3:0.5:0.1", "overview.layers=each,{3=2,0=1}", "evolve.official=true,false", "evolve.k=7"]
+    ablate(world, "--grid", *grid, "--plot", plot)
+    assert min(shape(plot)) > 200
+
+
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("arguments", "message"),
     [
-        (["thresholds", "--k", "0"], "--k takes whole numbers"),
-        (["thresholds", "--k", "1.5"], "--k takes whole numbers"),
-        (["thresholds", "--tau", "2"], "--tau takes numbers between"),
-        (["thresholds", "--alpha", "a"], "first:last:step"),
-        (["layers", "--weighting", "1,2=1"], "LAYERS=WEIGHTS"),
-        (["layers", "--weighting", "1,1=1,1"], "LAYERS=WEIGHTS"),
-        (["layers", "--weighting", "9=1"], "captured"),
-        (["layers", "--recipe", "papr"], "`paper`"),
+        ([], "at least one key"),
+        (["evolve.k=0"], "evolve.k"),
+        (["evolve.k=1.5"], "evolve.k takes a whole number"),
+        (["evolve.tau=2"], "between 0 and 1"),
+        (["evolve.alpha=a"], "no value of `evolve.alpha`"),
+        (["overview.layers={1=0}"], "weights"),
+        (["overview.layers={9=1}"], "captured"),
+        (["evolve.k=7", "--recipe", "papr"], "`paper`"),
+        (["evolve.k=7", "--protocol", "honst"], "`honest`"),
     ],
 )
-def test_wrong_use_is_one_line(world: World, options: list[str], message: str) -> None:
-    result = run("analyse", options[0], world.maps, "--truth", world.truth, *options[1:], code=2)
+def test_wrong_use_is_one_line(world: World, arguments: list[str], message: str) -> None:
+    result = ablate(world, *arguments, code=2)
     assert message in result.stderr
     assert result.stdout == ""
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+def test_a_run_and_a_folder_of_dumps_give_the_same_and_are_not_mixed_up(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "records.jsonl").write_text(world.records.read_text())
+    made_with = recipe().deciding()
+    (folder / "manifest.json").write_text(
+        json.dumps({"samples": 4, "made_with": made_with, "dumps": [str(world.maps)]})
+    )
+    grid = ["--grid", "evolve.alpha=0.3,0.4", "--jobs", 1]
+    of_run = json.loads(run("bench", "ablate", folder, *grid, "--json").stdout)["settings"]
+    truth = ["--truth", folder / "records.jsonl", *SETS]
+    assert json.loads(run("bench", "ablate", world.maps, *truth, *grid, "--json").stdout)["settings"] == of_run
+    for arguments, message in (
+        ([world.maps], "say with --truth FILE what is true"),
+        ([folder, "--truth", world.truth], "is a run, which holds its truth"),
+        ([folder, *SETS], "--recipe and --set go with --truth"),
+    ):
+        assert message in run("bench", "ablate", *arguments, *grid, code=2).stderr
+    (world.maps / "x").mkdir()
+    text = run("bench", "ablate", folder, *grid, "--dumps", world.maps / "x", "--dumps", world.maps).stdout
+    assert "2 settings x 4 samples" in text
+
+
 def test_every_dump_damaged_is_an_error(world: World) -> None:
     for path in world.maps.glob("*.overview.*"):
         damage(path)
-    arguments = ["analyse", "layers", world.maps, "--truth", world.truth, *SETS]
+    arguments = ["bench", "ablate", world.maps, "--truth", world.truth, *SETS, "evolve.k=7"]
     command = [sys.executable, "-m", "zeroov.cli.main", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -273,23 +311,8 @@ def test_every_dump_damaged_is_an_error(world: World) -> None:
     assert "zeroov dumps verify" in done.stderr.splitlines()[-1]
 
 
-def test_a_plot_that_cannot_be_written_is_told(world: World, tmp_path: Path) -> None:
-    options = ["--truth", world.truth, *SETS, "--plot", tmp_path / "none" / "p.png"]
-    assert "cannot be written" in run("analyse", "layers", world.maps, *options, code=1).stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("0.1:0.3:0.1", [0.1, 0.2, 0.3]), ("1,2,2", [1, 2]), ("0.1:0.35:0.1", [0.1, 0.2, 0.3]), ("5", [5])],
-)
-def test_ranges_hold_both_ends(text: str, expected: list[float]) -> None:
-    assert numbers("--x", text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "1:2", "1:2:0", "2:1:1", "0:1:1e-9", "nan", "inf", "0:inf:1", "1,", "nan:1:1"])
-def test_what_is_no_range_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="first:last:step"):
-        numbers("--x", text)
+def test_a_plot_that_cannot_be_written_is_an_error(world: World, tmp_path: Path) -> None:
+    assert "cannot be written" in ablate(world, "evolve.k=7", "--plot", tmp_path / "no" / "p.png", code=1).stderr
 
 
 def test_no_torch_and_no_matplotlib_unless_asked(world: World, tmp_path: Path) -> None:
@@ -298,7 +321,7 @@ def test_no_torch_and_no_matplotlib_unless_asked(world: World, tmp_path: Path) -
     for arguments in (
         ["dumps", "verify", world.maps],
         ["dumps", "quantise", world.maps, "--out", tmp_path / "small"],
-        ["analyse", "thresholds", world.maps, "--truth", world.truth, *SETS],
+        ["bench", "ablate", world.maps, "evolve.k=1,7", "--truth", world.truth, *SETS],
     ):
         command = [sys.executable, "-c", code, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -307,6 +330,6 @@ def test_no_torch_and_no_matplotlib_unless_asked(world: World, tmp_path: Path) -
 
 def test_two_hundred_settings_a_second_and_more(world: World) -> None:
     write_world(world.maps.parent, size=5)
-    told = json.loads(run("analyse", "thresholds", world.maps, "--truth", world.truth, *SETS, "--json").stdout)
-    assert told["samples"] * len(told["rows"]) / told["seconds"] > 200
-    assert np.isfinite([row["box_iou"]["mean"] for row in told["rows"]]).all()
+    grid = ["evolve.k=1,3,7,15,31", "evolve.tau=0.1:0.6:0.1", "evolve.alpha=0.2:0.7:0.05"]
+    document = json.loads(ablate(world, "--grid", *grid, "--json").stdout)
+    assert document["samples"] * len(document["settings"]) / document["seconds"] > 200

@@ -14,7 +14,7 @@ from tests.cli.test_cli import PHRASE, TINY, run
 from tests.raster.scenes import UTM, write_scene
 from zeroov.cli.options import format_names
 from zeroov.errors import OutputError, UsageError
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.version import __version__
 
 ABOUT = {"recipe", "recipe_digest", "model", "model_revision", "zeroov_version", "crs", "transform", "bands", "seconds"}
@@ -38,8 +38,8 @@ def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(*_: Any, **__: Any) -> None:
         raise AssertionError("a model was asked")
 
-    monkeypatch.setattr(Pipeline, "ground_all", asked)
-    monkeypatch.setattr(Pipeline, "run", asked)
+    for work in ("overview", "focus", "refine"):
+        monkeypatch.setattr(Pipeline, work, asked)
 
 
 @pytest.mark.parametrize("how", [[], ["--scene", "--set=search.tile=64"]])
@@ -107,7 +107,7 @@ def test_a_raster_without_a_valid_pixel_is_refused(
 def test_a_raster_too_large_for_one_look_is_sent_to_the_search(
     raster: Path, tmp_path: Path, tiny: Path, unasked: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zeroov.raster.read.MOST_PIXELS", 5_000)
+    monkeypatch.setattr("zeroov.raster.decode.MOST_PIXELS", 5_000)
     told = run("ground", raster, PHRASE, "--out", tmp_path / "out", *TINY, "--no-scene", code=2)
     assert "leave out --no-scene" in told.stderr
 

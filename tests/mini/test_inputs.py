@@ -11,7 +11,7 @@ from PIL import Image
 
 import zeroov
 from zeroov.bench.mini.measure import Question, questions
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.types import Bool, Uint8
 
 

@@ -33,7 +33,7 @@ def test_the_miniature_pipeline_warns_about_what_it_does_not_know(caplog: pytest
     scene = make_scene(seed_for("test", 0)).image
     smooth = np.asarray(Image.fromarray(scene).resize((320, 320)))
     with zeroov.load("mini", device="cpu") as pipeline, caplog.at_level("WARNING", logger="zeroov"):
-        pipeline.job(scene, "the ship")
+        pipeline.ground(scene, "the ship")
         assert not caplog.records
-        pipeline.job(smooth, "the ship")
+        pipeline.ground(smooth, "the ship")
     assert "is no scene that zeroov drew" in caplog.text

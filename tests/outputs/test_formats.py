@@ -16,11 +16,12 @@ import pytest
 from tests.files.test_atomic import DISCONNECTED, needs_proc
 from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
 from zeroov.errors import OutputError, UsageError
-from zeroov.outputs.found import Found, SceneInfo, founds
+from zeroov.look import Look, Outline, Question
+from zeroov.outputs.found import Found, SceneInfo, found_of
 from zeroov.outputs.images import read_mask_png
 from zeroov.outputs.names import Names
 from zeroov.outputs.write import FORMATS, open_writers, write
-from zeroov.types import Box, Grounding, Picture
+from zeroov.types import Box, Overview, Picture, Window
 
 GEO = pytest.importorskip("pyogrio") and pytest.importorskip("rasterio")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX paths and limits")
@@ -278,13 +279,30 @@ def test_found_objects():
             Found(mask, origin_xy, Box(0, 0, 1, 1), 0.5, "nothing")
 
 
-def test_the_answer_for_a_picture():
-    mask = full_mask(airport())
-    about = {"answer": "[]", "expression": "the white terminal", "source": "photo.jpg", "recipe": "mini"}
-    (found,) = founds(Grounding(mask, airport().box, 0.75, "found", **about), rounds=2)
-    np.testing.assert_array_equal(full_mask(found), mask)
-    assert found.extra == {"rounds": 2}
-    assert founds(Grounding(np.zeros_like(mask), None, 0.1, "empty", **about)) == ()
+def test_an_outline_is_cut_where_nothing_is_valid():
+    valid = np.ones((40, 60), np.bool_)
+    valid[:, 30:] = False
+    picture = Picture(np.zeros((40, 60, 3), np.uint8), valid=valid, part=Window(100, 200, 160, 240))
+    overview = Overview(np.zeros((1, 2, 2), np.float32), (0,), "it", None, 0.7, (56, 84), 1, "m", "r")
+    look = Look(Question(picture, "the thing"), overview, False, overview.layers[0])
+
+    def found(x0: int, x1: int) -> Found | None:
+        mask = np.zeros((40, 60), np.bool_)
+        mask[10:20, x0:x1] = True
+        return found_of(look, Outline(mask, Box(x0 - 0.5, 9, x1, 20)), "the thing", 0.7, rounds=2)
+
+    whole, part, gone = found(5, 15), found(20, 38), found(25, 45)
+    assert whole
+    assert whole.box == Box(104.5, 209, 115, 220)
+    assert (whole.window_xyxy, whole.extra) == ((105, 210, 115, 220), {"rounds": 2})
+    assert part
+    assert part.box == Box(120, 210, 130, 220)
+    assert part.pixels == 100
+    assert gone is None
+    assert found_of(look, Outline(np.zeros((40, 60), np.bool_), None), "the thing", 0.7) is None
+
+
+def test_a_picture_says_where_it_lies():
     picture = Picture(np.zeros((30, 40, 3), np.uint8), "a.tif", "EPSG:32633", SCENE.transform)
     assert SceneInfo.of(picture) == SceneInfo("a.tif", (30, 40), "EPSG:32633", SCENE.transform)
 

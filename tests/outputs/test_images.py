@@ -55,7 +55,7 @@ def test_overlay_draws_inside_the_half_open_box_and_leaves_the_rest(tmp_path):
     np.testing.assert_array_equal((drawn != 100).any(axis=2), mask)
     assert drawn[10, 30].tolist() == drawn[19, 44].tolist() == list(images.BOX_RGB)
     assert drawn[15, 35].tolist() == [162, 60, 118]
-    images.write_overlay_png(tmp_path / "o.png", rgb, mask, Box(30, 10, 45, 20))
+    images.write_rgb_png(tmp_path / "o.png", images.overlay(rgb, mask, Box(30, 10, 45, 20)))
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "o.png"))[..., ::-1], drawn)
 
 

@@ -20,10 +20,9 @@ SCENE = make_scene(seed_for("test", 3))
 
 def fused(expression: str, **changes: Any) -> tuple[Float32, Overview]:
     with zeroov.load("mini", device="cpu", **changes) as pipeline:
-        stages = pipeline.ground(SCENE.image, expression).stages
-    overview = stages["overview"].value
-    assert isinstance(overview, Overview)
-    return stages["evolve"].value.cross_on_grid, overview  # type: ignore[union-attr]
+        (look,) = pipeline.ground(SCENE.image, expression).looks
+    assert look.evolved
+    return look.evolved.cross_on_grid, look.overview
 
 
 def test_words_of_place_move_attention_to_their_side() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 
 import zeroov
+from zeroov import frames
 from zeroov.bench.mini.measure import questions
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline.run import Pipeline
-from zeroov.types import Grounding
+from zeroov.outputs.answer import Answer
+from zeroov.pipeline.models import MODEL_STAGES, LoadedModels
 
 LARGE = SceneStyle(height_width=(400, 448))
 CLOSER: dict[str, Any] = {"zoom__rounds": 1, "zoom__least_side": 200, "zoom__until": 0.6}
@@ -32,86 +34,90 @@ def asked() -> list[tuple[Scene, str, int]]:
     return found
 
 
-def ground(asked: list[tuple[Scene, str, int]], **changes: Any) -> list[Grounding]:
+def ground(asked: list[tuple[Scene, str, int]], **changes: Any) -> list[Answer]:
     with zeroov.load("mini", device="cpu", **changes) as pipeline:
-        return pipeline.ground_all([(scene.image, text) for scene, text, _ in asked])
+        return [pipeline.ground(scene.image, text, search=False) for scene, text, _ in asked]
+
+
+def is_believed(answer: Answer) -> bool:
+    return any(closer.verdict == "agrees" for closer in answer.closer)
 
 
 @pytest.fixture(scope="module")
-def coarse(asked: list[tuple[Scene, str, int]]) -> list[Grounding]:
+def coarse(asked: list[tuple[Scene, str, int]]) -> list[Answer]:
     return ground(asked)
 
 
 @pytest.fixture(scope="module")
-def zoomed(asked: list[tuple[Scene, str, int]]) -> list[Grounding]:
+def zoomed(asked: list[tuple[Scene, str, int]]) -> list[Answer]:
     return ground(asked, **CLOSER)
 
 
 def test_a_closer_look_asks_the_category_of_a_crop_of_the_original_pixels(
-    asked: list[tuple[Scene, str, int]], zoomed: list[Grounding]
+    asked: list[tuple[Scene, str, int]], zoomed: list[Answer]
 ) -> None:
-    looks = [(scene, look) for (scene, _, _), result in zip(asked, zoomed, strict=True) for look in result.looks]
+    looks = [(scene, each.look) for (scene, _, _), answer in zip(asked, zoomed, strict=True) for each in answer.closer]
     assert len(looks) >= 4
     for scene, look in looks:
-        x0, y0, x1, y1 = look.window
+        x0, y0, x1, y1 = look.picture.window
         np.testing.assert_array_equal(look.picture.rgb, scene.image[y0:y1, x0:x1])
         assert x1 - x0 >= 200
-        assert not any(colour in look.expression for colour in ("red", "blue", "yellow", "white", "black", "purple"))
-        assert set(look.stages) >= {"overview", "focus", "evolve"}
+        text = look.question.expression
+        assert not any(colour in text for colour in ("red", "blue", "yellow", "white", "black", "purple"))
+        assert set(look.costs) >= {"overview", "focus", "evolve"}
 
 
-def test_the_answer_is_mapped_back(zoomed: list[Grounding]) -> None:
-    believed = [result for result in zoomed if any(look.believed for look in result.looks)]
+def test_the_answer_is_mapped_back(zoomed: list[Answer]) -> None:
+    believed = [result for result in zoomed if is_believed(result)]
     assert len(believed) >= 3
     for result in believed:
-        look, box = result.looks[-1], result.box
+        look, box = result.closer[-1].look, result.box
         assert box
-        x0, y0, x1, y1 = look.window
+        assert look.drawn.box
+        x0, y0, x1, y1 = look.picture.window
         rows, cols = np.nonzero(result.mask)
         assert x0 <= cols.min() <= cols.max() < x1
         assert y0 <= rows.min() <= rows.max() < y1
-        assert box == look.box
+        assert box == frames.to_scene(look.drawn.box, look.picture)
         assert result.mask.shape == (400, 448)
 
 
 def test_zooming_does_not_make_it_worse(
-    asked: list[tuple[Scene, str, int]], coarse: list[Grounding], zoomed: list[Grounding]
+    asked: list[tuple[Scene, str, int]], coarse: list[Answer], zoomed: list[Answer]
 ) -> None:
-    def miou(results: list[Grounding]) -> float:
+    def miou(results: list[Answer]) -> float:
         truths = [scene.objects[target].mask for scene, _, target in asked]
         return float(np.mean([(r.mask & t).sum() / (r.mask | t).sum() for r, t in zip(results, truths, strict=True)]))
 
     assert miou(zoomed) >= miou(coarse) - 0.02
 
 
-def test_a_look_that_is_not_believed_changes_nothing(
-    asked: list[tuple[Scene, str, int]], coarse: list[Grounding]
-) -> None:
+def test_a_look_that_is_not_believed_changes_nothing(asked: list[tuple[Scene, str, int]], coarse: list[Answer]) -> None:
     for one, other in zip(coarse, ground(asked, zoom__agreement=1.0, zoom__pull=0.0, **CLOSER), strict=True):
-        if not any(look.believed for look in other.looks):
+        if not is_believed(other):
             assert other.box == one.box
             np.testing.assert_array_equal(other.mask, one.mask)
             assert other.score == pytest.approx(one.score)
 
 
-def test_a_large_object_needs_no_closer_look(asked: list[tuple[Scene, str, int]], coarse: list[Grounding]) -> None:
+def test_a_large_object_needs_no_closer_look(asked: list[tuple[Scene, str, int]], coarse: list[Answer]) -> None:
     results = ground(asked, zoom__rounds=3, zoom__until=0.01)
-    assert not any(result.looks for result in results)
+    assert not any(result.closer for result in results)
     for one, other in zip(coarse, results, strict=True):
         np.testing.assert_array_equal(other.mask, one.mask)
 
 
 @pytest.mark.parametrize("merge", ["mean", "weighted"])
 def test_merging_lies_between_both_looks(
-    asked: list[tuple[Scene, str, int]], coarse: list[Grounding], zoomed: list[Grounding], merge: str
+    asked: list[tuple[Scene, str, int]], coarse: list[Answer], zoomed: list[Answer], merge: str
 ) -> None:
     results = ground(asked, zoom__merge=merge, **CLOSER)
     for first, second, result in zip(coarse, zoomed, results, strict=True):
-        if first.box and second.box and result.box and any(look.believed for look in result.looks):
-            for low, high, corner in zip(first.box.xyxy, second.box.xyxy, result.box.xyxy, strict=True):
+        if first.looks[0].coarse.box and second.box and result.box and is_believed(result):
+            for low, high, corner in zip(first.looks[0].coarse.box.xyxy, second.box.xyxy, result.box.xyxy, strict=True):
                 assert min(low, high) - 1e-6 <= corner <= max(low, high) + 1e-6
             if merge == "mean":
-                assert result.box.x0 == pytest.approx((first.box.x0 + second.box.x0) / 2)
+                assert result.box.x0 == pytest.approx((first.looks[0].coarse.box.x0 + second.box.x0) / 2)
 
 
 def test_rounds_come_from_dumps_the_second_time(
@@ -122,22 +128,18 @@ def test_rounds_come_from_dumps_the_second_time(
     again = ground(asked[:2], dumps=tmp_path, **CLOSER)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.mask, other.mask)
-        assert len(one.looks) == len(other.looks)
+        assert len(one.closer) == len(other.closer)
 
 
-def test_every_round_is_told_and_drawn(
-    asked: list[tuple[Scene, str, int]], zoomed: list[Grounding], tmp_path: Path
-) -> None:
-    from zeroov.show.panel import write_panel
+def test_every_round_is_reported_and_drawn(zoomed: list[Answer]) -> None:
+    from zeroov.show.panel import draw_panel
 
-    position = next(i for i, result in enumerate(zoomed) if result.looks)
-    told = zoomed[position].to_json()["zoom"][0]
-    assert told["window_xyxy"] == list(zoomed[position].looks[0].window)
-    assert set(told) == {"window_xyxy", "expression", "answer", "box_xyxy", "agreement", "believed", "stages"}
-    picture = zeroov.open_picture(asked[position][0].image)
-    write_panel(tmp_path / "with.png", picture, zoomed[position])
-    write_panel(tmp_path / "without.png", picture, Grounding(**(vars(zoomed[position]) | {"looks": ()})))
-    assert (tmp_path / "with.png").stat().st_size > 1.2 * (tmp_path / "without.png").stat().st_size
+    answer = next(answer for answer in zoomed if answer.closer)
+    report = answer.to_json()["zoom"][0]
+    assert report["window_xyxy"] == list(answer.closer[0].look.picture.window)
+    keys = {"window_xyxy", "expression", "answer", "box_xyxy", "agreement", "verdict", "believed", "stages"}
+    assert set(report) == keys
+    assert len(draw_panel(answer)) > 1.2 * len(draw_panel(replace(answer, closer=())))
 
 
 def test_a_run_of_a_benchmark_zooms_with_one_model_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,13 +150,14 @@ def test_a_run_of_a_benchmark_zooms_with_one_model_at_a_time(tmp_path: Path, mon
     from zeroov.files.journal import read_items
 
     held: list[int] = []
-    original = Pipeline.run
+    original = LoadedModels.load
 
-    def watched(self: Pipeline, stage: str, jobs: Any) -> None:
-        original(self, stage, jobs)
-        held.append(sum(self.models.holds(name) for name in ("overview", "focus", "refine")))
+    def watched(self: LoadedModels, stage: Any) -> float:
+        seconds = original(self, stage)
+        held.append(sum(self.holds(name) for name in MODEL_STAGES))
+        return seconds
 
-    monkeypatch.setattr(Pipeline, "run", watched)
+    monkeypatch.setattr(LoadedModels, "load", watched)
     csv = write_own(tmp_path / "own", 3)
     changes = {"zoom.rounds": 1, "zoom.until": 0.6, "zoom.least_side": 120}
     run(find("file").read(csv, "test"), recipes.load("mini", changes), tmp_path / "run", device="cpu")

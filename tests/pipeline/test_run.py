@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 from pathlib import Path
@@ -14,9 +15,12 @@ from PIL import Image
 import zeroov
 from zeroov import frames
 from zeroov.errors import HardwareError, ModelError, OutputError, PictureError, UsageError
-from zeroov.pipeline.look import score
-from zeroov.pipeline.run import Pipeline
-from zeroov.types import Box, Overview, clean_expression
+from zeroov.ground import Pipeline, ground_pictures
+from zeroov.look import Look, Question
+from zeroov.outputs.answer import Answer
+from zeroov.overview.answer import says_absent
+from zeroov.raster.scene import open_source
+from zeroov.types import Box, Overview, Picture, clean_expression
 
 QUICK: dict[str, Any] = {
     "overview__max_new_tokens": 3,
@@ -34,6 +38,13 @@ def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def ground_all(pipeline: Pipeline, samples: list[tuple[Any, str]]) -> list[Answer]:
+    with contextlib.ExitStack() as opened:
+        return ground_pictures(
+            pipeline, [(opened.enter_context(open_source(source)), text) for source, text in samples]
+        )
+
+
 @pytest.fixture(scope="module")
 def pipeline(tiny: Path) -> Pipeline:
     return zeroov.load("tiny", device="cpu", **QUICK)
@@ -48,27 +59,29 @@ def test_path_pil_and_array_give_the_same_answer(pipeline: Pipeline, photo: Path
         assert result.status == "found"
         assert result.box == frames.mask_to_box(result.mask)
         assert 0 <= result.score <= 1
-        assert list(result.stages) == ["overview", "focus", "evolve", "refine"]
+        assert list(result.looks[0].costs) == ["overview", "focus", "evolve", "refine"]
         np.testing.assert_array_equal(result.mask, results[0].mask)
-        assert result.answer == results[0].answer
-    assert all(report.seconds > 0 for report in results[0].stages.values())
-    assert all(report.peak_bytes for report in results[0].stages.values())
+        assert result.words == results[0].words
+    assert all(cost.seconds > 0 for cost in results[0].looks[0].costs.values())
+    assert all(cost.peak_bytes for cost in results[0].looks[0].costs.values())
 
 
 def test_several_samples_at_once_equal_one_by_one(photo: Path, tiny: Path) -> None:
     other = np.random.default_rng(1).integers(0, 256, (60, 60, 3), dtype=np.uint8)
     samples = [(photo, PHRASE), (photo, "a ship"), (other, PHRASE)]
     with zeroov.load("tiny", device="cpu", runtime__batch=3, runtime__keep_loaded=False, **QUICK) as pipeline:
-        together = pipeline.ground_all(samples)
+        together = ground_all(pipeline, samples)
     with zeroov.load("tiny", device="cpu", **QUICK) as pipeline:
         singles = [pipeline.ground(*sample) for sample in samples]
     for a, b in zip(together, singles, strict=True):
-        assert a.answer == b.answer
-        ours, theirs = a.stages["evolve"].value, b.stages["evolve"].value
+        assert a.words == b.words
+        ours, theirs = a.looks[0].evolved, b.looks[0].evolved
+        assert ours
+        assert theirs
         # A batch differs from one by one by rounding; random weights look almost evenly, so min-max enlarges it.
         np.testing.assert_allclose(ours.fused, theirs.fused, atol=1e-2)
         assert (ours.mask != theirs.mask).mean() < 0.01
-    assert together[0].stages["focus"] is together[1].stages["focus"], "an empty prompt: once per picture"
+    assert together[0].looks[0].affinity is together[1].looks[0].affinity, "an empty prompt: once per picture"
 
 
 def test_one_model_at_a_time_when_asked(photo: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +110,8 @@ def test_dumps_are_used_again_and_only_as_far_as_they_fit(photo: Path, tiny: Pat
     def run(**changes: Any) -> dict[str, bool]:
         with zeroov.load("tiny", device="cpu", dumps=tmp_path, **{**QUICK, **changes}) as pipeline:
             result = pipeline.ground(photo, PHRASE)
-        return {stage: report.from_dump for stage, report in result.stages.items() if stage in ("overview", "focus")}
+        costs = result.looks[0].costs
+        return {stage: costs[stage].origin == "dump" for stage in ("overview", "focus")}
 
     assert run() == {"overview": False, "focus": False}
     assert run() == {"overview": True, "focus": True}
@@ -116,7 +130,7 @@ def test_a_cut_dump_is_made_anew_with_a_word(
         for path in tmp_path.glob("*.overview.safetensors"):
             path.write_bytes(path.read_bytes()[:-9])
         again = pipeline.ground(photo, PHRASE)
-    assert not again.stages["overview"].from_dump
+    assert again.looks[0].costs["overview"].origin == "computed"
     assert "made anew" in caplog.text
     np.testing.assert_array_equal(first.mask, again.mask)
 
@@ -132,20 +146,22 @@ def test_without_maps_the_answer_s_own_box_goes_to_sam(
     assert empty.box is None
     assert not empty.mask.any()
     assert empty.score == 0
-    assert "refine" not in empty.stages, "SAM is not even asked"
+    assert "refine" not in empty.looks[0].costs, "SAM is not even asked"
     monkeypatch.setattr(stage, "answer_to_image", lambda *_: zeroov.Box(10, 20, 60, 70))
     found = pipeline.ground(photo, PHRASE)
     assert found.status == "found"
-    assert found.stages["refine"].value.mask.shape == (90, 150)
+    assert found.looks[0].refined
+    assert found.looks[0].refined.mask.shape == (90, 150)
 
 
 @pytest.mark.parametrize("stages", [["overview", "focus"], ["overview", "evolve"], ["overview", "focus", "evolve"]])
 def test_ablations_are_a_list_of_stages(photo: Path, tiny: Path, stages: list[str]) -> None:
     result = zeroov.load("tiny", device="cpu", stages=stages, **QUICK).ground(photo, PHRASE)
-    assert set(result.stages) == {*stages, "evolve"}
+    assert set(result.looks[0].costs) == {*stages, "evolve"}
     assert result.mask.shape == (90, 150)
     if "evolve" not in stages:
-        assert result.stages["evolve"].value.region.all()
+        assert result.looks[0].evolved
+        assert result.looks[0].evolved.region.all()
 
 
 @pytest.mark.parametrize(("expression", "error"), [("", UsageError), ("  \n", UsageError), ("x" * 20001, UsageError)])
@@ -166,12 +182,12 @@ def test_an_odd_expression_is_answered(pipeline: Pipeline, photo: Path, expressi
 @pytest.mark.parametrize("hw", [(1, 1), (30, 1200), (3, 500)])
 def test_odd_sizes_are_answered(pipeline: Pipeline, hw: tuple[int, int]) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (*hw, 3), dtype=np.uint8)
-    assert pipeline.ground(picture, PHRASE).mask.shape == hw
+    assert pipeline.ground(picture, PHRASE, search=False).mask.shape == hw
 
 
 def test_a_thread_is_refused(pipeline: Pipeline) -> None:
     with pytest.raises(PictureError, match="crop"):
-        pipeline.ground(np.zeros((1, 4000, 3), dtype=np.uint8), PHRASE)
+        pipeline.ground(np.zeros((1, 4000, 3), dtype=np.uint8), PHRASE, search=False)
 
 
 def test_cuda_asked_for_and_absent() -> None:
@@ -205,7 +221,7 @@ def test_loading_leaves_torch_s_random_state_alone(photo: Path, tiny: Path) -> N
 def test_sam_sees_each_picture_for_itself(tiny: Path) -> None:
     pictures = [np.random.default_rng(s).integers(0, 256, (60, 80, 3), dtype=np.uint8) for s in (3, 4)]
     pipeline = zeroov.load("tiny", device="cpu", **QUICK)
-    together = pipeline.ground_all([(picture, PHRASE) for picture in pictures])
+    together = ground_all(pipeline, [(picture, PHRASE) for picture in pictures])
     for result, picture in zip(together, pictures, strict=True):
         np.testing.assert_array_equal(result.mask, pipeline.ground(picture, PHRASE).mask)
 
@@ -234,7 +250,9 @@ def test_score(answer: str, answer_box: Box | None, box: Box | None, expected: f
         model="m",
         revision="r",
     )
-    assert score(value, box) == pytest.approx(expected)
+    picture = Picture(np.zeros((40, 40, 3), np.uint8))
+    look = Look(Question(picture, "the plane"), value, says_absent(answer), value.layers[0])
+    assert look.score(box) == pytest.approx(expected)
 
 
 def test_an_answer_below_the_least_score_is_empty(photo: Path, tiny: Path) -> None:

@@ -20,11 +20,11 @@ from transformers.utils import logging as transformers_logging
 import zeroov
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.serve import serve
-from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
-from zeroov.search.search import SceneAnswer, search
+from zeroov.ground import Pipeline
+from zeroov.outputs.answer import Answer
+from zeroov.progress import Progress
 from zeroov.serve.server import Server
-from zeroov.types import Grounding, Uint8
+from zeroov.types import Uint8
 
 QUICK: dict[str, Any] = {"overview__max_new_tokens": 3, "focus__resize_to": 64, "focus__grids": [8]}
 QUICK |= {"focus__working_grid": 8}
@@ -41,9 +41,11 @@ def _frequent_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def assert_same(answer: Grounding, expected: Grounding) -> None:
-    np.testing.assert_array_equal(answer.mask, expected.mask)
-    assert (answer.box, answer.score, answer.answer) == (expected.box, expected.score, expected.answer)
+def assert_same(answer: Answer, expected: Answer) -> None:
+    assert (answer.words, answer.score, len(answer.found)) == (expected.words, expected.score, len(expected.found))
+    for found, wanted in zip(answer.found, expected.found, strict=True):
+        np.testing.assert_array_equal(found.mask, wanted.mask)
+        assert (found.box, found.score, found.origin_xy) == (wanted.box, wanted.score, wanted.origin_xy)
 
 
 def test_four_threads_get_the_answers_of_one() -> None:
@@ -58,48 +60,38 @@ def test_four_threads_get_the_answers_of_one() -> None:
         assert_same(answer, one_by_one)
 
 
-def test_ground_and_search_take_turns(tmp_path: Path) -> None:
-    steps: list[int] = []  # which thread worked
+def test_ground_and_search_agree_with_one_thread(tmp_path: Path) -> None:
     Image.fromarray(SCENES[0]).save(tmp_path / "scene.png")
 
-    def ground(pipeline: Pipeline) -> Grounding:
+    def ground(pipeline: Pipeline) -> Answer:
         return pipeline.ground(SCENES[1], EXPRESSIONS[0])
 
-    def look_for(pipeline: Pipeline) -> SceneAnswer:
-        with open_scene(tmp_path / "scene.png") as scene:
-            return search(pipeline, scene, EXPRESSIONS[0])
+    def search(pipeline: Pipeline) -> Answer:
+        return pipeline.ground(tmp_path / "scene.png", EXPRESSIONS[0], search=True)
 
-    pipeline = zeroov.load("mini", device="cpu", progress=lambda *_: steps.append(threading.get_ident()))
-    expected_grounding, expected_search = ground(pipeline), look_for(pipeline)
-    assert expected_search.found
-    steps.clear()
+    pipeline = zeroov.load("mini", device="cpu")
+    expected = {ground: ground(pipeline), search: search(pipeline)}
+    assert expected[search].found
+    tasks = (ground, search, search, ground)
     with ThreadPoolExecutor(4) as threads:
-        tasks = [threads.submit(task, pipeline) for task in (ground, look_for, look_for, ground)]
-        first, second, third, fourth = (task.result() for task in tasks)
-    assert len(list(itertools.groupby(steps))) <= 4, "a thread worked before another had finished"
-    for grounding in (first, fourth):
-        assert isinstance(grounding, Grounding)
-        assert_same(grounding, expected_grounding)
-    for answer in (second, third):
-        assert isinstance(answer, SceneAnswer)
-        assert answer.answer == expected_search.answer
-        for found, wanted in zip(answer.found, expected_search.found, strict=True):
-            np.testing.assert_array_equal(found.mask, wanted.mask)
-            assert (found.box, found.score, found.origin_xy) == (wanted.box, wanted.score, wanted.origin_xy)
+        answers = list(threads.map(lambda task: task(pipeline), tasks))
+    for task, answer in zip(tasks, answers, strict=True):
+        assert_same(answer, expected[task])
 
 
 def test_close_waits_for_the_question_in_hand(tiny: Path) -> None:
     closers: list[threading.Thread] = []
 
-    def close_from_another_thread(stage: str, done: int, total: int) -> None:
-        if stage == "refine" and not closers:
-            closers.append(threading.Thread(target=pipeline.close))
-            closers[0].start()
-            closers[0].join(0.3)
-            assert pipeline.models.holds("overview"), "a model was taken away in the middle of a question"
+    class Closing(Progress):
+        def show(self, what: str, done: int, total: int) -> None:
+            if what == "refine" and not closers:
+                closers.append(threading.Thread(target=pipeline.close))
+                closers[0].start()
+                closers[0].join(0.3)
+                assert pipeline.models.holds("overview"), "a model was taken away in the middle of a question"
 
-    pipeline = zeroov.load("tiny", device="cpu", progress=close_from_another_thread, **QUICK)
-    answer = pipeline.ground(SCENES[0], "the plane")
+    pipeline = zeroov.load("tiny", device="cpu", **QUICK)
+    answer = pipeline.ground(SCENES[0], "the plane", progress=Closing())
     closers[0].join(10)
     assert not pipeline.models.holds("overview")
     assert_same(pipeline.ground(SCENES[0], "the plane"), answer)

@@ -14,8 +14,7 @@ from zeroov import frames
 from zeroov.errors import PictureError
 from zeroov.outputs.found import SceneInfo
 from zeroov.raster.georeference import crs_text
-from zeroov.raster.read import open_picture
-from zeroov.raster.scene import open_scene
+from zeroov.raster.scene import open_picture, open_source
 
 rasterio = pytest.importorskip("rasterio")
 from rasterio.control import GroundControlPoint  # noqa: E402
@@ -25,7 +24,7 @@ from rasterio.rpc import RPC  # noqa: E402
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind(tmp_path, kind):
     path = write_scene(tmp_path / "a.tif", textured(bands=1), **KINDS[kind])
-    with open_scene(path) as scene:
+    with open_source(path) as scene:
         assert scene.transform == pytest.approx(KINDS[kind]["transform"])
         assert scene.crs == rasterio.CRS.from_user_input(KINDS[kind]["crs"])
         info = SceneInfo.of(scene)
@@ -38,17 +37,17 @@ def test_pixel_is_point_is_half_a_pixel_away_in_the_file_only(tmp_path):
     path = write_scene(tmp_path / "a.tif", textured(bands=1), **KINDS["point"])
     with Image.open(path) as image:
         assert image.tag_v2[33922][3:5] == (500_000.25, 4_999_999.75)
-    with open_scene(path) as scene:
+    with open_source(path) as scene:
         assert scene.transform == UTM
 
 
 def test_none_at_all_and_half_of_it(tmp_path):
-    with open_scene(write_scene(tmp_path / "a.tif", textured())) as scene:
+    with open_source(write_scene(tmp_path / "a.tif", textured())) as scene:
         assert (scene.crs, scene.transform) == (None, None)
-    with open_scene(write_scene(tmp_path / "b.tif", textured(), transform=UTM)) as scene:
+    with open_source(write_scene(tmp_path / "b.tif", textured(), transform=UTM)) as scene:
         assert (scene.crs, scene.transform) == (None, UTM)
         assert not SceneInfo.of(scene).is_on_map
-    with open_scene(write_scene(tmp_path / "c.tif", textured(), crs="EPSG:32633")) as scene:
+    with open_source(write_scene(tmp_path / "c.tif", textured(), crs="EPSG:32633")) as scene:
         assert (crs_text(scene.crs), scene.transform) == ("EPSG:32633", None)
 
 
@@ -68,7 +67,7 @@ def with_gcps(path, off: float = 0.0, count: int = 5):
 
 def test_ground_control_points_that_fit(tmp_path):
     for off, count in ((0.0, 5), (0.5, 5), (0.0, 3)):
-        with open_scene(with_gcps(tmp_path / "a.tif", off, count)) as scene:
+        with open_source(with_gcps(tmp_path / "a.tif", off, count)) as scene:
             assert crs_text(scene.crs) == "EPSG:32633"
             corners = frames.box_corners_xy(frames.Box(0, 0, 500, 300))
             distance = frames.pixel_to_map(corners, scene.transform) - frames.pixel_to_map(corners, ROTATED)
@@ -78,11 +77,11 @@ def test_ground_control_points_that_fit(tmp_path):
 def test_ground_control_points_that_do_not_fit_are_refused(tmp_path):
     path = with_gcps(tmp_path / "ein a.tif", off=12)
     with pytest.raises(PictureError, match=r"9\.\d pixels off.*gdalwarp -tps -r bilinear '.*ein a\.tif'"):
-        open_scene(path)
-    with open_scene(path, georeferenced=False) as scene:
+        open_source(path)
+    with open_source(path, georeferenced=False) as scene:
         assert (scene.crs, scene.transform) == (None, None)
     with pytest.raises(PictureError, match="at least 3"):
-        open_scene(with_gcps(tmp_path / "b.tif", count=2))
+        open_source(with_gcps(tmp_path / "b.tif", count=2))
 
 
 def with_rpcs(path, **georeference):
@@ -102,10 +101,10 @@ def with_rpcs(path, **georeference):
 
 def test_rpcs(tmp_path, caplog):
     with pytest.raises(PictureError, match=r"RPCs only.*gdalwarp -rpc"):
-        open_scene(with_rpcs(tmp_path / "a.tif"))
+        open_source(with_rpcs(tmp_path / "a.tif"))
     with (
         caplog.at_level(logging.WARNING, "zeroov"),
-        open_scene(with_rpcs(tmp_path / "b.tif", crs="EPSG:32633", transform=UTM)) as scene,
+        open_source(with_rpcs(tmp_path / "b.tif", crs="EPSG:32633", transform=UTM)) as scene,
     ):
         assert scene.transform == UTM
     assert "RPCs beside its transform" in caplog.text
@@ -115,13 +114,13 @@ def test_rpcs(tmp_path, caplog):
 def test_a_transform_that_is_flat_is_refused(tmp_path, transform):
     path = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=transform)
     with pytest.raises(PictureError, match=r"on one line.*gdal_edit\.py -a_ullr"):
-        open_scene(path)
+        open_source(path)
 
 
 def test_a_world_file_beside_a_picture(tmp_path):
     rgb = np.moveaxis(textured("uint8", 3), 0, -1)
     Image.fromarray(rgb).save(tmp_path / "ä b.png")
     (tmp_path / "ä b.pgw").write_text("0.5\n0\n0\n-0.5\n500000.25\n4999999.75\n")
-    with open_scene(tmp_path / "ä b.png") as scene:
-        np.testing.assert_array_equal(scene.read(0, 0, 500, 300).rgb, rgb)
+    with open_source(tmp_path / "ä b.png") as scene:
+        np.testing.assert_array_equal(scene.read().rgb, rgb)
         assert (scene.crs, scene.transform) == (None, UTM)

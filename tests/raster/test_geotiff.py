@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from tests.raster.test_read import refusal, sample
-from zeroov.raster.read import open_picture
+from tests.raster.test_decode import refusal, sample
+from zeroov.raster.scene import open_picture
 
 rasterio = pytest.importorskip("rasterio")
 UTM = {"crs": "EPSG:32631", "transform": rasterio.Affine(0.5, 0.0, 300_000.0, 0.0, -0.5, 5_000_000.0)}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.raster.scenes import UTM
+from zeroov.types import Window
 
 rasterio = pytest.importorskip("rasterio")
 SIDE = 20_000
@@ -18,17 +19,17 @@ import resource, sys
 import cv2, numpy as np, PIL.Image, rasterio, zeroov.frames
 from zeroov.outputs.write import write
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.raster.scene import open_scene
-from zeroov.types import Box
+from zeroov.raster.scene import open_source
+from zeroov.types import Box, Window
 
 def mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 before = mib()
-with open_scene(sys.argv[1]) as scene:
-    overview = scene.overview(1000)
-    window = scene.read(9_900, 10_100, 11_020, 11_220)
-    scene.read(0, 0, 6_000, 6_000, (1_000, 1_000))
+with open_source(sys.argv[1]) as scene:
+    overview = scene.read(most=1000, tolerant=True)
+    window = scene.read(Window(9_900, 10_100, 11_020, 11_220))
+    scene.read(Window(0, 0, 6_000, 6_000), 1_000)
     info = SceneInfo.of(scene)
 read = mib()
 hut = Found(np.ones((40, 30), np.bool_), (10_000, 10_200), Box(10_000, 10_200, 10_030, 10_240), 1.0, "the hut")
@@ -62,7 +63,7 @@ def test_memory_stays_small(tmp_path, stored):
 
 def test_a_large_picture_of_bytes_is_no_decompression_bomb(tmp_path):
     """PIL knows such files, unlike those of four deep bands, and would refuse to open one of this size."""
-    from zeroov.raster.scene import open_scene
+    from zeroov.raster.scene import open_source
 
     path = tmp_path / "bytes.tif"
     profile = {"driver": "GTiff", "width": SIDE, "height": SIDE, "count": 3, "dtype": "uint8", "tiled": True}
@@ -70,6 +71,6 @@ def test_a_large_picture_of_bytes_is_no_decompression_bomb(tmp_path):
         path, "w", **profile, sparse_ok=True, crs="EPSG:32633", transform=rasterio.Affine(1, 0, 5e5, 0, -1, 5e6)
     ) as f:
         f.write(np.full((3, 64, 64), 200, np.uint8), window=rasterio.windows.Window(512, 512, 64, 64))
-    with open_scene(path) as scene:
+    with open_source(path) as scene:
         assert scene.hw == (SIDE, SIDE)
-        assert (scene.read(512, 512, 576, 576).rgb == 200).all()
+        assert (scene.read(Window(512, 512, 576, 576)).rgb == 200).all()

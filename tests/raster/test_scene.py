@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import DEGREES, UTM, textured, write_scene
-from tests.raster.test_read import sample
+from tests.raster.test_decode import sample
+from zeroov import frames
 from zeroov.errors import PictureError, UsageError
 from zeroov.raster import reduce, stretch, windowed
-from zeroov.raster.read import open_picture
-from zeroov.raster.scene import Scene, image_content, open_scene
+from zeroov.raster.scene import Scene, image_content, open_picture, open_source
+from zeroov.types import Window
 
 rasterio = pytest.importorskip("rasterio")
 STORED = [{}, {"tiled": True, "blockxsize": 64, "blockysize": 32, "compress": "deflate"}, {"interleave": "band"}]
@@ -25,7 +26,7 @@ def small_chunks(monkeypatch):
 
 
 def whole(scene: Scene) -> np.ndarray:
-    return scene.read(0, 0, scene.hw[1], scene.hw[0]).rgb
+    return scene.read().rgb
 
 
 @pytest.mark.parametrize("stored", STORED)
@@ -34,20 +35,21 @@ def whole(scene: Scene) -> np.ndarray:
 def test_a_scene_looks_like_the_picture(tmp_path, small_chunks, kind, bands, stored):
     path = write_scene(tmp_path / "a.tif", textured(kind, bands), crs="EPSG:32633", transform=UTM, **stored)
     picture = open_picture(path)
-    with open_scene(path) as scene:
+    with open_source(path) as scene:
         np.testing.assert_array_equal(whole(scene), picture.rgb)
-        window = scene.read(130, 40, 333, 210)
+        window = scene.read(Window(130, 40, 333, 210))
         assert scene.hw == (300, 500)
-        assert scene.valid_share(0, 0, 500, 300) == 1
+        assert scene.read().valid is None
     np.testing.assert_array_equal(window.rgb, picture.rgb[40:210, 130:333])
     assert (window.crs, window.source) == (picture.crs, picture.source)
     assert window.transform == (0.5, 0, 500_065, 0, -0.5, 4_999_980)
+    assert (window.window, picture.window) == ((130, 40, 333, 210), (0, 0, 500, 300))
 
 
 def test_a_sampled_stretch_is_that_of_the_picture(tmp_path, small_chunks, monkeypatch):
     monkeypatch.setattr(stretch, "SAMPLED_PIXELS", 10_000)
     path = write_scene(tmp_path / "a.tif", textured(hw=(301, 503)), nodata=0)
-    with open_scene(path) as scene:
+    with open_source(path) as scene:
         np.testing.assert_array_equal(whole(scene), open_picture(path).rgb)
 
 
@@ -75,18 +77,19 @@ def test_what_is_not_valid_is_black_and_stretches_nothing(tmp_path, small_chunks
     if how == "mask":
         with rasterio.open(path, "r+") as dataset:
             dataset.write_mask(~holes)
-    with open_scene(path) as scene:
-        rgb, valid = whole(scene), scene.valid(0, 0, 500, 300)
-        share = scene.valid_share(150, 0, 250, 300)
-        overview = scene.overview(50).rgb
+    with open_source(path) as scene:
+        rgb, valid = whole(scene), scene.read().valid
+        part, small = scene.read(Window(150, 0, 250, 300)), scene.read(Window(130, 0, 330, 300), 140)
+        overview = scene.read(most=50, tolerant=True).rgb
     np.testing.assert_array_equal(rgb, open_picture(path).rgb)
     if how == "one band":  # a pixel is seen when any of its bands is
-        assert valid.all()
+        assert valid is part.valid is small.valid is None
         assert (rgb[:, :200, 0] == 0).all()
         assert rgb[:, :200, 1].any()
         return
     np.testing.assert_array_equal(valid, ~holes)
-    assert share == 0.5
+    np.testing.assert_array_equal(part.valid, ~holes[:, 150:250])
+    np.testing.assert_array_equal(small.valid, frames.resize_mask(~holes[:, 130:330], small.hw))
     assert (rgb[:, :200] == 0).all()
     np.testing.assert_array_equal(rgb[:, 200:], open_picture(clean).rgb)
     assert (overview[:, :19] == 0).all()  # antialiasing mixes at the border only
@@ -96,34 +99,39 @@ def test_what_is_not_valid_is_black_and_stretches_nothing(tmp_path, small_chunks
 def test_a_window_without_a_valid_pixel_is_black_a_scene_without_one_refused(tmp_path):
     bands = textured()
     bands[:, :, :100] = 0
-    with open_scene(write_scene(tmp_path / "a.tif", bands, nodata=0)) as scene:
-        assert not scene.read(0, 0, 90, 90).rgb.any()
-        assert scene.valid_share(0, 0, 90, 90) == 0
+    with open_source(write_scene(tmp_path / "a.tif", bands, nodata=0)) as scene:
+        picture = scene.read(Window(0, 0, 90, 90))
+        assert not picture.rgb.any()
+        assert not picture.valid.any()
     for kind in ("uint8", "uint16", "float32"):
         path = write_scene(tmp_path / f"{kind}.tif", np.zeros((1, 30, 30), kind), nodata=0)
-        with open_scene(path) as scene, pytest.raises(PictureError, match="no valid pixel"):
-            scene.overview(10)
+        with open_source(path) as scene:
+            assert not scene.read(Window(0, 0, 30, 30)).valid.any()
+            for most in (0, 10):
+                with pytest.raises(PictureError, match="no valid pixel"):
+                    scene.read(most=most, tolerant=True)
 
 
 def test_few_valid_pixels_between_the_sampled_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(stretch, "SAMPLED_PIXELS", 100)
     bands = np.zeros((1, 100, 100), "uint16")
     bands[0, 55, 53:55] = 700, 900
-    with open_scene(write_scene(tmp_path / "a.tif", bands, nodata=0)) as scene:
+    with open_source(write_scene(tmp_path / "a.tif", bands, nodata=0)) as scene:
         assert whole(scene)[55, 53:55].max() > 0
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
-@pytest.mark.parametrize("out_hw", [(150, 250), (75, 125), (60, 97), (1, 1), (299, 500), (11, 30)])
-def test_reduced_windows_are_antialiased(tmp_path, small_chunks, monkeypatch, kind, out_hw):
+@pytest.mark.parametrize("most", [250, 125, 97, 1, 499, 30])
+def test_reduced_windows_are_antialiased(tmp_path, small_chunks, monkeypatch, kind, most):
     bands = textured(kind, 3)
     path = write_scene(tmp_path / "a.tif", bands, crs="EPSG:4326", transform=DEGREES, **STORED[1])
-    full = open_picture(path).rgb
-    for most in (stretch.SAMPLED_PIXELS, 300):  # with and without means of the whole scene that are fine enough
-        monkeypatch.setattr(stretch, "SAMPLED_PIXELS", most)
-        with open_scene(path, percentiles=(0, 100)) as scene:
+    for sampled in (stretch.SAMPLED_PIXELS, 300):  # with and without means of the whole scene that are fine enough
+        monkeypatch.setattr(stretch, "SAMPLED_PIXELS", sampled)
+        with open_source(path, percentiles=(0, 100)) as scene:
             full = whole(scene)
-            reduced = scene.read(0, 0, 500, 300, out_hw)
+            reduced = scene.read(most=most)
+        out_hw = max(1, round(most * 0.6)), most
+        assert (reduced.hw, reduced.window) == (out_hw, (0, 0, 500, 300))
         smooth = np.asarray(Image.fromarray(full).resize(out_hw[::-1], Image.Resampling.BILINEAR)).astype(int)
         assert np.abs(reduced.rgb - smooth).max() <= 12
         assert np.abs((reduced.rgb - smooth).mean()) <= 0.5
@@ -133,11 +141,14 @@ def test_reduced_windows_are_antialiased(tmp_path, small_chunks, monkeypatch, ki
 
 def test_reduced_windows_off_the_grid(tmp_path, small_chunks, monkeypatch):
     monkeypatch.setattr(stretch, "SAMPLED_PIXELS", 5000)
-    with open_scene(write_scene(tmp_path / "a.tif", textured("uint8", 3)), percentiles=(0, 100)) as scene:
-        for window, out_hw in (((33, 21, 433, 287), (26, 40)), ((101, 77, 304, 201), (41, 50))):
-            full = Image.fromarray(scene.read(*window).rgb)
+    with open_source(write_scene(tmp_path / "a.tif", textured("uint8", 3)), percentiles=(0, 100)) as scene:
+        for window, most, out_hw in (
+            (Window(33, 21, 433, 287), 40, (27, 40)),
+            (Window(101, 77, 304, 201), 50, (31, 50)),
+        ):
+            full = Image.fromarray(scene.read(window).rgb)
             expected = np.asarray(full.resize(out_hw[::-1], Image.Resampling.BILINEAR)).astype(int)
-            assert np.abs(scene.read(*window, out_hw).rgb - expected).max() <= 6
+            assert np.abs(scene.read(window, most).rgb - expected).max() <= 6
 
 
 def test_speckles_of_nan_and_infinity_do_not_spoil_the_overview(tmp_path):
@@ -145,41 +156,38 @@ def test_speckles_of_nan_and_infinity_do_not_spoil_the_overview(tmp_path):
     rng = np.random.default_rng(1)
     bands[0, rng.random((300, 500)) < 0.05] = np.nan
     bands[0, rng.random((300, 500)) < 0.05] = np.inf
-    with open_scene(write_scene(tmp_path / "a.tif", bands)) as scene:
-        assert (scene.overview(50).rgb > 0).mean() > 0.95
+    with open_source(write_scene(tmp_path / "a.tif", bands)) as scene:
+        assert (scene.read(most=50, tolerant=True).rgb > 0).mean() > 0.95
 
 
 def test_bands_are_chosen(tmp_path):
     bands = textured("uint8", 5)
     path = write_scene(tmp_path / "a.tif", bands)
-    with open_scene(path, bands=(5, 3, 1)) as scene:
+    with open_source(path, bands=(5, 3, 1)) as scene:
         np.testing.assert_array_equal(whole(scene), np.moveaxis(bands[[4, 2, 0]], 0, -1))
         assert scene.bands == (5, 3, 1)
-    with open_scene(path, bands=(4,)) as scene:
+    with open_source(path, bands=(4,)) as scene:
         assert np.ptp(whole(scene), axis=2).max() == 0
     for wrong in ((6,), (0, 1, 2), (1, 2), ()):
         with pytest.raises(UsageError, match="from 1 to 5"):
-            open_scene(path, bands=wrong)
+            open_source(path, bands=wrong)
 
 
 def test_percentiles(tmp_path):
     path = write_scene(tmp_path / "a.tif", textured())
-    with open_scene(path, percentiles=(0, 100)) as wide, open_scene(path) as usual:
-        assert wide.overview(50).rgb.std() < usual.overview(50).rgb.std()
+    with open_source(path, percentiles=(0, 100)) as wide, open_source(path) as usual:
+        assert wide.read(most=50).rgb.std() < usual.read(most=50).rgb.std()
     for wrong in ((2, 2), (-1, 50), (50, 101)):
         with pytest.raises(UsageError, match="no stretch"):
-            open_scene(path, percentiles=wrong)
+            open_source(path, percentiles=wrong)
 
 
-def test_windows_outside_and_enlargements_are_refused(tmp_path):
-    with open_scene(write_scene(tmp_path / "a.tif", textured())) as scene:
+def test_windows_outside_are_refused_and_none_is_enlarged(tmp_path):
+    with open_source(write_scene(tmp_path / "a.tif", textured())) as scene:
         for window in ((-1, 0, 5, 5), (0, 0, 501, 5), (5, 5, 5, 9), (0, 290, 9, 301)):
-            for call in (scene.read, scene.valid, scene.valid_share):
-                with pytest.raises(UsageError, match="clip it"):
-                    call(*window)
-        for out_hw in ((0, 5), (5, 11), (11, 5)):
-            with pytest.raises(UsageError, match="cannot be reduced"):
-                scene.read(0, 0, 10, 10, out_hw)
+            with pytest.raises(UsageError, match="clip it"):
+                scene.read(Window(*window))
+        assert scene.read(Window(0, 0, 10, 8), 50).hw == (8, 10)
 
 
 def test_the_content_tells_files_apart_and_no_names(tmp_path, monkeypatch):
@@ -194,7 +202,7 @@ def test_the_content_tells_files_apart_and_no_names(tmp_path, monkeypatch):
     one, same, *others = [image_content(tmp_path / name) for name in names]
     assert one == same
     assert len({one, *others}) == 1 + len(others)
-    with open_scene(first) as scene:
+    with open_source(first) as scene:
         assert scene.content == one
     assert image_content(tmp_path / "nowhere.tif") == ""
     (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><Metadata><MDI key='A'>1</MDI></Metadata></PAMDataset>")
@@ -215,21 +223,27 @@ def test_damaged_windows_are_left_out_and_told(tmp_path, small_chunks, caplog):
     path = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=UTM, **STORED[1])
     whole_bytes = path.read_bytes()
     path.write_bytes(whole_bytes[: len(whole_bytes) * 2 // 3])
-    with caplog.at_level(logging.WARNING, "zeroov"), open_scene(path) as scene:
-        overview = scene.overview(50)
-        assert scene.damaged
-        assert overview.rgb[:10].all()
-        with pytest.raises(PictureError, match="copy or download it again"):
-            scene.read(*scene.damaged[0])
+    with caplog.at_level(logging.WARNING, "zeroov"), open_source(path) as scene:
+        picture, small = scene.read(tolerant=True), scene.read(most=50, tolerant=True)
+        assert picture.valid[0, 0]
+        assert not picture.valid[-1, -1]
+        assert not picture.rgb[~picture.valid].any()
+        np.testing.assert_array_equal(small.valid, frames.resize_mask(picture.valid, small.hw))
+        assert small.rgb[:10].all()
+        for window in (None, Window(400, 200, 500, 300)):
+            for most in (0, 50):
+                with pytest.raises(PictureError, match="copy or download it again"):
+                    scene.read(window, most)
+        assert not scene.read(Window(436, 268, 500, 300), tolerant=True).valid.any()
     assert "is left out" in caplog.text
 
 
 def test_complex_samples_huge_blocks_and_files_of_files(tmp_path, monkeypatch):
     with pytest.raises(PictureError, match="export its amplitude"):
-        open_scene(write_scene(tmp_path / "a.tif", np.zeros((1, 4, 4), np.complex64)))
+        open_source(write_scene(tmp_path / "a.tif", np.zeros((1, 4, 4), np.complex64)))
     monkeypatch.setattr(windowed, "MOST_BLOCK_BYTES", 1000)
     with pytest.raises(PictureError, match="TILED=YES"):
-        open_scene(write_scene(tmp_path / "b.tif", textured()))
+        open_source(write_scene(tmp_path / "b.tif", textured()))
 
 
 def test_an_overview_shows_what_is_left_of_a_damaged_file(tmp_path, caplog):
@@ -237,13 +251,12 @@ def test_an_overview_shows_what_is_left_of_a_damaged_file(tmp_path, caplog):
     path = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=UTM, **STORED[1])
     whole_bytes = path.read_bytes()
     path.write_bytes(whole_bytes[: len(whole_bytes) * 2 // 3])
-    with caplog.at_level(logging.WARNING, "zeroov"), open_scene(path) as scene:
+    with caplog.at_level(logging.WARNING, "zeroov"), open_source(path) as scene:
         height, width = scene.hw
         for side in (50, max(height, width)):
-            rgb = scene.overview(side).rgb
+            rgb = scene.read(most=side, tolerant=True).rgb
             assert rgb[0, 0].all()
             assert not rgb[-1, -1].any()
         with pytest.raises(PictureError, match="copy or download it again"):
-            scene.read(0, 0, width, height)
-        assert 0 < len(scene.damaged) < 100
+            scene.read()
     assert caplog.text.count("left out") == 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from zeroov.language.phrase import parse
-from zeroov.search.choose import Candidate, rank
-from zeroov.types import Box
+from zeroov.search.choose import rank
+from zeroov.types import Box, Candidate
 
 HW = (1000, 2000)
 CORNERS = {

@@ -13,12 +13,13 @@ from PIL import Image
 import zeroov
 from zeroov import frames
 from zeroov.errors import HardwareError, PictureError
+from zeroov.ground import Pipeline
 from zeroov.language.phrase import parse
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
-from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
-from zeroov.search.search import SceneAnswer, described, neighbours, search
+from zeroov.outputs.answer import Answer
+from zeroov.raster.scene import open_source
+from zeroov.search.search import described, neighbours
 from zeroov.types import Box
 
 STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
@@ -42,10 +43,9 @@ def asked() -> list[tuple[Scene, str, int]]:
     return found
 
 
-def look(pipeline: Pipeline, folder: Path, rgb: Any, expression: str, **options: Any) -> SceneAnswer:
+def look(pipeline: Pipeline, folder: Path, rgb: Any, expression: str, **options: Any) -> Answer:
     Image.fromarray(rgb).save(folder / "scene.tif")
-    with open_scene(folder / "scene.tif") as scene:
-        return search(pipeline, scene, expression, **options)
+    return pipeline.ground(folder / "scene.tif", expression, search=True, **options)
 
 
 def test_one_referent_for_the_scene(pipeline: Pipeline, asked: list[tuple[Scene, str, int]], tmp_path: Path) -> None:
@@ -93,8 +93,7 @@ def test_tiles_of_nodata_are_told_and_never_looked_at(
         tmp_path / "half.tif", "w", **profile, crs="EPSG:32633", transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)
     ) as file:
         file.write(rgb.transpose(2, 0, 1))
-    with open_scene(tmp_path / "half.tif") as half:
-        answer = search(pipeline, half, expression)
+    answer = pipeline.ground(tmp_path / "half.tif", expression)
     nodata = [tile for tile in answer.tiles if tile.status == "nodata"]
     assert nodata
     assert all(tile.window[3] <= 310 for tile in nodata)
@@ -152,9 +151,10 @@ def test_what_is_nodata_is_no_object(pipeline: Pipeline, asked: list[tuple[Scene
     with rasterio.open(tmp_path / "hole.tif", "w", **profile, **placed) as file:
         file.write(rgb.transpose(2, 0, 1))
     for every in (False, True):
-        with open_scene(tmp_path / "hole.tif") as scene:
-            answer = search(pipeline, scene, "the black building", every=every)
-            valid = scene.valid(0, 0, 640, 560)
+        with open_source(tmp_path / "hole.tif") as scene:
+            answer = pipeline.ground(scene, "the black building", every=every)
+            valid = scene.read().valid
+        assert valid is not None
         for found in answer.found:
             x0, y0, x1, y1 = found.window_xyxy
             assert valid[y0:y1, x0:x1][found.mask].all()
@@ -166,18 +166,15 @@ def test_a_scene_without_a_valid_pixel_is_refused(pipeline: Pipeline, tmp_path: 
     placed = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 5e6)}
     with rasterio.open(tmp_path / "none.tif", "w", **profile, **placed) as file:
         file.write(np.zeros((3, 560, 640), np.uint8))
-    with (
-        open_scene(tmp_path / "none.tif") as scene,
-        pytest.raises(PictureError, match="no valid pixel"),
-    ):
-        search(pipeline, scene, "the ship")
+    with pytest.raises(PictureError, match="no valid pixel"):
+        pipeline.ground(tmp_path / "none.tif", "the ship")
 
 
 def test_a_strip_that_no_model_takes_in_one_piece_is_searched(pipeline: Pipeline, tmp_path: Path) -> None:
     style = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
     wide = np.concatenate([make_scene(seed_for("test", 7200 + i), style).image[200:224] for i in range(9)], axis=1)
     answer = look(pipeline, tmp_path, wide, "the ship")
-    assert answer.answer == ""
+    assert answer.words == ""
     assert {tile.status for tile in answer.tiles} == {"looked"}
 
 
@@ -210,13 +207,12 @@ def test_what_cannot_be_decoded_is_no_object(
     whole_bytes = (tmp_path / "cut.tif").read_bytes()
     (tmp_path / "cut.tif").write_bytes(whole_bytes[: len(whole_bytes) * 2 // 3])
     for words, every in (("the building", False), ("the black building", False), ("the building", True)):
-        with open_scene(tmp_path / "cut.tif") as scene:
-            answer = search(pipeline, scene, words, every=every)
+        with open_source(tmp_path / "cut.tif") as scene:
+            answer = pipeline.ground(scene, words, every=every)
             assert answer.failed
-            damaged = np.zeros(scene.hw, dtype=np.bool_)
-            for x0, y0, x1, y1 in scene.damaged:
-                damaged[y0:y1, x0:x1] = True
-            np.testing.assert_array_equal(scene.valid(0, 0, 640, 560), ~damaged)
+            valid = scene.read(tolerant=True).valid
+        assert valid is not None
+        damaged = ~valid
         for found in answer.found:
             x0, y0, x1, y1 = found.window_xyxy
             assert not damaged[y0:y1, x0:x1][found.mask].any()

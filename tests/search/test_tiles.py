@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroov.search.tiles import cut_by_seam, distinct, same_object, tiles
-from zeroov.types import Box
+from zeroov.search.tiles import distinct, tiles
+from zeroov.types import Box, Window
+from zeroov.zoom.closer import is_cut_off
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(32, 1024), st.floats(0, 0.9))
@@ -36,18 +37,16 @@ def test_an_object_no_larger_than_the_overlap_lies_whole_in_a_tile(
 
 
 def test_objects_at_inner_edges_are_cut_and_at_the_scenes_own_are_not() -> None:
-    tile = (100, 0, 200, 100)
-    assert cut_by_seam(Box(100, 20, 130, 40), tile, (300, 300), 2)
-    assert cut_by_seam(Box(120, 70, 130, 99), tile, (300, 300), 2)
-    assert not cut_by_seam(Box(120, 0, 130, 40), tile, (300, 300), 2)  # the scene ends there
-    assert not cut_by_seam(Box(120, 20, 130, 40), tile, (300, 300), 2)
+    tile = Window(100, 0, 200, 100)
+    assert is_cut_off(Box(100, 20, 130, 40), tile, (300, 300), 2)
+    assert is_cut_off(Box(120, 70, 130, 99), tile, (300, 300), 2)
+    assert not is_cut_off(Box(120, 0, 130, 40), tile, (300, 300), 2)  # the scene ends there
+    assert not is_cut_off(Box(120, 20, 130, 40), tile, (300, 300), 2)
 
 
 def test_several_sightings_of_one_object_are_one() -> None:
     boxes = [Box(0, 0, 10, 10), Box(1, 1, 11, 11), Box(50, 50, 60, 60), Box(2, 2, 6, 6)]
     assert distinct(boxes, [0.5, 0.9, 0.1, 0.2]) == [1, 2]
-    assert same_object(Box(0, 0, 10, 10), Box(0, 0, 4, 4))
-    assert not same_object(Box(0, 0, 10, 10), Box(9, 0, 19, 10))
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 90)] * 2, *[st.integers(1, 40)] * 2), max_size=12), st.randoms())

@@ -12,8 +12,7 @@ from PIL import Image
 
 import zeroov
 from zeroov.bench.mini.measure import Question, questions
-from zeroov.cli.report import provenance
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.serve.handler import Handler
 from zeroov.serve.server import Server
 
@@ -21,11 +20,6 @@ from zeroov.serve.server import Server
 @pytest.fixture(scope="session")
 def pipeline() -> Pipeline:
     return zeroov.load("mini", device="cpu")
-
-
-@pytest.fixture(scope="session")
-def told(pipeline: Pipeline) -> dict[str, str]:
-    return provenance(pipeline.recipe, pipeline)
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +46,9 @@ def wide(asked: list[Question]) -> bytes:
 
 
 @pytest.fixture
-def server(pipeline: Pipeline, told: dict[str, str]) -> Iterator[Server]:
+def server(pipeline: Pipeline) -> Iterator[Server]:
     lines: list[str] = []
-    made = Server(pipeline, told, port=0, most_bytes=2**20, tell=lines.append, handler=Handler)
+    made = Server(pipeline, port=0, most_bytes=2**20, tell=lines.append, handler=Handler)
     made.lines = lines  # type: ignore[attr-defined]
     made.server_activate()
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})

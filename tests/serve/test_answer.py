@@ -15,20 +15,19 @@ from PIL import Image
 from tests.raster.scenes import UTM, write_scene
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import OutputError, PictureError, UsageError
+from zeroov.ground import Pipeline
 from zeroov.outputs.rle import decode_rle
-from zeroov.pipeline.run import Pipeline
-from zeroov.raster.scene import open_scene
-from zeroov.search.search import search
+from zeroov.progress import SILENT
 from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview
 
 Ask = Callable[..., Reply]
 
 
 @pytest.fixture
-def ask(pipeline: Pipeline, told: dict[str, str], tmp_path: Path) -> Ask:
+def ask(pipeline: Pipeline, tmp_path: Path) -> Ask:
     def asking(body: bytes, expression: str, **options: Any) -> Reply:
         (tmp_path / "image").write_bytes(body)
-        return answer(pipeline, tmp_path / "image", Asked(expression, **options), told, lambda *_: None)
+        return answer(pipeline, tmp_path / "image", Asked(expression, **options), SILENT)
 
     return asking
 
@@ -63,18 +62,17 @@ def test_a_wrong_query_is_told(query: str, message: str) -> None:
         parse_asked(query)
 
 
-def test_the_answer_is_the_pipelines(
-    ask: Ask, pipeline: Pipeline, asked: list[Question], photo: bytes, told: dict[str, str]
-) -> None:
+def test_the_answer_is_the_pipelines(ask: Ask, pipeline: Pipeline, asked: list[Question], photo: bytes) -> None:
     text = asked[0].expression.text
     expected = pipeline.ground(asked[0].scene.image, text)
     report = json.loads(ask(photo, text, pictures=True).body)
     assert report["status"] == expected.status == "found"
     assert tuple(report["box_xyxy"]) == expected.box.xyxy  # type: ignore[union-attr]
     assert report["score"] == round(expected.score, 6)
-    assert report["answer"] == expected.answer
+    assert report["answer"] == expected.words
     assert report["image_hw"] == [224, 224]
-    assert {name: report[name] for name in told} == told
+    about = pipeline.provenance
+    assert {name: report[name] for name in about} == about
     np.testing.assert_array_equal(decode_rle(report["mask"]), expected.mask)
     assert report["found"] == [{name: report[name] for name in report["found"][0]}]
     assert report["geojson"] is None
@@ -86,16 +84,16 @@ def test_the_answer_is_the_pipelines(
 
 
 def test_nothing_found_is_an_answer(
-    photo: bytes, tmp_path: Path, pipeline: Pipeline, told: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    photo: bytes, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "image").write_bytes(photo)
     monkeypatch.setattr(pipeline, "recipe", pipeline.recipe.with_values({"min_score": 1.0}))
-    reply = answer(pipeline, tmp_path / "image", Asked("the ship", pictures=True), told, lambda *_: None)
+    reply = answer(pipeline, tmp_path / "image", Asked("the ship", pictures=True), SILENT)
     report = json.loads(reply.body)
     assert report["status"] == "empty"
     assert report["box_xyxy"] is report["mask"] is report["polygons"] is None
     assert report["found"] == []
-    mask = answer(pipeline, tmp_path / "image", Asked("the ship", format="mask"), told, lambda *_: None)
+    mask = answer(pipeline, tmp_path / "image", Asked("the ship", format="mask"), SILENT)
     assert not np.asarray(Image.open(io.BytesIO(mask.body))).any()
 
 
@@ -131,8 +129,7 @@ def test_large_rasters_are_searched(
     report = json.loads(ask(wide, text, every=every, pictures=True).body)
     assert report["searched"]
     assert report["tiles"]["looked"] > 1
-    with open_scene(tmp_path / "image") as scene:
-        expected = search(pipeline, scene, text, every=every)
+    expected = pipeline.ground(tmp_path / "image", text, every=every)
     assert [one["box_xyxy"] for one in report["found"]] == [list(one.box.xyxy) for one in expected.found]
     for one in report["found"]:
         assert decode_rle(one["mask"]).shape == (224, 672)

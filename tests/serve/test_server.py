@@ -21,7 +21,7 @@ import pytest
 
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import ModelError, UsageError
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.serve import handler
 from zeroov.serve.answer import Reply
 from zeroov.serve.server import Server
@@ -149,11 +149,11 @@ def test_other_sites_are_refused(server: Server, photo: bytes) -> None:
         assert ask(server, "GET", "/health", Host=host, Origin=f"http://{host}")[0] == 200
 
 
-def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline, told: dict[str, str]) -> None:
-    with Server(pipeline, told, "0.0.0.0", 0, handler=handler.Handler) as anywhere:
+def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline) -> None:
+    with Server(pipeline, "0.0.0.0", 0, handler=handler.Handler) as anywhere:
         assert not anywhere.is_local
         with pytest.raises(UsageError, match="--port 0"):
-            Server(pipeline, told, "no such host", 0, handler=handler.Handler)
+            Server(pipeline, "no such host", 0, handler=handler.Handler)
     assert not anywhere.folder.exists()
 
 
@@ -227,11 +227,11 @@ def test_a_search_ends_when_its_client_goes(server: Server, wide: bytes, monkeyp
     begun, ended = threading.Event(), threading.Event()
 
     def searching(*arguments: Any) -> Reply:
-        tell = arguments[-1]
+        progress = arguments[-1]
         begun.set()
         try:
             while True:
-                tell("tiles", 0, 1)
+                progress.report("tiles", 0, 1)
                 time.sleep(0.01)
         finally:
             ended.set()

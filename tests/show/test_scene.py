@@ -8,9 +8,10 @@ from PIL import Image
 
 from zeroov.errors import PictureError
 from zeroov.outputs.found import Found
-from zeroov.raster.scene import Scene, open_scene
+from zeroov.outputs.images import scene_overlay
+from zeroov.raster.scene import Scene, open_source
 from zeroov.show import scene as drawing
-from zeroov.show.scene import draw_scene_panel, scene_overlay
+from zeroov.show.scene import draw_scene_panel
 from zeroov.types import Box
 
 HW = (3000, 4000)
@@ -46,8 +47,8 @@ def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
         x0, y0, x1, y1 = one.window_xyxy
         rgb[y0:y1, x0:x1] = 100 + 50 * number
     Image.fromarray(rgb).save(tmp_path / "scene.png", compress_level=1)
-    with open_scene(tmp_path / "scene.png") as scene:
-        small = scene.overview(400).rgb
+    with open_source(tmp_path / "scene.png") as scene:
+        small = scene.read(most=400).rgb
         panel = draw_scene_panel("tanks", scene_overlay(small, HW, founds), scene, founds)
         windows = [(3750, 2750, 4000, 3000), (70, 170, 170, 270)]
         for one, window in zip(founds, windows, strict=False):
@@ -67,8 +68,8 @@ def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:
         def read(self, *_: object, **__: object) -> None:  # type: ignore[override]
             raise PictureError("the file is damaged there")
 
-    with open_scene(tmp_path / "scene.png") as scene:
-        small = scene.overview(300).rgb
+    with open_source(tmp_path / "scene.png") as scene:
+        small = scene.read(most=300).rgb
         scene.__class__ = Damaged
         panel = draw_scene_panel("tanks", small, scene, [found(10, 10, 20)])
     assert panel.startswith(b"\x89PNG")

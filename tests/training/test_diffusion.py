@@ -21,8 +21,6 @@ from zeroov.focus.load import load_focus
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import make_scene
 
-pytestmark = pytest.mark.slow
-
 
 def limits(minutes: float | None = None) -> Limits:
     return Limits(argparse.Namespace(steps=None, minutes=minutes, save_every=9e9, measure_every=9e9), 1)

@@ -17,8 +17,6 @@ import torch
 
 from scripts.training.resume import Curve, exported, read_state, write_state
 
-pytestmark = pytest.mark.slow
-
 CPU = torch.device("cpu")
 ALIKE = ("--threads", "1", "--log-every", "1", "--measure-every", "9999", "--save-every")
 COURSE = {

@@ -15,8 +15,6 @@ from zeroov.recipe import RefineRecipe
 from zeroov.refine.load import load_sam
 from zeroov.refine.sam import MINI, build_layout
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def sam() -> torch.nn.Module:

@@ -21,8 +21,6 @@ from scripts.training.vlm.schedule import Schedule
 from scripts.training.vlm.tokens import PROMPT_HEAD, PROMPT_TAIL, SHIPPED, build_tokenizer, read_chat_template
 from zeroov.mini.scenes import SceneStyle, make_scene
 
-pytestmark = pytest.mark.slow
-
 RUNS = Path(__file__).parents[2] / "scripts" / "training" / "runs"
 TALK = Plan(2, 3, forms=(("colour", 1.0), ("absent", 1.0)))
 

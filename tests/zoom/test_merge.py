@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zeroov.frames import share_of_smaller
+from zeroov.look import blob_near
 from zeroov.types import Box
-from zeroov.zoom.merge import agreement, merged_box, near_weights, part_near
+from zeroov.zoom.merge import merged_box, near_weights
 
 
 def test_weights_are_highest_where_the_first_look_saw_the_object() -> None:
@@ -29,12 +31,12 @@ def test_of_several_blobs_the_one_near_is_kept() -> None:
     mask = np.zeros((40, 60), dtype=np.bool_)
     mask[2:20, 2:20] = True  # larger, and not meant
     mask[25:35, 40:50] = True
-    kept = part_near(mask, Box(38, 22, 52, 38))
+    kept = blob_near(mask, Box(38, 22, 52, 38))
     assert kept[25:35, 40:50].all()
     assert kept.sum() == 100
-    np.testing.assert_array_equal(part_near(mask, Box(55, 0, 60, 5)), mask)  # near none: nothing is thrown away
+    np.testing.assert_array_equal(blob_near(mask, Box(55, 0, 60, 5)), mask)  # near none: nothing is thrown away
     empty = np.zeros_like(mask)
-    np.testing.assert_array_equal(part_near(empty, Box(0, 0, 5, 5)), empty)
+    np.testing.assert_array_equal(blob_near(empty, Box(0, 0, 5, 5)), empty)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,8 @@ def test_of_several_blobs_the_one_near_is_kept() -> None:
     ],
 )
 def test_agreement_is_the_share_of_the_smaller_box(second: Box, expected: float) -> None:
-    assert agreement(Box(0, 0, 10, 10), second) == pytest.approx(expected)
-    assert agreement(second, Box(0, 0, 10, 10)) == pytest.approx(expected)
+    assert share_of_smaller(Box(0, 0, 10, 10), second) == pytest.approx(expected)
+    assert share_of_smaller(second, Box(0, 0, 10, 10)) == pytest.approx(expected)
 
 
 def test_boxes_are_merged_as_asked() -> None:

@@ -1,1 +1,1 @@
-"""Benchmarks: data sets read, runs kept, metrics told."""
+"""Benchmarks: reading data sets, running a recipe over them, and scoring its answers."""

@@ -1,1 +1,1 @@
-"""The command line, a file per command; benchmarks and dumps have several, in folders."""
+"""The command line: one file for each command; `bench/` and `dumps/` hold one for each of their own commands."""

@@ -46,8 +46,7 @@ def batch(
     from zeroov.batch import batch as run
     from zeroov.batch import images_in, one_by_one, read_expressions
     from zeroov.cli.options import band_numbers, format_names
-    from zeroov.cli.report import provenance
-    from zeroov.pipeline.run import Pipeline
+    from zeroov.ground import Pipeline
 
     out = out.expanduser()
     if out.exists() and not out.is_dir():
@@ -62,13 +61,12 @@ def batch(
             asked,
             out,
             writers,
-            provenance(chosen, pipeline),
             every=every,
             bands=shown,
             retry_failed=retry_failed,
-            tell=progress or (lambda *_: None),
+            progress=progress,
         )
-    told = {
+    report = {
         "images": outcome.images,
         "done_now": outcome.done_now,
         "changed": list(outcome.changed),
@@ -77,7 +75,7 @@ def batch(
         "files": [str(path) for path in outcome.files],
     }
     if json:
-        options.say_json(told)
+        options.say_json(report)
     else:
         options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
         for name, reason in list(outcome.failed.items())[:5]:

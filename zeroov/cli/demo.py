@@ -31,28 +31,24 @@ def demo(
     out = ensure_writable_folder(out)
     from zeroov.bench.mini.measure import answer_boxes, measured, readings
     from zeroov.bench.mini.report import READINGS
-    from zeroov.cli.report import write_grounding
     from zeroov.files.atomic import write_json
+    from zeroov.ground import Pipeline
     from zeroov.mini.expressions import expressions_for
     from zeroov.mini.scenes import make_scene, seed_for
     from zeroov.outputs.images import write_rgb_png
-    from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.read import open_picture
+    from zeroov.show.panel import draw_panel
 
     drawn = make_scene(seed_for("test", scene))
     target = max(range(len(drawn.objects)), key=lambda index: drawn.objects[index].area)
     expression = expressions_for(drawn, target)[0].text
     write_rgb_png(out / "scene.png", drawn.image)
-    picture = open_picture(out / "scene.png")
-    with options.progress() as progress, Pipeline(chosen, device, progress=progress) as pipeline:
-        job = pipeline.job(picture, expression)
-        for stage in pipeline.steps:
-            pipeline.run(stage, [job])
-        boxed = answer_boxes(pipeline, [job])[0]
+    with options.progress() as progress, Pipeline(chosen, device) as pipeline:
+        answer = pipeline.ground(out / "scene.png", expression, search=False, progress=progress)
+        (look,) = answer.looks
+        boxed = answer_boxes(pipeline, [look])[0]
     truth = drawn.objects[target]
-    figures = {name: measured(mask, box, xy, truth) for name, mask, box, xy in readings(job, boxed, chosen)}
-    result = job.result(chosen)
-    report = write_grounding(out, picture, result)
+    figures = {name: measured(mask, box, xy, truth) for name, mask, box, xy in readings(look, boxed, chosen)}
+    report = answer.save(out, panel=draw_panel(answer))
     report |= {"truth_box_xyxy": list(truth.box_xyxy), "readings": figures}
     report["files"]["scene"] = str(out / "scene.png")
     write_json(out / "result.json", report)
@@ -61,10 +57,10 @@ def demo(
         return
     options.say(f"asked     {expression}")
     options.say(f"truth     {report['truth_box_xyxy']}")
-    options.say(f"{result.status:9} {report['box_xyxy']}, score {result.score:.3f}")
-    options.say_stages(report["stages"])
+    options.say(f"{answer.status:9} {report['box_xyxy']}, score {answer.score:.3f}")
+    options.say_stages(look.costs)
     options.say(f"\n{'against the truth':38}  box IoU  mask IoU  points at it")
-    for name, told in figures.items():
-        mask_iou, points = told["shared"] / told["union"], "yes" if told["points"] else "no"
-        options.say(f"{READINGS[name]:38}  {told['box_iou']:7.3f}  {mask_iou:8.3f}  {points}")
+    for name, figure in figures.items():
+        mask_iou, points = figure["shared"] / figure["union"], "yes" if figure["points"] else "no"
+        options.say(f"{READINGS[name]:38}  {figure['box_iou']:7.3f}  {mask_iou:8.3f}  {points}")
     options.say(f"\nlook at   {report['files']['panel']}")

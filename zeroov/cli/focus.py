@@ -31,18 +31,22 @@ def focus(
     if "{expression}" in chosen.focus.prompt and not expression.strip():
         raise UsageError(f'recipe `{chosen.name}` reads the expression in Focus; give it, or --set focus.prompt=""')
     from zeroov.files.atomic import ensure_writable_folder
-    from zeroov.pipeline.look import Job
-    from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.read import open_picture
+    from zeroov.ground import Pipeline
+    from zeroov.look import Question
+    from zeroov.raster.scene import open_source
+    from zeroov.types import clean_expression
 
     out = ensure_writable_folder(out)
-    with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:
-        job = pipeline.job(image, expression) if expression.strip() else Job(open_picture(image), "")
-        pipeline.run("focus", [job])
-        path = pipeline.path(job, "focus")
-    stages = options.stages_json(job.reports)
+    text = clean_expression(expression) if expression.strip() else ""
+    with options.progress() as progress, Pipeline(chosen, device, out) as pipeline, open_source(image) as scene:
+        (made,) = pipeline.focus([Question(scene.read(), text)], progress)
+        if made is None:
+            raise UsageError(f"recipe `{chosen.name}` has no Focus stage; choose another with --recipe")
+        assert pipeline.store is not None
+        path = pipeline.store.path("focus", made.key)
     if json:
+        stages = {"focus": made.cost.to_json()}
         options.say_json({"files": {"dump": str(path)}, "method": chosen.focus.method, "stages": stages})
         return
-    options.say_stages(stages)
+    options.say_stages({"focus": made.cost})
     options.say(f"wrote     {path}")

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set, band_numbers
-from zeroov.cli.report import provenance
+from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set
 from zeroov.errors import UsageError
-
-if TYPE_CHECKING:
-    from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.scene import Scene
 
 
 def ground(
@@ -53,79 +47,41 @@ def ground(
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
-    if every and scene is False:
-        raise UsageError("--all is a search; leave out --no-scene")
-    start = time.perf_counter()
     chosen = options.chosen(recipe, set_, zoom)
-    from zeroov.batch import is_large
-    from zeroov.cli.options import format_names
-    from zeroov.cli.report import refuse_own
+    from zeroov.cli.report import refuse_own, say_answer
     from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.ground import Pipeline
+    from zeroov.outputs.answer import forget
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
-    from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.scene import open_scene
+    from zeroov.raster.scene import open_source
 
-    names = format_names(formats)
+    if every and scene is False:
+        raise UsageError("--all is a search; leave out --no-scene")
+    names = options.format_names(formats)
     refuse_own(image, out := ensure_writable_folder(out))
-    how: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
-    writers = open_writers(out, names, **how) if names else None  # a wrong name is told now
+    asked: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
+    writers = open_writers(out, names, **asked) if names else None  # an error for a wrong name, before the work
     with (
-        open_scene(image, bands=band_numbers(bands)) as raster,
+        open_source(image, options.band_numbers(bands)) as opened,
         options.progress() as progress,
-        Pipeline(chosen, device, dumps, progress) as pipeline,
+        Pipeline(chosen, device, dumps) as pipeline,
     ):
         if writers:
-            writers.check(SceneInfo.of(raster))  # what cannot be written is told before the work
-        told: dict[str, Any] = {"panel": panel, "json": json, "start": start}
-        if every or scene or (scene is None and is_large(pipeline, raster)):
-            from zeroov.cli.ground_scene import ground_scene
+            writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
+        forget(out)
+        answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress)
+        drawn = None
+        if panel:
+            from zeroov.show.panel import draw_panel
 
-            if zoom:
-                options.note("note: a search looks closer at all that it finds, with and without --zoom")
-            told |= {"every": every, "tell": progress}
-            failed = ground_scene(pipeline, raster, expression, out, writers, **told)
-            if failed and not allow_failures:
-                raise typer.Exit(1)
-            return
-        if scene is False:
-            from zeroov.cli.ground_scene import require_one_look
-
-            require_one_look(raster)
-        _ground_picture(pipeline, raster, image, expression, out, writers, chosen_bands=bands is not None, **told)
-
-
-def _ground_picture(
-    pipeline: Pipeline,
-    raster: Scene,
-    image: Path,
-    expression: str,
-    out: Path,
-    writers: Any,
-    *,
-    chosen_bands: bool,
-    panel: bool,
-    json: bool,
-    start: float,
-) -> None:
-    from zeroov.batch import cut_to_valid, whole_picture
-    from zeroov.cli.report import about, forget, say_grounding, write_grounding
-    from zeroov.outputs.found import SceneInfo, founds
-
-    picture = whole_picture(image, raster, chosen_bands)
-    forget(out)
-    (result,) = cut_to_valid([pipeline.ground(picture, expression)], raster)
-
-    def write_formats() -> tuple[Path, ...]:
-        if not writers:
-            return ()
-        writers.add(SceneInfo.of(raster), founds(result, answer=result.answer), provenance(pipeline.recipe, pipeline))
-        written: tuple[Path, ...] = writers.finish()
-        return written
-
-    how: dict[str, Any] = {"about": lambda: about(pipeline, raster, start), "write_formats": write_formats}
-    report = write_grounding(out, picture, result, panel=panel, **how)
+            drawn = draw_panel(answer, opened)
+    if zoom and answer.searched:
+        options.note("note: a search looks closer at all that it finds, with and without --zoom")
+    report = answer.save(out, writers or (), panel=drawn)
     if json:
         options.say_json(report)
     else:
-        say_grounding(report)
+        say_answer(answer, report["files"])
+    if answer.failed and not allow_failures:
+        raise typer.Exit(1)

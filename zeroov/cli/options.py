@@ -6,18 +6,18 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zeroov.errors import UsageError
+from zeroov.progress import Progress
 
 if TYPE_CHECKING:
-    from zeroov.pipeline.stages import Progress
+    from zeroov.look import Cost
     from zeroov.recipe import Recipe
-    from zeroov.types import StageReport
 
 RecipeName = Annotated[
     str | None,
@@ -64,12 +64,12 @@ def say_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=ascii_only, indent=2, allow_nan=False))
 
 
-def say_stages(stages: dict[str, Any]) -> None:
+def say_stages(costs: Mapping[Any, Cost]) -> None:
     """Print each stage's seconds and peak memory."""
-    for name, stage in stages.items():
-        peak = f", peak {stage['peak_bytes'] / 2**30:.2f} GiB" if stage["peak_bytes"] else ""
-        load = f" after {stage['load_seconds']:.1f} s of loading" if stage["load_seconds"] else ""
-        say(f"{name:9} " + ("from a dump" if stage["from_dump"] else f"{stage['seconds']:.2f} s{load}{peak}"))
+    for name, cost in costs.items():
+        peak = f", peak {cost.peak_bytes / 2**30:.2f} GiB" if cost.peak_bytes else ""
+        load = f" after {cost.load_seconds:.1f} s of loading" if cost.load_seconds else ""
+        say(f"{name:9} " + ("from a dump" if cost.origin == "dump" else f"{cost.seconds:.2f} s{load}{peak}"))
 
 
 def log_to_stderr() -> None:
@@ -83,30 +83,29 @@ def log_to_stderr() -> None:
 
 
 @contextlib.contextmanager
-def progress() -> Iterator[Progress | None]:
+def progress() -> Iterator[Progress]:
     """Show the current stage and an ETA on stderr; nothing when it is not a terminal."""
     if not sys.stderr.isatty():
-        yield None
+        yield Progress()
         return
     from rich.console import Console
-    from rich.progress import Progress as Bar
+    from rich.progress import Progress as Bars
     from rich.progress import TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (*Bar.get_default_columns()[:2], TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
-    with Bar(*columns, TextColumn("eta"), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, Any] = {}
+    columns = (*Bars.get_default_columns()[:2], TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+    with Bars(*columns, TextColumn("eta"), TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bars:
 
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done, total=total)
+        class Shown(Progress):
+            def __init__(self) -> None:
+                super().__init__()
+                self.tasks: dict[str, Any] = {}
 
-        yield show
+            def show(self, what: str, done: int, total: int) -> None:
+                if what not in self.tasks:
+                    self.tasks[what] = bars.add_task(what, total=total)
+                bars.update(self.tasks[what], completed=done, total=total)
 
-
-def stages_json(reports: dict[str, StageReport]) -> dict[str, Any]:
-    """Return the stages' costs as plain values."""
-    return {name: report.to_json() for name, report in reports.items()}
+        yield Shown()
 
 
 def band_numbers(bands: str | None) -> tuple[int, ...] | None:

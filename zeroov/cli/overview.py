@@ -27,27 +27,32 @@ def overview(
     """
     chosen = options.chosen(recipe, set_)
     from zeroov.files.atomic import ensure_writable_folder
-    from zeroov.pipeline.run import Pipeline
+    from zeroov.ground import Pipeline
+    from zeroov.look import Question
+    from zeroov.raster.scene import open_source
+    from zeroov.types import clean_expression
 
     out = ensure_writable_folder(out)
-    with options.progress() as progress, Pipeline(chosen, device, out, progress) as pipeline:
-        job = pipeline.job(image, expression)
-        pipeline.run("overview", [job])
-        path = pipeline.path(job, "overview")
+    with options.progress() as progress, Pipeline(chosen, device, out) as pipeline, open_source(image) as scene:
+        (look,) = pipeline.glance([Question(scene.read(), clean_expression(expression))], progress)
+        assert pipeline.store is not None
+        path = pipeline.store.path("overview", look.keys["overview"])
     files = {"dump": path}
     if panel:
-        from zeroov.show.panel import write_panel
+        from zeroov.files.atomic import write_atomically
+        from zeroov.show.panel import draw_look
 
         files["panel"] = path.with_suffix(".png")
-        write_panel(files["panel"], job.picture, job.result(chosen))
-    value = job.overview
+        write_atomically(files["panel"], draw_look(look, chosen.name))
+    value = look.overview
     box = value.answer_box.xyxy if value.answer_box else None
     if json:
         answer = {"answer": value.answer, "answer_box_xyxy": box, "confidence": value.confidence, "steps": value.steps}
         names = {name: str(file) for name, file in files.items()}
-        options.say_json({"files": names, **answer, "stages": options.stages_json(job.reports)})
+        stages = {name: cost.to_json() for name, cost in look.costs.items()}
+        options.say_json({"files": names, **answer, "stages": stages})
         return
     options.say(f"answer    {options.plain(value.answer)}")
     options.say(f"box       {[round(corner, 1) for corner in box] if box else 'none in the answer'}")
-    options.say_stages(options.stages_json(job.reports))
+    options.say_stages(look.costs)
     options.say(f"wrote     {', '.join(map(str, files.values()))}")

@@ -35,16 +35,15 @@ def refine(
     from zeroov.dumps import DumpStore
     from zeroov.dumps.values import to_evolved
     from zeroov.files.atomic import ensure_writable_folder, write_json
+    from zeroov.ground import Pipeline
     from zeroov.outputs.images import write_mask_png
-    from zeroov.pipeline.look import Job
-    from zeroov.pipeline.run import Pipeline
-    from zeroov.raster.read import open_picture
-    from zeroov.types import StageReport
+    from zeroov.raster.scene import open_picture
 
     folder = ensure_writable_folder(out or evolved)
     results: list[dict[str, Any]] = []
-    with options.progress() as progress, Pipeline(chosen, device, progress=progress) as pipeline:
-        for dump in DumpStore(evolved).all("evolve"):
+    found = list(DumpStore(evolved).all("evolve"))
+    with options.progress() as progress, Pipeline(chosen, device) as pipeline:
+        for dump in found:
             source = dump.about["picture"]["source"]
             try:
                 picture = open_picture(images / Path(source).name if images else source)
@@ -52,18 +51,19 @@ def refine(
                 raise PictureError(f"{error}; --images DIR says where the pictures are now") from error
             if picture.digest != dump.about["picture"]["digest"]:
                 raise PictureError(f"`{picture.source}` is not the picture that `{dump.path}` was made from")
-            job = Job(picture, dump.about["expression"], {"evolve": StageReport(to_evolved(dump), 0.0)})
-            pipeline.run("refine", [job])
-            mask, box = job.refined_or_coarse()
+            value, text = to_evolved(dump), dump.about["expression"]
+            refined = pipeline.draw(picture, value.box, value)[0] if value.box else None
+            mask, box = (refined.mask, refined.box) if refined and refined.box else (value.mask, value.box)
             name = f"{Path(source).stem}-{dump.key[:8]}"
             mask_path = folder / f"{name}.refine.png"
             write_mask_png(mask_path, mask)
+            progress.report("refine", len(results) + 1, len(found))
             result = {
                 "source": picture.source,
-                "expression": job.expression,
+                "expression": text,
                 "status": "found" if box else "empty",
                 "box_xyxy": list(box.xyxy) if box else None,
-                "predicted_iou": job.refined.predicted_iou if job.refined else None,
+                "predicted_iou": refined.predicted_iou if refined else None,
                 "mask": str(mask_path),
                 "evolve": dump.about["settings"],
             }
@@ -71,7 +71,7 @@ def refine(
             results.append(result)
             if not json:
                 where = [round(corner, 1) for corner in box.xyxy] if box else "nothing found"
-                options.say(f'{picture.source}, "{job.expression}": {where} -> {mask_path}')
+                options.say(f'{picture.source}, "{text}": {where} -> {mask_path}')
     if not results:
         raise DumpError(f"`{evolved}` holds no evolve dumps; make them with `zeroov evolve MAPS --out {evolved}`")
     if json:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, RecipeName, Set
-
-if TYPE_CHECKING:
-    from zeroov.pipeline.models import ModelStage
 
 
 def serve(
@@ -30,27 +27,22 @@ def serve(
     Example: zeroov serve, then: curl --data-binary @photo.jpg 'http://127.0.0.1:8000/ground?expression=the+white+plane'
     """
     chosen = options.chosen(recipe, set_, zoom)
-    from zeroov.cli.report import provenance
-    from zeroov.pipeline.run import Pipeline
+    from zeroov.ground import Pipeline
     from zeroov.serve.handler import Handler
     from zeroov.serve.server import MIB, Server
 
-    stages = [cast("ModelStage", stage) for stage in chosen.stages if stage != "evolve"]
     pipeline = Pipeline(chosen, device)  # never closed: it ends with the process, and closing waits for a question
-    for stage in stages:
-        pipeline.models.locate(stage)  # a missing model is told before anything is opened
-    told = provenance(chosen, pipeline)
+    pipeline.models.locate_all()  # an error for a missing model, before anything is opened
     with Server(
         pipeline,
-        told,
         host,
         port,
         handler=Handler,
         most_bytes=most_mib * MIB,
         tell=lambda line: options.note(options.plain(line)),
     ) as server:
-        for stage in stages if chosen.runtime.keep_loaded else ():
-            pipeline.models.load(stage)
+        if chosen.runtime.keep_loaded:
+            pipeline.models.load_all()
         server.server_activate()
         options.say(f"serving   {server.url} (recipe {chosen.name}, {pipeline.device}); Ctrl-C ends it")
         if not server.is_local:

@@ -1,4 +1,4 @@
-"""Cached attention maps: keys, files, and the values they hold."""
+"""Maps that the stages made, kept on disk: their keys, their files, and the values in them."""
 
 from zeroov.dumps.key import (
     differing,

@@ -71,7 +71,7 @@ def write_quantised(store: DumpStore, dump: Dump) -> Dump:
     """Write a Focus dump in one byte a cell under a key of its own, which no recipe asks for; return it read back.
 
     A pipeline that met it would answer slightly differently than one that computes, so it must never take it for its
-    own. `zeroov evolve` and `zeroov analyse` take it and say so; its header names the dump from which it was made.
+    own. `zeroov evolve` and `zeroov bench ablate` take it and say so; its header names the dump from which it was made.
     """
     about = dict(dump.about)
     about["settings"] = {**about["settings"], "kept": "uint8"}

@@ -1,4 +1,4 @@
-"""Evolve: the two attentions fused, grown from seeds, purified to a mask. Needs no model and no torch."""
+"""Evolve: join both attention maps, grow a region from seeds, and cut the mask; no model and no torch."""
 
 from zeroov.evolve.fuse import fuse, to_grid
 from zeroov.evolve.grow import binarise, grow, seeds

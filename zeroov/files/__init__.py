@@ -1,1 +1,1 @@
-"""Files of any kind: what they hold, writing them whole or not at all, and the journal of what has been done."""
+"""Files of any kind: the digest of their content, writing them whole or not at all, locks, and the journal."""

@@ -1,4 +1,4 @@
-"""Focus: a diffusion model's self-attention, which ties together the cells of one object."""
+"""Focus: load a diffusion model and read its self-attention, which ties together the cells of one object."""
 
 from zeroov.focus.load import FocusModels, load_focus
 from zeroov.focus.stage import compute_affinities

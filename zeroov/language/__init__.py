@@ -1,1 +1,1 @@
-"""What a sentence says: the object, its kind, its place, and what it stands beside."""
+"""What an expression says, by rules and without a model: the object, its kind, its place, and its neighbours."""

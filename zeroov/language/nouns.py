@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from zeroov.language import words as w
 from zeroov.language.words import Position, after
 
-_PLURAL_DETERMINERS = w.vocabulary("these those some several few many all both")
 _OBJECT_STARTS = w.ARTICLES | {"its", "their"}
 _SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS
 
@@ -24,10 +23,6 @@ class Noun:
     places: list[Position] = field(default_factory=list)
     superlative: str | None = None
     ordinal: str | None = None
-    count: int | None = None
-    plural: bool = False
-    single: bool = False
-    """One out of several: "the larger of the two planes"."""
 
     @property
     def category(self) -> str:
@@ -58,10 +53,8 @@ def _take(noun: Noun, words: Sequence[str]) -> bool:
     """Add the next word to a noun phrase; False where the phrase is over."""
     word, following = words[noun.end], _at(words, noun.end + 1)
     fresh = not noun.nouns
-    if fresh and word in w.DETERMINERS:
-        noun.plural |= word in _PLURAL_DETERMINERS
-    elif fresh and (word in w.NUMBERS or word.isdecimal()):
-        noun.count = w.NUMBERS.get(word) or int(word[:9])
+    if fresh and (word in w.DETERMINERS or word in w.NUMBERS or word.isdecimal()):
+        pass  # "these", "two", "3": not what it is
     elif fresh and word in w.ORDINALS:
         noun.ordinal = word
     elif word in w.DIRECTIONS:
@@ -123,19 +116,13 @@ def read_noun(words: Sequence[str], start: int) -> Noun:
             noun.end += 1
         else:
             break
-    if noun.single:
-        noun.count, noun.plural = 1, False
-    elif noun.nouns:
-        noun.plural = noun.count > 1 if noun.count else noun.plural or noun.category != " ".join(noun.nouns)
     return noun
 
 
 def _is_share(noun: Noun) -> bool:
     """Tell whether a phrase before "of" only says how many or which, and not what."""
     if len(noun.nouns) == 1 and w.singular(noun.nouns[0]) in w.PARTITIVES:
-        noun.count = w.NUMBERS.get(noun.nouns[0], noun.count)
         return True
-    noun.single |= noun.count == 1 or bool(noun.superlative or noun.ordinal or noun.attributes)
     return not noun.nouns and not noun.places and noun.end > noun.start
 
 

@@ -36,20 +36,17 @@ class Relation(NamedTuple):
 class Phrase:
     """A referring expression and its parts.
 
-    `category` is the head noun phrase in the singular and `noun` the same as it was written. `position` is the place
-    in the image that is named outright; `toward` the side to which a superlative points ("leftmost").
+    `category` is the head noun phrase in the singular. `position` is the place in the image that is named outright;
+    `toward` the side to which a superlative points ("leftmost").
     """
 
     text: str
     category: str
-    noun: str
     attributes: tuple[str, ...] = ()
     position: Position | None = None
     relations: tuple[Relation, ...] = ()
     superlative: str | None = None
     toward: Position | None = None
-    count: int | None = None
-    plural: bool = False
     named: bool = True
     """The expression says what kind of thing is meant; else the category is but a stand-in."""
 
@@ -84,7 +81,6 @@ class _Reader:
     relations: list[tuple[str, int, int]] = field(default_factory=list)
     superlative: str | None = None
     toward: Position | None = None
-    count: int | None = None
     anchored: bool = False
     """What follows still describes the other object of the last relation."""
     predicate: bool = False
@@ -259,7 +255,6 @@ class _Reader:
             noun.nouns[-1] = glued[1]
         self.attributes += noun.attributes
         self.places += noun.places
-        self.count = noun.count if noun.count is not None else self.count
         self.superlative = noun.superlative or noun.ordinal or self.superlative
         self.toward = w.EXTREMES.get(noun.superlative or "", self.toward)
         self.head = noun if noun.nouns else None
@@ -271,11 +266,9 @@ class _Reader:
         if head is None and self.relations:
             head = read_noun(self.words, self.relations[0][1])
         whole = _join(self.words[after(self.words, 0, w.LEADERS | w.ARTICLES | _MARKS) :]) or text.strip() or text
-        noun = " ".join(head.nouns) if head else whole
         return Phrase(
             text=text,
             category=head.category if head else whole,
-            noun=noun,
             attributes=tuple(self.attributes),
             position=w.merged(self.places) if self.places else None,
             relations=tuple(
@@ -284,7 +277,5 @@ class _Reader:
             ),
             superlative=self.superlative,
             toward=self.toward,
-            count=self.count,
-            plural=head.plural if head else False,
             named=self.head is not None,
         )

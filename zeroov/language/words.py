@@ -23,12 +23,7 @@ LEADERS = vocabulary(
     "please kindly can could would you i we want need to for out me us where what there here is are see tell",
 )
 """What a request starts with, before it names anything."""
-NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), start=1
-    )
-} | {"single": 1, "pair": 2, "couple": 2, "both": 2}
+NUMBERS = vocabulary("one two three four five six seven eight nine ten eleven twelve single pair couple both")
 ORDINALS = vocabulary("first second third fourth fifth sixth seventh eighth ninth tenth last")
 PARTITIVES = vocabulary(
     "group cluster row line set pair couple number series collection bunch lot part piece section portion patch",

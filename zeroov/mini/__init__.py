@@ -1,1 +1,1 @@
-"""The miniature world: aerial scenes drawn from a seed, expressions about them, and three models that know them."""
+"""The miniature world: scenes drawn from a seed, expressions about them, and the three models trained on them."""

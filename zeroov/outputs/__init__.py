@@ -1,1 +1,1 @@
-"""What was found, and writing it: pictures of masks, and files for other tools."""
+"""What was found, and writing it: masks, polygons, run lengths, and files for other programs."""

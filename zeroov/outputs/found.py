@@ -10,11 +10,14 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.frames import Transform
+from zeroov.look import Look, Outline
 from zeroov.raster.georeference import crs_text
-from zeroov.types import Bool, Box, Grounding, Picture
+from zeroov.types import Bool, Box, Picture
 
 if TYPE_CHECKING:
     from zeroov.raster.scene import Scene
+
+LEAST_VALID = 0.5  # of what is found; the rest may be nodata
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,27 +73,42 @@ class Found:
         return Found(mask, origin_xy, self.box, self.score, self.expression, self.status, self.extra)
 
 
-def founds(grounding: Grounding, **extra: Any) -> tuple[Found, ...]:
-    """Return the answer for a whole picture as a sequence of one object, or of none."""
-    if grounding.box is None:
-        return ()
-    found = Found(grounding.mask, (0, 0), grounding.box, grounding.score, grounding.expression, "found", extra)
-    return (found.trimmed(),)
+def found_of(
+    look: Look, outline: Outline, expression: str, score: float, box: Box | None = None, **extra: Any
+) -> Found | None:
+    """Return what a look outlined as an object in the scene, without what lies on invalid pixels.
+
+    `outline` is in pixels of the look's picture. `box` (scene pixels) is the object's, by itself the outline's; where
+    anything is cut off it is the tight one of what is left. `None` where less than half is left.
+    """
+    if outline.box is None:
+        return None
+    picture, mask = look.picture, outline.mask
+    kept = mask if picture.valid is None else mask & picture.valid
+    before, left = np.count_nonzero(mask), np.count_nonzero(kept)
+    if left < max(1, LEAST_VALID * before):
+        return None
+    tight = frames.mask_to_box(kept) if left < before else None
+    box = frames.to_scene(tight, picture) if tight else box or frames.to_scene(outline.box, picture)
+    window = picture.window
+    return Found(frames.resize_mask(kept, window.hw), window[:2], box, score, expression, extra=extra).trimmed()
 
 
 @dataclass(frozen=True)
 class SceneInfo:
-    """Which scene was searched: its source, size, CRS ("EPSG:n" or WKT) and the affine of its pixel edges."""
+    """Which scene was asked: its source, size, CRS ("EPSG:n" or WKT), the affine of its pixel edges, its bands."""
 
     source: str
     hw: tuple[int, int]
     crs: str | None = None
     transform: Transform | None = None
+    bands: tuple[int, ...] = field(default=(1, 2, 3), compare=False)
 
     @classmethod
     def of(cls, scene: Scene | Picture) -> SceneInfo:
-        """Tell it of an open scene or of a picture."""
-        return cls(scene.source, scene.hw, crs_text(scene.crs), scene.transform)
+        """Return what an open scene or a picture says of itself."""
+        bands = (1, 2, 3) if isinstance(scene, Picture) else scene.bands
+        return cls(scene.source, scene.hw, crs_text(scene.crs), scene.transform, bands)
 
     @property
     def is_on_map(self) -> bool:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from zeroov import frames
 from zeroov.errors import OutputError, PictureError
 from zeroov.files.atomic import write_atomically
+from zeroov.outputs.found import Found
 from zeroov.types import Bool, Box, Uint8
 
 TINT_RGB = (255, 0, 144)  # a magenta that neither fields, water, roofs nor roads have
 BOX_RGB = (255, 221, 0)
 TINT_OPACITY = 0.4
+SMALL = 24  # pixels of the reduced scene: around what is smaller a ring is drawn that leaves it free
 
 
 def write_rgb_png(path: str | os.PathLike[str], rgb: Uint8) -> None:
     """Write a picture (H, W, 3) as PNG."""
-    write_atomically(path, _png(rgb[..., ::-1]))
+    write_atomically(path, png(rgb))
+
+
+def png(rgb: Uint8) -> bytes:
+    """Return a picture (H, W, 3) as PNG."""
+    return _png(rgb[..., ::-1])
 
 
 def write_mask_png(path: str | os.PathLike[str], mask: Bool) -> None:
@@ -39,11 +48,6 @@ def read_mask_png(path: str | os.PathLike[str]) -> Bool:
     except (OSError, SyntaxError, ValueError) as error:
         raise PictureError(f"mask `{path}` is truncated or no PNG; write it again") from error
     return mask
-
-
-def write_overlay_png(path: str | os.PathLike[str], rgb: Uint8, mask: Bool, box: Box | None) -> None:
-    """Write the picture (H, W, 3) with its mask (H, W) tinted and outlined and its box drawn, at full size."""
-    write_rgb_png(path, overlay(rgb, mask, box))
 
 
 def overlay(rgb: Uint8, mask: Bool, box: Box | None) -> Uint8:
@@ -69,3 +73,32 @@ def _png(pixels: Uint8) -> bytes:
     if not done:
         raise OutputError(f"PNG cannot hold {pixels.shape[1]} x {pixels.shape[0]} pixels; cut the picture into tiles")
     return bytes(encoded)
+
+
+def scene_overlay(rgb: Uint8, scene_hw: frames.HW, founds: Sequence[Found]) -> Uint8:
+    """Return a copy of the reduced scene with every object outlined, boxed and numbered in their order."""
+    drawn = np.array(rgb)
+    height, width = drawn.shape[:2]
+    thick = max(1, round(max(drawn.shape) / 700))
+    for number, found in enumerate(founds, start=1):
+        x0, y0, x1, y1 = (float(v) for v in found.window_xyxy)
+        window = frames.scale_box((x0, y0, x1, y1), scene_hw, (height, width))
+        box = frames.scale_box(found.box.xyxy, scene_hw, (height, width))
+        if window is None or box is None:
+            continue
+        if min(box.x1 - box.x0, box.y1 - box.y0) < SMALL:
+            grow = SMALL / 2
+        else:
+            grow = 0.0
+            left, top = int(window.x0), int(window.y0)
+            size = max(1, round(window.y1 - window.y0)), max(1, round(window.x1 - window.x0))
+            contours, _ = cv2.findContours(
+                frames.resize_mask(found.mask, size).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
+            )
+            cv2.drawContours(drawn, contours, -1, TINT_RGB, thick, offset=(left, top))
+        corner, far = (round(box.x0 - grow), round(box.y0 - grow)), (round(box.x1 + grow) - 1, round(box.y1 + grow) - 1)
+        cv2.rectangle(drawn, corner, far, BOX_RGB, thick)
+        if len(founds) > 1:
+            place = corner[0], max(12, corner[1] - 4)
+            cv2.putText(drawn, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, BOX_RGB, thick, cv2.LINE_AA)
+    return drawn

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.errors import DatasetError
-from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster.decode import MOST_PIXELS
 from zeroov.types import Bool
 
 FARTHEST = 100_000.0  # pixels; pycocotools walks a polygon's outline pixel by pixel

@@ -83,14 +83,13 @@ class OneEach:
 
 @dataclass(frozen=True)
 class Format:
-    """A format: what it is, how its files end, and how a writer of it is made.
+    """A format: how its files end, and how a writer of it is made.
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
     are the options it knows besides `expressions`, of `label` and `tolerance`; `modules` what it imports of the extra
     `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty` says that an empty file is a valid one.
     """
 
-    summary: str
     ending: str
     make: Callable[..., Any]
     collection: str | None = None
@@ -113,16 +112,14 @@ class Format:
 
 OUTLINES = ("shapely", "rasterio")
 FORMATS = {
-    "geotiff": Format("mask on the scene's grid, 1 and 0", ".mask.tif", write_mask_tiff, modules=("rasterio",)),
+    "geotiff": Format(".mask.tif", write_mask_tiff, modules=("rasterio",)),
     "geotiff-instances": Format(
-        "the objects' numbers on the scene's grid",
         ".instances.tif",
         functools.partial(write_mask_tiff, instances=True),
         modules=("rasterio",),
     ),
-    "png": Format("mask of 255 and 0, without a georeference", ".mask.png", write_full_png, check=require_room),
+    "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
-        "the masks' polygons in WGS 84",
         ".geojson",
         write_geojson,
         takes=("tolerance",),
@@ -130,24 +127,21 @@ FORMATS = {
         check=require_degrees,
     ),
     "geojson-boxes": Format(
-        "the boxes in WGS 84",
         ".boxes.geojson",
         functools.partial(write_geojson, boxes=True),
         modules=("shapely", "pyproj"),
         check=require_degrees,
     ),
     "gpkg": Format(
-        "masks and boxes in the scene's CRS",
         ".gpkg",
         write_geopackage,
         takes=("tolerance",),
         modules=(*OUTLINES, "pyogrio"),
         check=require_transform,
     ),
-    "coco": Format("COCO JSON with run lengths", ".json", Coco, "coco.json", ("label",), check=require_countable),
-    "yolo": Format("YOLO boxes", "", Yolo, "yolo", ("label",), may_be_empty=True),
+    "coco": Format(".json", Coco, "coco.json", ("label",), check=require_countable),
+    "yolo": Format("", Yolo, "yolo", ("label",), may_be_empty=True),
     "yolo-seg": Format(
-        "YOLO polygons",
         "",
         functools.partial(Yolo, segments=True),
         "yolo-seg",
@@ -155,9 +149,7 @@ FORMATS = {
         OUTLINES,
         may_be_empty=True,
     ),
-    "labelstudio": Format(
-        "Label Studio predictions", ".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES
-    ),
+    "labelstudio": Format(".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES),
 }
 
 

@@ -1,4 +1,4 @@
-"""Overview: which image tokens the vision-language model attends to while it answers.
+"""Overview: load a vision-language model, and read which image tokens it attends to while it answers.
 
 `combine` and its kin are pure and need no model; loading and running one lives in `load` and `stage`.
 """

@@ -1,1 +1,1 @@
-"""The stages in order, on the models of a recipe: a look, a closer one, and the replay."""
+"""The stages in order, on the models of a recipe, with a cache of maps in front of them."""

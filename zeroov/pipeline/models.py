@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from zeroov import hardware
@@ -25,6 +27,14 @@ MODEL_STAGES: tuple[ModelStage, ...] = ("overview", "focus", "refine")
 SLOW_ON_CPU = 500_000_000  # parameters
 
 
+class NeedsModel(Exception):
+    """Work needs the model of another stage than the one that may be loaded now."""
+
+    def __init__(self, stage: ModelStage):
+        super().__init__(stage)
+        self.stage = stage
+
+
 class LoadedModels:
     """Loads each stage's model once. With `runtime.keep_loaded = false` one model is in memory at a time."""
 
@@ -33,6 +43,7 @@ class LoadedModels:
         self.device = device
         self._located: dict[ModelStage, Located] = {}
         self._models: dict[ModelStage, Any] = {}
+        self._only: ModelStage | None = None
 
     def locate(self, stage: ModelStage) -> Located:
         """Return where a stage's model is and what identifies it, without loading it."""
@@ -50,6 +61,29 @@ class LoadedModels:
                 found = locate_checkpoint(recipe.refine.checkpoint)
             self._located[stage] = found
         return self._located[stage]
+
+    def locate_all(self) -> None:
+        """Locate the model of every stage that the recipe has."""
+        for stage in MODEL_STAGES:
+            if stage in self.recipe.stages:
+                self.locate(stage)
+
+    def load_all(self) -> None:
+        """Load the model of every stage that the recipe has."""
+        for stage in MODEL_STAGES:
+            if stage in self.recipe.stages:
+                self.load(stage)
+
+    @contextlib.contextmanager
+    def only(self, stage: ModelStage) -> Iterator[None]:
+        """Load no other stage's model in the block: a work that needs one raises `NeedsModel` instead."""
+        if not self.holds(stage):
+            self.drop_all()
+        self._only = stage
+        try:
+            yield
+        finally:
+            self._only = None
 
     def overview(self) -> OverviewModels:
         """Return the vision-language model, loading it when needed."""
@@ -99,6 +133,8 @@ class LoadedModels:
         """Load a stage's model unless it is loaded; return the seconds it took, 0 when it already was."""
         if stage in self._models:
             return 0.0
+        if self._only not in (None, stage):
+            raise NeedsModel(stage)
         found = self.locate(stage)
         if not self.recipe.runtime.keep_loaded:
             self.drop_all()

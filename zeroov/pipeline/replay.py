@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from zeroov.dumps import Dump, DumpStore, focus_index, partner, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_evolved
 from zeroov.errors import DumpError
-from zeroov.evolve import evolve
-from zeroov.pipeline.attention import cross_of, refuse_pyramid
+from zeroov.pipeline.attention import cross_of, evolve_as, refuse_pyramid
 from zeroov.recipe import Recipe
 from zeroov.types import Evolved
 
@@ -48,15 +47,7 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
                 'or capture anew with --set overview.capture="all"'
             ) from error
         rows, cols = dump.about["picture"]["hw"]
-        grid = recipe.focus.working_grid
-        value = evolve(
-            cross,
-            to_affinity(focus) if focus else None,
-            (rows, cols),
-            recipe.evolve,
-            grid_hw=(grid, grid),
-            growing="evolve" in recipe.stages,
-        )
+        value = evolve_as(recipe, cross, to_affinity(focus) if focus else None, (rows, cols))
         sample = {"picture": dump.about["picture"], "expression": dump.about["expression"]}
         path = write_evolved(out, sample, recipe, dump.key, focus.key if focus else "", value)
         yield dump, value, path.name

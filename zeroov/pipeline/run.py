@@ -1,58 +1,52 @@
-"""The pipeline: owns the loaded models and the dumps' folder, runs the stages in order, and says who looks again."""
+"""The stages in the order of the paper's figure, over many questions at once."""
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
-
-from zeroov import hardware
-from zeroov import recipe as recipes
+from zeroov import dumps, hardware
 from zeroov.dumps import DumpStore
+from zeroov.dumps import values as dumped
 from zeroov.language.phrase import parse
+from zeroov.look import Cost, Look, Question, Stage
 from zeroov.mini.recognise import looks_drawn
-from zeroov.pipeline.attention import seen
-from zeroov.pipeline.closer import closer_look
-from zeroov.pipeline.look import Job
-from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage, log
-from zeroov.pipeline.stages import Progress, Stages
-from zeroov.raster.read import open_picture
-from zeroov.recipe import LOOK, Recipe
-from zeroov.types import Box, Float32, Grounding, Picture, Refined, clean_expression
-from zeroov.zoom.crop import Window
-from zeroov.zoom.pyramid import scales
+from zeroov.overview.answer import says_absent
+from zeroov.pipeline.attention import Scale, attention_map, combined, evolve_as
+from zeroov.pipeline.cache import Made, Work, fill, header
+from zeroov.pipeline.models import REMEDY, LoadedModels, log
+from zeroov.progress import SILENT, Progress
+from zeroov.recipe import Recipe
+from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
+from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
-    from os import PathLike
+    from zeroov.refine.sam import EncodedPicture
 
-    from numpy.typing import NDArray
-    from PIL.Image import Image
-
-    Source = str | PathLike[str] | Image | NDArray[Any] | Picture
-
-Work = TypeVar("Work", bound=Callable[..., Any])
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def in_turn(work: Work) -> Work:
-    """Let threads take turns at a method of `Pipeline`, or at a function whose first argument is one."""
+def in_turn(method: Method) -> Method:
+    """Let threads take turns at a method of `Stages`."""
 
-    @functools.wraps(work)
-    def waiting(pipeline: Pipeline, *args: Any, **options: Any) -> Any:
-        with pipeline.turn:
-            return work(pipeline, *args, **options)
+    @functools.wraps(method)
+    def waiting(self: Stages, *args: Any, **options: Any) -> Any:
+        with self.turn:
+            return method(self, *args, **options)
 
-    return cast("Work", waiting)
+    return cast("Method", waiting)
 
 
-class Pipeline:
-    """A recipe on a device. Models are loaded when a stage first needs them; `close` or a `with` block frees them.
+class Stages:
+    """A recipe on a device. Models are loaded when a stage first needs them; `close` frees them.
 
-    Threads may share a pipeline: they take turns, and each question or search is finished before the next one begins.
+    Threads may share it: they take turns, look by look, and get the answers that one thread gets. Between two calls it
+    holds nothing that changes an answer.
     """
 
     def __init__(
@@ -60,151 +54,196 @@ class Pipeline:
         recipe: Recipe,
         device: str = "auto",
         dumps_folder: str | Path | None = None,
-        progress: Progress | None = None,
         *,
         keep_evolved: bool = True,
     ):
-        """`keep_evolved` = false leaves out Evolve's dumps, which are large and quickly made again."""
+        """With a folder of dumps every stage's maps are kept there; `keep_evolved` = false leaves out Evolve's."""
         self.recipe = recipe
         self.device = hardware.pick_device(device)
         self.models = LoadedModels(recipe, self.device)
         self.store = DumpStore(dumps_folder) if dumps_folder is not None else None
-        self._stages = Stages(self.models, self.store, keep_evolved, progress or (lambda stage, done, total: None))
-        self._warned = False
         self.turn = threading.RLock()
-        """Held by the thread that works: a question reads attention on the models themselves."""
-
-    def __enter__(self) -> Pipeline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._keep_evolved = keep_evolved
+        self._encoded: tuple[str, EncodedPicture] | None = None
+        self._names: dict[str, str] = {}
+        self._warned = False
 
     @in_turn
     def close(self) -> None:
         """Free the models."""
+        self._encoded = None
         self.models.drop_all()
 
-    def ground(self, image: Source, expression: str) -> Grounding:
-        """Find the one object that `expression` describes in `image`: a path, a PIL image, or a uint8 RGB array."""
-        return self.ground_all([(image, expression)])[0]
-
-    @in_turn
-    def ground_all(self, samples: Iterable[tuple[Source, str]]) -> list[Grounding]:
-        """Ground several samples stage by stage, so that each model is loaded once and can be freed before the next."""
-        jobs = [self.job(image, expression) for image, expression in samples]
-        for stage in self.recipe.stages:
-            if stage != "evolve":
-                self.models.locate(cast("ModelStage", stage))  # a missing model is told before the first one works
-        for stage in self.steps:
-            self.run(stage, jobs)
-        return [job.result(self.recipe) for job in jobs]
-
     @property
-    def steps(self) -> tuple[str, ...]:
-        """The stages in their order, `zoom` among them: it looks again before Refine draws."""
-        return (*LOOK, "zoom", "refine")
+    def provenance(self) -> dict[str, str]:
+        """What every answer says of how it was made."""
+        located = self.models.locate("overview")
+        about = {"recipe": self.recipe.name, "recipe_digest": self.recipe.digest}
+        return about | {"model": located.reference, "model_revision": located.revision}
 
     @in_turn
-    def job(self, image: Source, expression: str) -> Job:
-        """Open a picture and check an expression."""
-        job = Job(open_picture(image), clean_expression(expression))
-        self.warn_if_unknown(job.picture)
-        return job
+    def look(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[Look]:
+        """Look once at each question's picture: Overview, Focus, Evolve."""
+        self.models.locate_all()  # an error for a model that is missing, before the first one works
+        for question in questions:
+            self._warn_if_unknown(question)
+        parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
+        seen = iter(self.overview([*questions, *chain(*parts)], progress))  # Overview: where does the language look?
+        firsts = [next(seen) for _ in questions]
+        scales = [[(part, next(seen).value) for part in own] for own in parts]
+        tied = self.focus(questions, progress)  # Focus: which cells belong together?
+        progress.report("evolve", 0, len(questions))
+        looks = [self._evolved(*each) for each in zip(questions, firsts, scales, tied, strict=True)]  # Evolve
+        progress.report("evolve", len(questions), len(questions))
+        return looks
 
     @in_turn
-    def warn_if_unknown(self, picture: Picture) -> None:
+    def glance(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[Look]:
+        """Look once at each question's picture with Overview alone."""
+        return [
+            self._seen(each, made, []) for each, made in zip(questions, self.overview(questions, progress), strict=True)
+        ]
+
+    @in_turn
+    def overview(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[Made[Overview]]:
+        """Return where the language model looks while it answers each question."""
+        recipe, models = self.recipe.overview, self.models
+        settings = dumps.overview_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
+
+        def compute(batch: Sequence[Question]) -> list[Overview]:
+            from zeroov.overview.stage import look
+
+            return look(
+                models.overview(), [each.picture for each in batch], [each.expression for each in batch], recipe
+            )
+
+        work = Work(
+            stage="overview",
+            settings=settings,
+            key=lambda each: dumps.digest("overview", each.picture.digest, each.expression, settings),
+            compute=compute,
+            to_dump=lambda value: dumped.from_overview(value, combined(value, recipe), recipe),
+            from_dump=dumped.to_overview,
+        )
+        return fill(work, questions, self.store, models, progress)
+
+    @in_turn
+    def focus(self, questions: Sequence[Question], progress: Progress = SILENT) -> Sequence[Made[Affinity] | None]:
+        """Return which cells of each picture belong together; `None` in a recipe without Focus."""
+        if "focus" not in self.recipe.stages:
+            return [None] * len(questions)
+        recipe, models = self.recipe.focus, self.models
+        settings = dumps.focus_settings(recipe, models.locate("focus").revision, models.dtype_name("focus"))
+
+        def compute(batch: Sequence[Question]) -> list[Affinity]:
+            from zeroov.focus.stage import compute_affinities
+
+            pictures, expressions = [each.picture for each in batch], [each.expression for each in batch]
+            return compute_affinities(models.focus(), pictures, expressions, recipe, steps)
+
+        def steps(done: int, total: int) -> None:
+            if total > 1:  # inversion: many calls of the UNet for one picture
+                progress.report("focus, steps", done, total)
+
+        def key(question: Question) -> str:
+            text = dumps.focus_expression(recipe, question.expression)
+            return dumps.digest("focus", question.picture.digest, text, settings)
+
+        work = Work("focus", settings, key, compute, dumped.from_affinity, dumped.to_affinity)
+        return fill(work, questions, self.store, models, progress)
+
+    @in_turn
+    def refine(self, looks: Sequence[Look], boxes: Sequence[Box | None], progress: Progress = SILENT) -> list[Look]:
+        """Draw the object in each look's box, in pixels of its picture; a box of `None` leaves the look as it is."""
+        if "refine" not in self.recipe.stages:
+            return list(looks)
+        drawn: list[Look] = []
+        progress.report("refine", 0, len(looks))
+        for look, box in zip(looks, boxes, strict=True):
+            if box:  # nothing to draw loads no model
+                refined, cost = self.draw(look.picture, box, look.evolved, alone=box != look.coarse.box)
+                costs: dict[Stage, Cost] = {**look.costs, "refine": cost}
+                look = replace(look, refined=refined, costs=costs)
+            drawn.append(look)
+            progress.report("refine", len(drawn), len(looks))
+        return drawn
+
+    @in_turn
+    def name(self, expression: str) -> str:
+        """Return the kind of thing that an expression names, by rules or in the language model's words; "" for none."""
+        if self.recipe.zoom.ask == "model":
+            from zeroov.overview.name import name_category
+
+            if expression not in self._names:
+                model = self.models.overview()
+                with hardware.memory_guard("overview", REMEDY):
+                    self._names[expression] = name_category(model, expression) or ""
+                if not self._names[expression]:
+                    log.warning('the model named no category for "%s"; it is taken by rules', expression)
+            if self._names[expression]:
+                return self._names[expression]
+        phrase = parse(expression)
+        return phrase.category if phrase.named else ""
+
+    def _seen(self, question: Question, overview: Made[Overview], scales: Sequence[Scale]) -> Look:
+        """Return a look that Overview alone has made."""
+        return Look(
+            question=question,
+            overview=overview.value,
+            says_absent=says_absent(overview.value.answer),
+            attention=attention_map(question, overview.value, scales, self.recipe),
+            costs={"overview": overview.cost},
+            keys={"overview": overview.key},
+        )
+
+    def _evolved(
+        self, question: Question, overview: Made[Overview], scales: Sequence[Scale], affinity: Made[Affinity] | None
+    ) -> Look:
+        """Return a finished look: fuse, grow and cut, in a recipe that has maps."""
+        look = self._seen(question, overview, scales)
+        if not {"focus", "evolve"} & set(self.recipe.stages):
+            return look
+        costs, keys = dict(look.costs), dict(look.keys)
+        if affinity:
+            costs["focus"], keys["focus"] = affinity.cost, affinity.key
+        tied = affinity.value if affinity else None
+        with hardware.metered(self.device) as meter:
+            evolved = evolve_as(self.recipe, look.attention, tied, question.picture.hw)
+        costs["evolve"] = Cost(meter.seconds, meter.peak_bytes)
+        if self.store and self._keep_evolved and not question.near:  # a closer look's depends on the look before it
+            overview_key, focus_key = keys["overview"], keys.get("focus", "")
+            dumped.write_evolved(self.store, header(question), self.recipe, overview_key, focus_key, evolved)
+        return replace(look, affinity=tied, evolved=evolved, costs=costs, keys=keys)
+
+    @in_turn
+    def draw(
+        self, picture: Picture, box: Box, evolved: Evolved | None = None, *, alone: bool = False
+    ) -> tuple[Refined, Cost]:
+        """Draw the object in a box (pixels of the picture) with Segment Anything, with what the recipe adds to the box.
+
+        With `alone` the box is all that Segment Anything gets.
+        """
+        from zeroov.refine.sam import encode, refine
+
+        load_seconds = self.models.load("refine")
+        sam = self.models.refine()
+        recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
+        with hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
+            if self._encoded is None or self._encoded[0] != picture.digest:
+                self._encoded = picture.digest, encode(sam, picture)
+            refined = refine(sam, self._encoded[1], box, recipe, evolved)
+        if refined.box is None:
+            log.warning("SAM drew nothing in the box; what was known before Refine is kept")
+        return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
+
+    def _warn_if_unknown(self, question: Question) -> None:
         """Warn, once, where the miniature models are asked about something else than their own little world."""
-        if self.recipe.overview.model == "builtin:mini" and not self._warned and not looks_drawn(picture.rgb):
+        if self._warned or self.recipe.overview.model != "builtin:mini" or question.near is not None:
+            return
+        if not looks_drawn(question.picture.rgb):
             self._warned = True
             log.warning(
                 "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
                 "nothing; `zeroov models get` fetches the real ones",
-                picture.source,
+                question.picture.source,
             )
-
-    @in_turn
-    def run(self, stage: str, jobs: Sequence[Job]) -> None:
-        """Run one stage over `jobs`, if the recipe has it; the results land in each job's reports."""
-        wanted = self.recipe.stages
-        if stage == "overview" and stage in wanted:
-            self._stages.overview([*jobs, *(part for job in jobs for part, _ in self._parts(job))])
-        elif stage == "focus" and stage in wanted:
-            self._stages.focus(jobs)
-        elif stage == "evolve" and ("focus" in wanted or "evolve" in wanted):
-            self._stages.evolve(jobs)
-        elif stage == "zoom":
-            for number in range(1, self.recipe.zoom.rounds + 1):
-                self.look_closer(jobs, number)
-        elif stage == "refine" and stage in wanted:
-            self._stages.refine([look for job in jobs for look in job.to_refine(self.recipe.zoom)])
-
-    @in_turn
-    def look_closer(self, jobs: Sequence[Job], number: int, stages: Sequence[str] = LOOK) -> None:
-        """Run some stages of the `number`-th closer look of `jobs`, where the look before it found something small."""
-        for job in jobs:
-            looks = job.believed(self.recipe.zoom.agreement)
-            if len(looks) == number and looks[-1].closer is None:
-                looks[-1].closer = closer_look(job, looks[-1], self.recipe.zoom, self.category)
-        closer = [job.chain()[number] for job in jobs if len(job.chain()) > number]
-        for stage in stages:
-            self.run(stage, closer)
-
-    @in_turn
-    def category(self, expression: str) -> str:
-        """Return the kind of thing that an expression speaks of: by rules, or as the language model names it."""
-        if self.recipe.zoom.ask == "model":
-            from zeroov.overview.name import name_category
-
-            if named := name_category(self.models.overview(), expression):
-                return named
-            log.warning('the model named no category for "%s"; it is taken by rules', expression)
-        return parse(expression).category
-
-    def path(self, job: Job, stage: str) -> Path:
-        """Return where a job's dump of a stage is; needs a dumps folder."""
-        assert self.store is not None
-        return self.store.path(stage, job.keys[stage])
-
-    def seen(self, job: Job) -> Float32:
-        """Return A_C as Evolve takes it."""
-        return seen(job, self.recipe)
-
-    def _parts(self, job: Job) -> list[tuple[Job, Window]]:
-        """Return the windows of a picture that the recipe's pyramid looks at too, each a job of its own."""
-        if self.recipe.overview.pyramid and job.window is None and not job.parts:
-            for window in scales(job.picture.hw, self.recipe.overview.pyramid):
-                x0, y0, x1, y1 = window
-                crop = Picture(np.ascontiguousarray(job.picture.rgb[y0:y1, x0:x1]), job.picture.source)
-                job.parts.append((Job(crop, job.expression, window=window), window))
-        return job.parts
-
-    @in_turn
-    def draw(self, picture: Picture, box: Box) -> Refined | None:
-        """Draw the object in a box with Segment Anything alone; `None` in a recipe without it."""
-        from zeroov.refine.sam import encode, refine
-
-        if "refine" not in self.recipe.stages:
-            return None
-        self.models.load("refine")
-        with hardware.memory_guard("refine", REMEDY):
-            sam = self.models.refine()
-            return refine(sam, encode(sam, picture), box, replace(self.recipe.refine, prompt="box"), None)
-
-
-def load(
-    recipe: str | Path | Recipe = recipes.DEFAULT,
-    *,
-    device: str = "auto",
-    dumps: str | Path | None = None,
-    progress: Progress | None = None,
-    **changes: Any,
-) -> Pipeline:
-    """Return a pipeline for a recipe's name, file, or value.
-
-    `changes` override recipe keys, a double underscore for the dot: `load("fast", evolve__alpha=0.35)`. With a
-    `dumps` folder every stage's maps are kept there and used again.
-    """
-    dotted = {key.replace("__", "."): value for key, value in changes.items()}
-    chosen = recipe if isinstance(recipe, Recipe) else recipes.load(recipe)
-    return Pipeline(chosen.with_values(dotted), device, dumps, progress)

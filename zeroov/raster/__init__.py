@@ -1,1 +1,1 @@
-"""Any image in, and nothing out: pictures, rasters of any size, where they lie on the map."""
+"""Any image in: pictures, rasters of any size, what of them is valid, and where they lie on the map."""

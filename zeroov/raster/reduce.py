@@ -10,10 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.types import Bool
+from zeroov.types import Bool, Window
 
 CHUNK_PIXELS = 2_000_000
-Window = tuple[int, int, int, int]
 
 
 def chunks(window_xyxy: Window, block_hw: tuple[int, int], most_decoded: int = CHUNK_PIXELS) -> Iterator[Window]:
@@ -29,7 +28,7 @@ def chunks(window_xyxy: Window, block_hw: tuple[int, int], most_decoded: int = C
     rows = max(1, most // columns // block_height) * block_height
     for top, bottom in _cuts(y0, y1, rows):
         for left, right in _cuts(x0, x1, columns):
-            yield left, top, right, bottom
+            yield Window(left, top, right, bottom)
 
 
 def _cuts(start: int, stop: int, step: int) -> Iterator[tuple[int, int]]:

@@ -1,53 +1,79 @@
-"""Open a raster of any size and read windows of it; one stretch for the whole scene, and memory that stays small.
+"""The one reader: open any image and read it whole or in windows, with what is valid and where it lies on the map.
 
-The rules are those of `read`: the same bands, the same percentiles of valid pixels, 8-bit samples kept. What differs:
-the file is read in windows, so there is no limit on its size. Pictures without windows (PNG, JPEG, palettes, CMYK) are
-read whole.
+One stretch holds for the whole scene, and memory stays small: GDAL reads in windows what it can show, of any size. PIL
+decodes whole what GDAL would hand out otherwise than viewers show it: PNG, JPEG, GIF, BMP, WebP, AVIF, palettes, CMYK,
+CIELab, less than 8 bits. Such a picture stands upright, as its EXIF orientation says, unless it has a place on the map:
+then its rows and columns are those of its transform, and stay as they are stored.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
+import logging
 import os
 import shlex
 import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
 from zeroov.files.content import content_of
 from zeroov.frames import Transform
 from zeroov.raster import geotiff
-from zeroov.raster.georeference import IDENTITY, affine, crs_text, place
-from zeroov.raster.read import MOST_PIXELS, decode_file, decoding, existing_file, mention_frames
+from zeroov.raster.bands import BandReader, choose_bands
+from zeroov.raster.decode import (
+    ACCEPTED,
+    Decoded,
+    decode_array,
+    decode_file,
+    decode_image,
+    decoding,
+    existing_file,
+    is_for_pil,
+    mention_frames,
+    refuse_too_large,
+)
+from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
 from zeroov.raster.stretch import PERCENTILES, Percentiles
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
-from zeroov.types import Bool, Picture
+from zeroov.types import Picture, Window
 
+Source = str | os.PathLike[str] | Image.Image | NDArray[Any] | Picture
+Placed = tuple[Any, Transform | None]
 BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it tells
-WITHOUT_WINDOWS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")  # PIL decodes these, colours and orientation included
+NOWHERE: Placed = (None, None)
+
+logger = logging.getLogger(__name__)
 
 
 class Scene:
-    """An open raster; a context manager, for one thread at a time.
+    """An open image; a context manager, for one thread at a time.
 
     `hw` is (height, width) in pixels, `source` the path as it was given, `bands` what is shown, numbered from 1. `crs`
-    is rasterio's CRS or `None`; `transform` the affine (a, b, c, d, e, f) of pixel edges or `None`.
+    is rasterio's CRS, its text, or `None`; `transform` the affine (a, b, c, d, e, f) of pixel edges or `None`.
     """
 
     def __init__(
         self,
         pixels: Windowed | Whole,
         source: str,
-        placed: tuple[Any, Transform | None] = (None, None),
+        placed: Placed = NOWHERE,
         closing: contextlib.ExitStack | None = None,
+        file: Path | None = None,
     ) -> None:
-        self._pixels, self.source = pixels, source
+        self._pixels, self.source, self._file = pixels, source, file
         self.crs, self.transform = placed
         self._closing = closing or contextlib.ExitStack()
+        self._kept: list[Picture] = []  # the whole picture, once it was read
+        self._closing.callback(self._kept.clear)
 
     def __enter__(self) -> Scene:
         return self
@@ -73,98 +99,128 @@ class Scene:
 
     @functools.cached_property
     def content(self) -> str:
-        """A digest of what the file holds and where it lies on the map, as `image_content` has it."""
-        return image_content(self.source)
+        """A digest of what the file, or an image in memory, holds and where it lies on the map."""
+        if self._file:
+            return image_content(self._file)
+        return content_of([], self.read().digest, crs_text(self.crs), self.transform)
 
-    @property
-    def damaged(self) -> tuple[tuple[int, int, int, int], ...]:
-        """The windows (x0, y0, x1, y1) that cannot be decoded: stretch and overview do without, reading them raises."""
-        return self._pixels.damaged
+    def read(self, window: Window | None = None, most: int = 0, *, tolerant: bool = False) -> Picture:
+        """Read the whole scene or a window of it, as a `Picture`: pixels, what of them is valid, and their place.
 
-    def read(
-        self, x0: int, y0: int, x1: int, y1: int, out_hw: tuple[int, int] | None = None, *, tolerant: bool = False
-    ) -> Picture:
-        """Read the window x0 <= x < x1, y0 <= y < y1, or a reduced copy of it of size `out_hw`, as a `Picture`.
+        `window` is x0 <= x < x1, y0 <= y < y1 in pixels of the scene. With `most` the picture is reduced, antialiased,
+        until its longer side has at most so many pixels; its transform is that of the reduced window.
 
-        Its transform is the window's. Pixels that are not valid are black, also where the whole window is not, and,
-        where `tolerant`, those that cannot be decoded.
+        Pixels that are not valid are black. A scene without any valid pixel is refused, a window without one is not.
+        What cannot be decoded raises; where `tolerant`, it is black and not valid. The whole picture at its own size is
+        kept while the scene is open.
         """
-        window = self._window(x0, y0, x1, y1)
-        height, width = out_hw or (y1 - y0, x1 - x0)
-        if not (0 < height <= y1 - y0 and 0 < width <= x1 - x0):
-            raise UsageError(
-                f"a window of {x1 - x0} x {y1 - y0} pixels cannot be reduced to {width} x {height}; "
-                "give a size from 1 to its own, and enlarge with zeroov.frames.resize_rgb"
-            )
-        if height * width > MOST_PIXELS:
-            raise UsageError(
-                f"a picture of {width} x {height} pixels was asked of `{self.source}`, at most {MOST_PIXELS:,} are "
-                "held in memory; read smaller windows, or reduce them"
-            )
-        transform = self.transform and frames.window_transform(
-            self.transform, (x0, y0), ((x1 - x0) / width, (y1 - y0) / height)
-        )
-        rgb = self._pixels.rgb(window, (height, width), tolerant)
-        return Picture(rgb, self.source, crs_text(self.crs), transform)
+        height, width = self.hw
+        everything = Window(0, 0, width, height)
+        part = everything if window is None else self._inside(window)
+        out_hw = _reduced(part.hw, most)
+        is_whole = (part, out_hw) == (everything, self.hw)
+        if is_whole and self._kept:
+            return self._kept[0]
+        refuse_too_large(self.source, (out_hw[1], out_hw[0]), "read windows of it with open_source, or give it `most`")
+        rgb, valid = self._pixels.read(part, out_hw, tolerant)
+        if window is None and valid is not None and not valid.any():
+            self._pixels.refuse_empty()
+        scale_xy = part.hw[1] / out_hw[1], part.hw[0] / out_hw[0]
+        transform = self.transform and frames.window_transform(self.transform, part[:2], scale_xy)
+        picture = Picture(rgb, self.source, crs_text(self.crs), transform, valid, None if is_whole else part)
+        if is_whole and window is None and not tolerant:
+            self._kept.append(picture)
+        return picture
 
-    def overview(self, max_side: int) -> Picture:
-        """Return the whole scene, reduced so that its longer side has at most `max_side` pixels; damage is black."""
-        return self.reduced(0, 0, *self.hw[::-1], max_side, tolerant=True)
-
-    def reduced(self, x0: int, y0: int, x1: int, y1: int, max_side: int, *, tolerant: bool = False) -> Picture:
-        """Read a window, reduced so that its longer side has at most `max_side` pixels; `tolerant` as in `read`."""
-        height, width = y1 - y0, x1 - x0
-        scale = min(1.0, max_side / max(height, width))
-        out_hw = max(1, round(height * scale)), max(1, round(width * scale))
-        return self.read(x0, y0, x1, y1, out_hw, tolerant=tolerant)
-
-    def valid(self, x0: int, y0: int, x1: int, y1: int) -> Bool:
-        """Return the bool (h, w) of a window's pixels that are neither nodata, masked, transparent nor NaN."""
-        return self._pixels.valid(self._window(x0, y0, x1, y1))
-
-    def valid_share(self, x0: int, y0: int, x1: int, y1: int) -> float:
-        """Return how much of a window is valid, from 0 to 1."""
-        return self._pixels.valid_share(self._window(x0, y0, x1, y1))
-
-    def _window(self, x0: int, y0: int, x1: int, y1: int) -> tuple[int, int, int, int]:
+    def _inside(self, window: Window) -> Window:
+        x0, y0, x1, y1 = window
         height, width = self.hw
         if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
             raise UsageError(
                 f"window x {x0} to {x1}, y {y0} to {y1} does not lie in `{self.source}` of {width} x {height} pixels; "
                 "clip it to the scene"
             )
-        return x0, y0, x1, y1
+        return Window(x0, y0, x1, y1)
 
 
-def open_scene(
-    path: str | os.PathLike[str],
-    *,
+def open_source(
+    source: Source | Scene,
     bands: tuple[int, ...] | None = None,
+    *,
     percentiles: Percentiles = PERCENTILES,
     georeferenced: bool = True,
 ) -> Scene:
-    """Open a raster file; `PictureError` says what to do where that cannot be.
+    """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says where that cannot be.
 
     `bands` are one number or three, from 1; by itself it shows red, green and blue, else bands 1 to 3, else band 1.
-    With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused.
+    With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused. Of a `Scene`
+    that is open already the same scene is returned, as a view whose end does not close it.
     """
     low, high = percentiles
     if not 0 <= low < high <= 100:
         raise UsageError(f"percentiles ({low:g}, {high:g}) are no stretch; give two rising numbers from 0 to 100")
-    name = os.fsdecode(path)
+    if isinstance(source, Scene):
+        if bands not in (None, source.bands):
+            raise UsageError(f"`{source.source}` is open with bands {source.bands}; open the file again for others")
+        view = copy.copy(source)
+        view._closing = contextlib.ExitStack()
+        return view
+    if isinstance(source, str | os.PathLike):
+        return _open_file(os.fsdecode(source), bands, percentiles, georeferenced)
+    if isinstance(source, Picture):
+        scene = Scene(
+            Whole(Decoded(source.rgb, source.valid), source.source, bands, percentiles),
+            source.source,
+            (source.crs, source.transform) if georeferenced else NOWHERE,
+        )
+        if bands is None and georeferenced and source.part is None:
+            scene._kept.append(source)
+        return scene
+    if isinstance(source, np.ndarray):
+        return Scene(Whole(decode_array(source), "array", bands, percentiles), "array")
+    if isinstance(source, Image.Image):
+        return Scene(Whole(decode_image(source), "PIL image", bands, percentiles), "PIL image")
+    raise PictureError(f"a {type(source).__name__} is no picture; {ACCEPTED}")
+
+
+def open_picture(source: Source) -> Picture:
+    """Read an image file, a PIL image or an array whole; `PictureError` says what to do where that cannot be.
+
+    Where its place on the map is one that `open_source` refuses, the picture has none, and a warning says so.
+    """
+    try:
+        with open_source(source) as scene:
+            return scene.read()
+    except MisplacedError as error:
+        logger.warning("%s", error)
+    with open_source(source, georeferenced=False) as scene:
+        return scene.read()
+
+
+def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentiles, georeferenced: bool) -> Scene:
     file = existing_file(name)
-    placed: tuple[Any, Transform | None] = (None, None)
     rasterio = geotiff.rasterio_or_none()
     with contextlib.ExitStack() as closing:
         dataset = rasterio and _opened(rasterio, file, name, closing)
-        if dataset:
-            if georeferenced:
-                placed = place(dataset, name)
-            if not _is_decoded_whole(dataset, file):
-                mention_frames(name, len(dataset.subdatasets))
-                pixels = Windowed(rasterio, dataset, name, geotiff.choose_bands(dataset, name, bands), percentiles)
-                return Scene(pixels, name, placed, closing=closing.pop_all())
-    return Scene(Whole(decode_file(file), name, bands, percentiles), name, placed)
+        if not dataset:
+            return Scene(Whole(decode_file(file), name, bands, percentiles), name, file=file)
+        with decoding(name), geotiff.gdal_errors(rasterio):
+            placed = place(dataset, name) if georeferenced else NOWHERE
+            turned = not has_place(dataset)
+            view = geotiff.view(file) if dataset.driver == "GTiff" else geotiff.View()
+            mention_frames(name, len(dataset.subdatasets))
+            if view.needs_pil or is_for_pil(dataset, file):
+                decoded = decode_file(file, dataset if dataset.driver == "GTiff" else None, turned=turned)
+                return Scene(Whole(decoded, name, bands, percentiles), name, placed, file=file)
+            chosen = choose_bands(dataset, name, bands)
+            if turned and view.orientation != 1:
+                refuse_too_large(name, (dataset.width, dataset.height))
+                decoded = Decoded(*BandReader(dataset, chosen, name).read(), view.orientation)
+                whole = Whole(decoded, name, None, percentiles)
+                whole.bands = chosen
+                return Scene(whole, name, placed, file=file)
+            pixels = Windowed(rasterio, dataset, name, chosen, percentiles)
+        return Scene(pixels, name, placed, closing.pop_all(), file)
 
 
 def image_content(path: str | os.PathLike[str]) -> str:
@@ -188,7 +244,12 @@ def _belonging(rasterio: Any, file: Path) -> tuple[list[Path], list[object]] | N
         if dataset := _opened(rasterio, file, str(file), closing):
             with decoding(str(file)), geotiff.gdal_errors(rasterio):
                 names = [each for each in dataset.files if not each.endswith(BESIDE)]
-                facts = [crs_text(dataset.crs), affine(dataset.transform), dataset.nodatavals, dataset.colorinterp]
+                facts = [
+                    crs_text(dataset.crs),
+                    stored_transform(dataset) or IDENTITY,
+                    dataset.nodatavals,
+                    dataset.colorinterp,
+                ]
                 facts += [(point.row, point.col, point.x, point.y) for point in dataset.gcps[0]]
                 facts += [each for each in names if not Path(each).is_file()]  # sources on the web, or lost ones
             return [Path(each) for each in names if Path(each).is_file()], facts
@@ -200,9 +261,11 @@ def _opened(rasterio: Any, file: Path, name: str, closing: contextlib.ExitStack)
     try:
         with decoding(name), geotiff.gdal_errors(rasterio):
             dataset = closing.enter_context(rasterio.open(file))
+            geotiff.settle(dataset)
     except PictureError:
-        if geotiff.is_tiff(file):
-            raise
+        with decoding(name):
+            if geotiff.is_tiff(file):
+                raise
         return None
     if not dataset.count:
         inside = dataset.subdatasets[0] if dataset.subdatasets else name
@@ -213,9 +276,7 @@ def _opened(rasterio: Any, file: Path, name: str, closing: contextlib.ExitStack)
     return dataset
 
 
-def _is_decoded_whole(dataset: Any, file: Path) -> bool:
-    """Tell whether GDAL would hand out something else than viewers show: raw colours, or a picture not yet turned."""
-    if dataset.driver in WITHOUT_WINDOWS:
-        return True
-    view = geotiff.view(file) if dataset.driver == "GTiff" else geotiff.View()
-    return view.needs_pil or (view.orientation != 1 and affine(dataset.transform) == IDENTITY)
+def _reduced(hw: tuple[int, int], most: int) -> tuple[int, int]:
+    """Return a size whose longer side has at most `most` pixels; 0 leaves it as it is."""
+    scale = min(1.0, most / max(hw)) if most else 1.0
+    return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))

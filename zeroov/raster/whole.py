@@ -7,17 +7,14 @@ import numpy as np
 from zeroov import frames
 from zeroov.errors import UsageError
 from zeroov.raster import stretch
-from zeroov.raster.geotiff import wrong_bands
-from zeroov.raster.read import Decoded, decoding, upright
-from zeroov.raster.reduce import Window
+from zeroov.raster.bands import wrong_bands
+from zeroov.raster.decode import Decoded, decoding, upright
 from zeroov.raster.stretch import Percentiles
-from zeroov.types import Bool, Uint8
+from zeroov.types import Bool, Uint8, Window
 
 
 class Whole:
-    """A decoded file as a source of uint8 RGB windows."""
-
-    damaged: tuple[Window, ...] = ()
+    """A decoded picture as a source of uint8 RGB windows. Without any valid pixel it is refused at once."""
 
     def __init__(self, decoded: Decoded, name: str, bands: tuple[int, ...] | None, percentiles: Percentiles) -> None:
         values, valid = decoded.values, decoded.valid
@@ -33,17 +30,14 @@ class Whole:
         self.bands = bands or tuple(range(1, channels + 1))
         self.hw = (self._rgb.shape[0], self._rgb.shape[1])
 
-    def rgb(self, window: Window, out_hw: tuple[int, int], tolerant: bool = False) -> Uint8:
-        """Cut out a window, at its own size or reduced to `out_hw` with antialiasing; all of it was decoded before."""
-        x0, y0, x1, y1 = window
-        part = self._rgb[y0:y1, x0:x1]
-        return part.copy() if part.shape[:2] == out_hw else frames.resize_rgb(part, out_hw, "bilinear")
+    def read(self, window: Window, out_hw: tuple[int, int], tolerant: bool = False) -> tuple[Uint8, Bool | None]:
+        """Cut out a window, at its own size or reduced to `out_hw` with antialiasing, and what is valid in it."""
+        part = np.s_[window.y0 : window.y1, window.x0 : window.x1]
+        rgb = self._rgb[part]
+        rgb = np.ascontiguousarray(rgb) if window.hw == out_hw else frames.resize_rgb(rgb, out_hw, "bilinear")
+        if self._valid is None or self._valid[part].all():
+            return rgb, None
+        return rgb, frames.resize_mask(self._valid[part], out_hw)
 
-    def valid(self, window: Window) -> Bool:
-        """Return the bool (h, w) of a window's pixels that are neither nodata, transparent nor NaN."""
-        x0, y0, x1, y1 = window
-        return np.ones((y1 - y0, x1 - x0), np.bool_) if self._valid is None else self._valid[y0:y1, x0:x1].copy()
-
-    def valid_share(self, window: Window) -> float:
-        """Return how much of a window is valid, 0 to 1."""
-        return float(self.valid(window).mean())
+    def refuse_empty(self) -> None:
+        """Nothing to refuse: a valid pixel lies somewhere."""

@@ -14,26 +14,33 @@ from numpy.typing import NDArray
 from zeroov import frames
 from zeroov.errors import PictureError
 from zeroov.raster import geotiff, stretch
-from zeroov.raster.geotiff import Bands
-from zeroov.raster.read import decoding
-from zeroov.raster.reduce import Means, Window, chunks
+from zeroov.raster.bands import BandReader, Bands
+from zeroov.raster.decode import decoding
+from zeroov.raster.reduce import Means, chunks
 from zeroov.raster.stretch import Percentiles
-from zeroov.types import Bool, Uint8
+from zeroov.types import Bool, Uint8, Window
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's block cache while a window is read; its own default is 5 % of all memory
 MOST_BLOCK_BYTES = 512 * 2**20  # one block of the file is the least that GDAL decodes
 # The means of square cells are at least this much finer than the picture that is then resized from them smoothly.
 FINER = 1.5
 
+RowsCols = tuple[NDArray[np.intp], NDArray[np.intp]]  # of the scene, rising
+
 logger = logging.getLogger(__name__)
 
 
 class Survey(NamedTuple):
-    """What one pass over the whole raster tells: the stretch, a reduced picture, and which windows are damaged."""
+    """What one pass over the whole raster brings: the stretch, a reduced picture, and which windows are damaged.
 
-    low_high: tuple[float, float] | None
+    `valid` is bool, of the reduced picture: where any pixel of its cell is valid. `error` is that of the first damage.
+    """
+
+    low_high: tuple[float, float]
     reduced: Uint8
+    valid: Bool
     damaged: tuple[Window, ...]
+    error: PictureError | None
 
 
 class Windowed:
@@ -42,7 +49,7 @@ class Windowed:
     def __init__(
         self, rasterio: Any, dataset: Any, name: str, bands: tuple[int, ...], percentiles: Percentiles
     ) -> None:
-        self._rasterio, self._dataset, self._name = rasterio, dataset, name
+        self._rasterio, self._reader, self._name = rasterio, BandReader(dataset, bands, name), name
         self.bands, self._percentiles = bands, percentiles
         self.hw = (int(dataset.height), int(dataset.width))
         self._step = stretch.sampling_step(self.hw)
@@ -57,58 +64,56 @@ class Windowed:
                 f"tile it first: gdal_translate -co TILED=YES -co COMPRESS=DEFLATE -co BIGTIFF=IF_SAFER IN OUT"
             )
 
-    @property
-    def damaged(self) -> tuple[Window, ...]:
-        """The windows (x0, y0, x1, y1) that could not be decoded and are left out of stretch and overview."""
-        return self._survey.damaged
+    def read(self, window: Window, out_hw: tuple[int, int], tolerant: bool = False) -> tuple[Uint8, Bool | None]:
+        """Read a window, at its own size or reduced to `out_hw` with antialiasing, and which pixels are valid.
 
-    def rgb(self, window: Window, out_hw: tuple[int, int], tolerant: bool = False) -> Uint8:
-        """Read a window, at its own size or reduced to `out_hw` with antialiasing.
-
-        What cannot be decoded raises; where `tolerant`, it is left black if anything else can be.
+        Of a reduced window the pixel nearest to each centre decides. What cannot be decoded raises; where `tolerant`,
+        it is black and not valid.
         """
         x0, y0, x1, y1 = window
         factor = int(min((y1 - y0) / out_hw[0], (x1 - x0) / out_hw[1]) / FINER)
+        if factor >= max(2, self._step):
+            rgb, valid = self._surveyed(window, out_hw, tolerant)
+            return rgb, None if valid.all() else valid
+        valid = np.zeros(out_hw, np.bool_)
+        parts = self._parts(window, valid, tolerant)
         if factor <= 1:
-            rgb = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
-            for chunk, part in self._parts(window, tolerant):
-                left, top, right, bottom = chunk
+            rgb, part_xyxy = np.zeros((*window.hw, 3), np.uint8), None
+            for (left, top, right, bottom), part in parts:
                 drawn = stretch.draw(part.values, part.valid, self._low_high)
                 rgb[top - y0 : bottom - y0, left - x0 : right - x0] = drawn
-            return rgb if rgb.shape[:2] == out_hw else frames.resize_rgb(rgb, out_hw, "bilinear")
-        if factor >= self._step:
-            reduced, factor = self._survey.reduced, self._step
         else:
-            means = Means((y1 - y0, x1 - x0), len(self.bands), factor, self._dtype)
-            for chunk, part in self._parts(window, tolerant):
-                means.add(part.values, part.valid, (chunk[0] - x0, chunk[1] - y0))
-            reduced = self._drawn(means)
-            x0, y0, x1, y1 = 0, 0, x1 - x0, y1 - y0
-        part_xyxy = (x0 / factor, y0 / factor, x1 / factor, y1 / factor)
-        return frames.resize_rgb(reduced, out_hw, "bilinear", part_xyxy)
+            means = Means(window.hw, len(self.bands), factor, self._dtype)
+            for (left, top, _, _), part in parts:
+                means.add(part.values, part.valid, (left - x0, top - y0))
+            rgb = stretch.draw(*means.result(), self._low_high or (0, 255))
+            part_xyxy = (0, 0, (x1 - x0) / factor, (y1 - y0) / factor)
+        if window.hw != out_hw:
+            rgb = frames.resize_rgb(rgb, out_hw, "bilinear", part_xyxy)
+        return rgb, None if valid.all() else valid
 
-    def valid(self, window: Window) -> Bool:
-        """Read the bool (h, w) of a window's pixels that are neither nodata, masked, transparent, NaN nor damaged.
+    def _surveyed(self, window: Window, out_hw: tuple[int, int], tolerant: bool) -> tuple[Uint8, Bool]:
+        """Return a much reduced window from the survey, without reading it again."""
+        survey, step, nearest = self._survey, self._step, _nearest(window, out_hw)
+        valid = survey.valid.take(nearest[0] // step, axis=0).take(nearest[1] // step, axis=1)
+        for damaged in survey.damaged:
+            x0, y0 = max(damaged.x0, window.x0), max(damaged.y0, window.y0)
+            if x0 < min(damaged.x1, window.x1) and y0 < min(damaged.y1, window.y1):
+                if survey.error and not tolerant:
+                    raise survey.error
+                valid[_inside(nearest, damaged)] = False
+        left, top, right, bottom = (edge / step for edge in window)
+        return frames.resize_rgb(survey.reduced, out_hw, "bilinear", (left, top, right, bottom)), valid
 
-        Damage is known once the whole raster was read.
-        """
-        if self._dtype.kind == "f":
-            valid = self._samples(window).valid
-        else:
-            with self._reading():
-                valid = geotiff.read_valid(self._dataset, self.bands, self._window(window))
-        x0, y0, x1, y1 = window
-        seen = np.ones((y1 - y0, x1 - x0), np.bool_) if valid is None else stretch.seen(valid)
-        if "_survey" in vars(self):  # what it found damaged is drawn black
-            for left, top, right, bottom in self._survey.damaged:
-                seen[max(0, top - y0) : max(0, bottom - y0), max(0, left - x0) : max(0, right - x0)] = False
-        return seen
-
-    def valid_share(self, window: Window) -> float:
-        """Return how much of a window is valid, 0 to 1."""
-        x0, y0, x1, y1 = window
-        seen = sum(np.count_nonzero(self.valid(chunk)) for chunk in self._chunks(window))
-        return seen / ((x1 - x0) * (y1 - y0))
+    def refuse_empty(self) -> None:
+        """Refuse a raster without any valid pixel."""
+        survey = self._survey
+        if not survey.valid.any():
+            raise PictureError(
+                f"`{self._name}` cannot be decoded anywhere; copy or download it again"
+                if survey.damaged
+                else stretch.nothing_valid(self._name)
+            )
 
     @property
     def _low_high(self) -> tuple[float, float] | None:
@@ -121,13 +126,13 @@ class Windowed:
         means = Means(self.hw, len(self.bands), self._step, self._dtype)
         samples: list[NDArray[Any]] = []
         spare = np.empty(0, self._dtype)  # for the case that the few valid pixels lie between the sampled ones
-        damaged: list[Window] = []
-        for chunk, part in self._decoded(self._chunks((0, 0, width, height))):
+        damaged: dict[Window, PictureError] = {}
+        for chunk, part in self._decoded(self._chunks(Window(0, 0, width, height))):
             x0, y0, _, _ = chunk
             if isinstance(part, PictureError):
                 if not damaged:
                     logger.warning("%s: what is damaged is left out, first the window %s: %s", self._name, chunk, part)
-                damaged.append(chunk)
+                damaged[chunk] = part
                 continue
             means.add(part.values, part.valid, (x0, y0))
             if self._dtype != np.uint8:
@@ -136,42 +141,34 @@ class Windowed:
                 samples.append(stretch.sampled(part.values, part.valid, self._step, start_rc))
                 if not samples[-1].size and spare.size < stretch.SAMPLED_PIXELS:
                     spare = np.concatenate([spare, stretch.sampled(part.values, part.valid, 1)])
-        low_high = None
+        low_high = 0.0, 255.0
         if self._dtype != np.uint8:
             sample = np.concatenate(samples) if samples else spare
             samples.clear()
             sample = sample if sample.size else spare
-            low_high = stretch.limits_of(sample, self._percentiles) if sample.size else None
+            low_high = stretch.limits_of(sample, self._percentiles) if sample.size else low_high
             del sample, spare
         values, valid = means.result()
-        if not valid.any():
-            raise PictureError(
-                f"`{self._name}` cannot be decoded anywhere; copy or download it again"
-                if damaged
-                else stretch.nothing_valid(self._name)
-            )
-        return Survey(low_high, stretch.draw(values, valid, low_high or (0, 255)), tuple(damaged))
-
-    def _drawn(self, means: Means) -> Uint8:
-        return stretch.draw(*means.result(), self._low_high or (0, 255))
+        reduced = stretch.draw(values, valid, low_high)
+        return Survey(low_high, reduced, stretch.seen(valid), tuple(damaged), next(iter(damaged.values()), None))
 
     def _chunks(self, window: Window) -> Iterator[Window]:
         return chunks(window, self._block_hw, CACHE_BYTES // 2 // self._pixel_bytes)
 
-    def _parts(self, window: Window, tolerant: bool) -> Iterator[tuple[Window, Bands]]:
-        """Yield a window's chunks with their samples; where `tolerant`, without what cannot be decoded."""
-        damage: PictureError | None = None
-        decoded = False
+    def _parts(self, window: Window, valid: Bool, tolerant: bool) -> Iterator[tuple[Window, Bands]]:
+        """Yield a window's chunks with their samples; where `tolerant`, without what cannot be decoded.
+
+        Beside it `valid`, all-false, of any size, is filled in from the pixels that are nearest.
+        """
+        nearest = _nearest(window, valid.shape)
         for chunk, part in self._decoded(self._chunks(window)):
             if isinstance(part, Bands):
-                decoded = True
+                cells = _inside(nearest, chunk)
+                rows, cols = nearest[0][cells[0]] - chunk.y0, nearest[1][cells[1]] - chunk.x0
+                valid[cells] = part.valid is None or stretch.seen(part.valid).take(rows, axis=0).take(cols, axis=1)
                 yield chunk, part
-            elif tolerant:
-                damage = part
-            else:
+            elif not tolerant:
                 raise part
-        if damage and not decoded:
-            raise damage
 
     def _decoded(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Bands | PictureError]]:
         """Yield windows with their samples; one that cannot be decoded comes block by block, with the error of each."""
@@ -187,7 +184,7 @@ class Windowed:
 
     def _samples(self, window: Window) -> Bands:
         with self._reading():
-            read = geotiff.read_bands(self._dataset, self.bands, self._window(window))
+            read = self._reader.read(self._window(window))
         return Bands(read.values, stretch.counted(read.values, read.valid))
 
     def _window(self, window: Window) -> Any:
@@ -204,3 +201,20 @@ class Windowed:
             self._rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
         ):
             yield
+
+
+def _nearest(window: Window, out_hw: tuple[int, ...]) -> RowsCols:
+    """Return the rows and columns of the scene that are nearest to those of a reduced window."""
+    height, width = window.hw
+    return (
+        window.y0 + frames.nearest_pixels(height, out_hw[0]),
+        window.x0 + frames.nearest_pixels(width, out_hw[1]),
+    )
+
+
+def _inside(rows_cols: RowsCols, window: Window) -> tuple[slice, slice]:
+    """Return which of some rows and columns lie in a window."""
+    rows, cols = rows_cols
+    down = np.searchsorted(rows, (window.y0, window.y1)).tolist()
+    across = np.searchsorted(cols, (window.x0, window.x1)).tolist()
+    return slice(*down), slice(*across)

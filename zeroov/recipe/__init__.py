@@ -1,4 +1,4 @@
-"""A recipe says everything that decides an answer. TOML in, TOML out; an unknown key is an error."""
+"""Recipes: every key that decides an answer, with its default and its check, and reading them from TOML."""
 
 from zeroov.recipe.files import DEFAULT, find, load, names, parse_assignments
 from zeroov.recipe.schema import (

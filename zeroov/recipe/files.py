@@ -24,11 +24,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.toml"))
 
 
-def find(name_or_path: str | Path) -> Path:
-    """Return the file of a shipped recipe's name or of a path."""
+def find(name_or_path: str | Path, folder_of_paths: Path = Path()) -> Path:
+    """Return the file of a shipped recipe's name or of a path, which may be relative to a folder."""
     text = str(name_or_path)
     path = Path(text).expanduser()
     if path.suffix == ".toml" or len(path.parts) > 1:
+        path = folder_of_paths / path
         if not path.is_file():
             raise RecipeError(f"recipe file `{path}` does not exist; `zeroov recipes` lists the shipped ones")
         return path
@@ -39,14 +40,36 @@ def find(name_or_path: str | Path) -> Path:
 
 def load(name_or_path: str | Path = DEFAULT, changes: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe by name or path, with dotted keys changed."""
-    path = find(name_or_path)
+    recipe = _read(find(name_or_path))
+    return recipe.with_values(changes) if changes else recipe
+
+
+def _read(path: Path, extended_by: tuple[Path, ...] = ()) -> Recipe:
+    """Read a recipe file on top of the recipe that it extends; `extended_by` are the files on the way to it."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe file `{path}` is not TOML: {error}") from error
-    values.setdefault("name", path.stem)
-    recipe = from_dict(values)
-    return recipe.with_values(changes) if changes else recipe
+    if "extends" not in values:
+        return from_dict({"name": path.stem, **values})
+    base = values.pop("extends")
+    if not isinstance(base, str):
+        raise RecipeError(f"extends takes a recipe's name or file, got {base!r}")
+    way = (*extended_by, path.resolve())
+    try:
+        found = find(base, path.parent)
+        if found.resolve() in way:
+            raise RecipeError("that is a circle; a recipe may not extend itself")
+        recipe = _read(found, way)
+    except RecipeError as error:
+        raise RecipeError(f"`{path}` extends `{base}`: {error}") from error
+    changes: dict[str, Any] = {"name": path.stem, "description": ""}
+    for name, value in values.items():
+        if isinstance(value, dict) and (value or name in recipe.to_dict()):
+            changes |= {f"{name}.{key}": item for key, item in value.items()}
+        else:
+            changes[name] = value
+    return recipe.with_values(changes)
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Knows no section by name. A check takes a value and returns what is wrong with i
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from zeroov.errors import RecipeError, did_you_mean
 
 Check = Callable[[Any], str | None]
+_hints: Callable[[Any], dict[str, Any]] = functools.cache(get_type_hints)
 
 
 def key(default: Any, check: Check | None = None) -> Any:
@@ -89,7 +91,7 @@ def from_plain(section: type[Any], values: Mapping[str, Any], prefix: str = "") 
     An unknown key, a value of the wrong kind or out of range is a `RecipeError` that names the key (after `prefix`),
     what it got, and what it takes.
     """
-    hints = get_type_hints(section)
+    hints = _hints(section)  # resolved once: that takes longer than all else here
     known = {f.name: f for f in dataclasses.fields(section)}
     built = {}
     for name, value in values.items():

@@ -1,1 +1,1 @@
-"""Refine: Segment Anything sharpens the box that the earlier stages found."""
+"""Refine: load Segment Anything, and draw the mask inside the box that the earlier stages found."""

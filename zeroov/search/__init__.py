@@ -1,1 +1,1 @@
-"""One object in a large scene: tiles, what they show, and the choice among candidates."""
+"""One object among many candidates in a large scene: tiles, what they show, and the choice among candidates."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from zeroov import frames
 from zeroov.frames import HW
 from zeroov.language.phrase import Phrase
 from zeroov.language.position import position_prior
-from zeroov.types import Box, Float32
+from zeroov.types import Candidate, Float32
 
 GRID = 32  # cells a side on which words of place are weighed
 LEAST_ATTENTION = 0.3  # what the glance at the whole scene says is never all: small things it may not have seen
@@ -22,16 +21,6 @@ SMALLER = ("smallest", "tiniest", "shortest", "narrowest")
 
 SEEN = 24  # pixels of the glance: what is as long as that was seen there
 OUTERMOST = 10.0  # a tenth of the scene behind the outermost one weighs a third
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Something of the right kind: its box in scene pixels, and how far the look that saw it can be believed."""
-
-    box: Box
-    score: float
-    whole: bool = True
-    """The look showed all of it, and nothing else with it."""
 
 
 def rank(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.words import Position, vocabulary
-from zeroov.search.choose import Candidate
+from zeroov.types import Candidate
 
 LEAST = 0.2  # of what lies nowhere near where the words say
 FULL, NONE = 45.0, 90.0  # degrees off the named direction up to which it fits wholly, and from which on not at all

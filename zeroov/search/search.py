@@ -1,122 +1,201 @@
 """Find one object, or every one of its kind, in a scene that is too large for one look.
 
-A glance at the reduced scene hears the whole expression; every tile is asked for the kind of thing alone, since words
-of place and relation speak of the scene, and for the things that it is said to lie beside. Every good sighting gets a
-closer look; what stands is ranked over the scene. One referent for the scene, not one for each tile.
+A glance at the reduced scene is asked the whole expression. Every tile is asked for the kind of thing alone, since
+words of place and relation speak of the scene, and for the things that it is said to lie beside. Every good candidate
+gets a closer look; what remains is ranked over the scene. There is one referent for the scene, not one for each tile.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.errors import PictureError
+from zeroov import frames
+from zeroov.errors import HardwareError
 from zeroov.language.phrase import Phrase, parse
 from zeroov.language.words import SIZES
-from zeroov.outputs.found import Found
-from zeroov.pipeline.look import Job
-from zeroov.pipeline.run import Pipeline, in_turn
-from zeroov.pipeline.stages import Progress
+from zeroov.look import Look, Looker, Outline
+from zeroov.outputs.found import Found, found_of
+from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
-from zeroov.raster.stretch import nothing_valid
-from zeroov.search.choose import Candidate, rank
+from zeroov.recipe import Recipe
+from zeroov.search.choose import rank
 from zeroov.search.relation import relation_weights
-from zeroov.search.sightings import Drawn, Status, Tile, glanced, look_at, look_closer, one_each
-from zeroov.search.tiles import distinct, tiles
-from zeroov.types import clean_expression
+from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
+from zeroov.search.tiles import distinct
+from zeroov.types import Box, Candidate, Tile, Window
+from zeroov.zoom.closer import Place, Trail, closer_looks
 
 log = logging.getLogger("zeroov")
-
 _AND_A = re.compile(r" and (?:the|an?) ")
-ANCHORS = 10  # of a thing beside which the object lies, so many sightings are looked at closer
-AT_ONCE = 16  # tiles whose maps are in memory together
+ANCHORS = 10  # of a thing beside which the object lies, so many candidates are looked at closer
+
+Worth = Callable[[Sequence[Candidate]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class SceneAnswer:
-    """What was found in a scene, the best first (one object at most, unless every one was asked for), and its tiles."""
+class Plan:
+    """What a search asks for: each tile the `kind` and the `others`, a closer look the `near` (without sizes).
+
+    `others` are each relation's words and what is asked for to find its other object.
+    """
+
+    text: str
+    phrase: Phrase
+    kind: str
+    near: str
+    others: tuple[tuple[str, str], ...]
+    every: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Sought:
+    """What was found for an expression, the best first, the scene's tiles, and the glance at the whole scene."""
 
     expression: str
     found: tuple[Found, ...]
     tiles: tuple[Tile, ...]
-    answer: str
-    """What the model said to the glance; empty where the scene is too narrow for one."""
-
-    @property
-    def failed(self) -> tuple[Tile, ...]:
-        """The tiles that could not be looked at."""
-        return tuple(tile for tile in self.tiles if tile.status == "failed")
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many tiles there are of each status."""
-        return {status: sum(tile.status == status for tile in self.tiles) for status in get_args(Status)}
-
-    def not_looked_at(self) -> list[dict[str, Any]]:
-        """Return the other tiles as plain values."""
-        return [
-            {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
-            for tile in self.tiles
-            if tile.status != "looked"
-        ]
+    glance: Look | None
 
 
-@in_turn
-def search(
-    pipeline: Pipeline,
+def search_scene(
+    looker: Looker,
     scene: Scene,
-    expression: str,
+    texts: Sequence[str],
+    recipe: Recipe,
     *,
-    every: bool = False,
-    tell: Progress = lambda stage, done, total: None,
-) -> SceneAnswer:
-    """Find the object that `expression` describes in `scene`, or `every` object of its kind."""
-    how, phrase, expression = pipeline.recipe.search, parse(expression), clean_expression(expression)
-    kind = described(phrase)
-    others = [] if every or not how.relations else neighbours(phrase)
-    reports = _tiles(pipeline, scene, list(dict.fromkeys([kind, *(other for _, other in others)])), tell)
-    if all(tile.status == "nodata" for tile in reports) and not scene.valid_share(0, 0, *scene.hw[::-1]):
-        raise PictureError(nothing_valid(scene.source))
+    every: bool,
+    rounds: int,
+    progress: Progress,
+) -> list[Sought]:
+    """Find what each expression means in a scene, or `every` object of its kind; a tile is read once for all."""
+    plans = [plan_of(text, recipe, every) for text in texts]
+    asked = dict.fromkeys(text for plan in plans for text in (plan.kind, *(other for _, other in plan.others)))
+    survey = survey_tiles(looker, scene, list(asked), recipe, progress)
+    if all(tile.status == "nodata" for tile in survey.tiles):
+        scene.read(most=recipe.search.glance, tolerant=True)  # an error where no pixel at all is valid
+    glances = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
+    rounds = max(1, rounds)
+    return [
+        find(looker, scene, plan, survey, glance, recipe, rounds, progress)
+        for plan, glance in zip(plans, glances, strict=True)
+    ]
 
-    def seen(asked: str) -> list[Candidate]:
-        sightings = (one for tile in reports for one in tile.sightings.get(asked, ()))
-        return [one for one in sightings if one.score >= how.least_score]
 
-    beside = [(words, _confirmed(pipeline, scene, one_each(seen(other)), other)) for words, other in others]
-    first, glance = one_each(seen(kind)), _glance(pipeline, scene, expression)
-    if glance and not every:  # what no tile saw is the one object that is meant, or none
-        glimpsed = [one for one in glanced(glance, scene.hw) if one.score >= how.least_score]
-        first = one_each([*glimpsed, *first])
+def find(
+    looker: Looker,
+    scene: Scene,
+    plan: Plan,
+    survey: Survey,
+    glance: Look | None,
+    recipe: Recipe,
+    rounds: int,
+    progress: Progress,
+) -> Sought:
+    """Look closer at the best candidates of a survey, and choose among what remains."""
+    least = recipe.search.least_score
 
-    attention = pipeline.seen(glance) if glance and not every else None
-    reduced = glance.overview.resized_hw[0] / scene.hw[0] if glance else 1.0
+    def closer(candidate: Candidate, text: str) -> Found | None:
+        return look_closer(looker, scene, candidate, text, plan.text, recipe, rounds, progress.inner())
 
-    def value(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        values = rank(candidates, phrase, attention, scene.hw, how.place, reduced)
-        for words, anchors in beside:
-            values *= relation_weights(candidates, anchors, words, scene.hw)
+    anchors: list[tuple[str, list[Candidate]]] = []
+    for words, other in plan.others:
+        best = sorted(one_each(survey.candidates(other, least)), key=lambda each: -each.score)[:ANCHORS]
+        confirmed = [found for each in best if (found := closer(each, other)) and found.score >= least]
+        anchors.append((words, [Candidate(each.box, each.score) for each in confirmed]))
+    pool = one_each(survey.candidates(plan.kind, least))
+    if glance and not plan.every:  # what no tile saw is the one object that is meant, or none
+        pool = one_each([*(each for each in glance_candidates(glance) if each.score >= least), *pool])
+    worth = worth_of(plan, anchors, glance, scene.hw, recipe)
+    order = np.argsort(-worth(pool), kind="stable")[: None if plan.every else recipe.search.candidates]
+    drawn: list[Found] = []
+    progress.report("closer looks", 0, len(order))
+    for done, position in enumerate(order, start=1):
+        if not any(covers(found, pool[position].box) for found in drawn):  # it would be drawn a second time
+            found = closer(pool[position], plan.near)
+            if found and found.score >= max(least, recipe.min_score) and not (plan.every and is_box(found)):
+                drawn.append(found)
+        progress.report("closer looks", done, len(order))
+    kept = [drawn[position] for position in distinct([each.box for each in drawn], [each.score for each in drawn])]
+    if kept and not plan.every:
+        kept = [kept[int(worth([Candidate(each.box, each.score) for each in kept]).argmax())]]
+    return Sought(plan.text, tuple(kept), survey.tiles, glance)
+
+
+def look_closer(
+    looker: Looker,
+    scene: Scene,
+    candidate: Candidate,
+    text: str,
+    expression: str,
+    recipe: Recipe,
+    rounds: int,
+    progress: Progress,
+) -> Found | None:
+    """Look again at a candidate in a window of its own; what agrees with it takes its place.
+
+    Where nothing agrees, the candidate stays, drawn by Segment Anything in its own box, or as the box itself. The score
+    is the geometric mean of both looks' scores, so that what the closer look denies is worth next to nothing.
+    """
+    whole = Window(0, 0, *scene.hw[::-1])
+    place = Place(scene, whole, candidate.box, expression, text=text, always=True)
+    try:
+        (trail,) = closer_looks(looker, [place], recipe, rounds, progress)
+    except HardwareError as error:
+        log.warning("no closer look at %s: %s", [round(corner) for corner in candidate.box.xyxy], error)
+        trail = Trail(place, place.box, verdict="unread")
+    if not trail.looks:  # its window cannot be read, or does not fit into memory
+        return box_alone(candidate.box, scene.hw, expression, candidate.score / 2 if candidate.whole else 0.0)
+    look = trail.best or trail.looks[-1]
+    near = look.coarse.box if trail.best else look.question.near
+    (drawn,) = looker.refine([look], [near], progress)
+    outline: Outline | None = drawn.drawn
+    if not trail.best:
+        outline = Outline(drawn.refined.mask, drawn.refined.box) if drawn.refined and drawn.refined.box else None
+    box = outline.box if outline else None
+    score = math.sqrt(candidate.score * look.score(box or look.question.near))
+    if outline is None or box is None:
+        return box_alone(candidate.box, scene.hw, expression, score)
+    return found_of(drawn, outline, expression, score)
+
+
+def glance_candidates(glance: Look) -> list[Candidate]:
+    """Return the box that the model named at the glance, in scene pixels; a tile's look knows better what is in it."""
+    box = glance.overview.answer_box
+    return [Candidate(frames.to_scene(box, glance.picture), glance.score(box), whole=False)] if box else []
+
+
+def worth_of(
+    plan: Plan,
+    anchors: Sequence[tuple[str, Sequence[Candidate]]],
+    glance: Look | None,
+    scene_hw: frames.HW,
+    recipe: Recipe,
+) -> Worth:
+    """Return what tells how well each candidate is what the expression means, among the others."""
+    attention = glance.attention if glance and not plan.every else None
+    reduced = glance.overview.resized_hw[0] / scene_hw[0] if glance else 1.0
+
+    def worth(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
+        values = rank(candidates, plan.phrase, attention, scene_hw, recipe.search.place, reduced)
+        for words, others in anchors:
+            values *= relation_weights(candidates, others, words, scene_hw)
         return values
 
-    order = np.argsort(-value(first), kind="stable")[: None if every else how.candidates]
-    closer: list[Drawn] = []
-    least = max(how.least_score, pipeline.recipe.min_score)
-    tell("closer looks", 0, len(order))
-    for done, position in enumerate(order, start=1):
-        if not any(one.holds(first[position].box) for one in closer):  # it would be drawn a second time
-            one = look_closer(pipeline, scene, first[position], described(phrase, sizes=False))
-            closer += [one] if one.score >= least and not (every and one.is_box) else []
-        tell("closer looks", done, len(order))
-    kept = [closer[position] for position in distinct([one.box for one in closer], [one.score for one in closer])]
-    if kept and not every:
-        kept = [kept[int(value([Candidate(one.box, one.score) for one in kept]).argmax())]]
-    found = tuple(one.found(expression) for one in kept)
-    return SceneAnswer(expression, found, tuple(reports), glance.overview.answer if glance else "")
+    return worth
+
+
+def plan_of(text: str, recipe: Recipe, every: bool) -> Plan:
+    """Return what a search for an expression asks for."""
+    phrase = parse(text)
+    others = () if every or not recipe.search.relations else neighbours(phrase)
+    return Plan(text, phrase, described(phrase), described(phrase, sizes=False), tuple(others), every)
 
 
 def described(phrase: Phrase, sizes: bool = True) -> str:
@@ -136,29 +215,21 @@ def neighbours(phrase: Phrase) -> list[tuple[str, str]]:
     return [(relation.words, f"the {other}") for relation in phrase.relations for other in _AND_A.split(relation.other)]
 
 
-def _glance(pipeline: Pipeline, scene: Scene, expression: str) -> Job | None:
-    """Return the look at the whole scene, reduced; `None` for a strip that no model takes in one piece."""
-    job = Job(scene.overview(pipeline.recipe.search.glance), expression)
-    try:
-        pipeline.run("overview", [job])
-    except PictureError as error:
-        log.info("no glance at the whole scene: %s", error)
-        return None
-    return job
+def covers(found: Found, box: Box) -> bool:
+    """Return whether the middle of a box lies on an object, both in scene pixels."""
+    x0, y0, x1, y1 = found.window_xyxy
+    x, y = int((box.x0 + box.x1) / 2), int((box.y0 + box.y1) / 2)
+    return x0 <= x < x1 and y0 <= y < y1 and bool(found.mask[y - y0, x - x0])
 
 
-def _confirmed(pipeline: Pipeline, scene: Scene, several: Sequence[Candidate], text: str) -> list[Candidate]:
-    """Return of the best sightings of a thing those that a closer look sees too."""
-    best = sorted(several, key=lambda one: -one.score)[:ANCHORS]
-    closer = [look_closer(pipeline, scene, one, text) for one in best]
-    return [Candidate(one.box, one.score) for one in closer if one.score >= pipeline.recipe.search.least_score]
+def box_alone(box: Box, scene_hw: frames.HW, expression: str, score: float) -> Found:
+    """Return a box as an object: what is known of its mask is the box itself."""
+    x0, y0 = max(0, int(box.x0)), max(0, int(box.y0))
+    x1, y1 = min(scene_hw[1], math.ceil(box.x1)), min(scene_hw[0], math.ceil(box.y1))
+    mask = np.ones((y1 - y0, x1 - x0), dtype=np.bool_)
+    return Found(mask, (x0, y0), box, score, expression, extra={"mask_is_box": True})
 
 
-def _tiles(pipeline: Pipeline, scene: Scene, asked: Sequence[str], tell: Progress) -> list[Tile]:
-    windows = tiles(scene.hw, pipeline.recipe.search.tile, pipeline.recipe.search.overlap)
-    reports: list[Tile] = []
-    tell("tiles", 0, len(windows))
-    for start in range(0, len(windows), AT_ONCE):
-        reports += look_at(pipeline, scene, windows[start : start + AT_ONCE], asked)
-        tell("tiles", len(reports), len(windows))
-    return reports
+def is_box(found: Found) -> bool:
+    """Return whether all that is known of an object's mask is its box."""
+    return bool(found.extra.get("mask_is_box"))

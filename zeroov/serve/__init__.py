@@ -1,1 +1,1 @@
-"""A page and an HTTP interface to one pipeline; the standard library's server, for one machine or a trusted network."""
+"""One pipeline behind HTTP: a page and an interface, for one machine or a trusted network."""

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from zeroov.batch import cut_to_valid, is_large, whole_picture
 from zeroov.errors import OutputError, PictureError, UsageError, did_you_mean
+from zeroov.ground import Pipeline
+from zeroov.outputs.answer import Answer
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import require_countable
 from zeroov.outputs.formats.geojson import feature_collection, require_degrees
 from zeroov.outputs.formats.png import require_room, write_full_png
-from zeroov.outputs.found import Found, SceneInfo, founds
-from zeroov.outputs.images import overlay, write_rgb_png
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.images import write_rgb_png
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.rle import run_lengths
-from zeroov.pipeline.run import Pipeline
-from zeroov.pipeline.stages import Progress
+from zeroov.progress import Progress
 from zeroov.raster import geotiff
-from zeroov.raster.read import PNG, decode_file
-from zeroov.raster.scene import Scene, open_scene
+from zeroov.raster.decode import PNG, decode_file
+from zeroov.raster.scene import Scene, open_source
 from zeroov.raster.stretch import PERCENTILES
 from zeroov.raster.whole import Whole
-from zeroov.search.search import search
-from zeroov.show.scene import scene_overlay
 from zeroov.types import Uint8, clean_expression
 
 SOURCE = "upload"  # what answers call the image; a client's names are not asked for
@@ -122,11 +119,11 @@ def _flag(given: Mapping[str, str], name: str) -> bool | None:
 
 
 def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
-    """Open what a client sent, as `open_scene` does; kinds that may point to other files are refused unopened."""
+    """Open what a client sent, as `open_source` does; kinds that may point to other files are refused unopened."""
     with image.open("rb") as file:
         head = file.read(16)
     if head.startswith(THROUGH_GDAL):
-        return open_scene(image, bands=bands)
+        return open_source(image, bands)
     if not head.startswith(THROUGH_PIL):
         raise PictureError(f"the body is no image that the server takes; send the bytes of one {TAKEN} file")
     return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image))
@@ -135,85 +132,51 @@ def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
 def preview(image: Path, bands: tuple[int, ...] | None) -> Reply:
     """Return the image as a PNG that a browser shows, reduced where it is large; no model is asked."""
     with open_upload(image, bands) as scene:
-        return Reply(_png(image, scene.overview(SHOWN).rgb), FORMATS["overlay"])
+        return Reply(_png(image, scene.read(most=SHOWN, tolerant=True).rgb), FORMATS["overlay"])
 
 
-def answer(pipeline: Pipeline, image: Path, asked: Asked, told: Mapping[str, str], tell: Progress) -> Reply:
-    """Ground the expression in an image file as `zeroov ground` does; beside it further files may be made.
-
-    `told` is what every feature says of how it was made.
-    """
-    start = time.perf_counter()
+def answer(pipeline: Pipeline, image: Path, asked: Asked, progress: Progress) -> Reply:
+    """Ground the expression in an image file as `zeroov ground` does; beside it further files may be made."""
     with open_upload(image, asked.bands) as scene:
-        info = replace(SceneInfo.of(scene), source=SOURCE)
+        info = SceneInfo.of(scene)
         if asked.format == "geojson":
-            require_degrees(info)  # what cannot be told is told before the work
+            require_degrees(info)  # an error for what cannot be written, before the work
         if asked.format == "mask":
             require_room(info)
-        drawn = asked.format == "overlay" or asked.pictures
-        if asked.every or is_large(pipeline, scene):
-            found, report, shown = _searched(pipeline, image, scene, asked, tell, drawn)
-        else:
-            found, report, shown = _looked(pipeline, image, scene, asked, drawn)
+        found = pipeline.ground(scene, asked.expression, every=asked.every, zoom=asked.zoom, progress=progress)
+    return reply(replace(found, info=replace(info, source=SOURCE)), image, asked)
+
+
+def reply(answer: Answer, image: Path, asked: Asked) -> Reply:
+    """Return an answer in the format that was asked for."""
     if asked.format == "geojson":
-        return reply_json(feature_collection(info, found, told, expressions=[asked.expression]), FORMATS["geojson"])
+        return reply_json(_geojson(answer), FORMATS["geojson"])
     if asked.format == "mask":
-        return Reply(_mask_png(image, info, found), FORMATS["mask"])
-    if asked.format == "overlay" and shown is not None:
-        return Reply(_png(image, shown), FORMATS["overlay"])
-    objects = [_told(one, info) for one in found]
+        return Reply(_mask_png(image, answer), FORMATS["mask"])
+    if asked.format == "overlay":
+        return Reply(_png(image, answer.overlay()), FORMATS["overlay"])
+    objects = [_object(each, answer.info) for each in answer.found]
+    report = answer.to_json()
+    for tile in report.get("not_looked_at", ()):
+        tile["reason"] = without_path(tile["reason"], image)
     best = objects[0] if objects else {"box_xyxy": None, "mask_pixels": 0, "mask": None, "polygons": None}
-    report = {
-        "status": "found" if found else "empty",
-        "expression": asked.expression,
-        **best,
-        "image_hw": list(info.hw),
-        **report,
-        "found": objects,
-        **told,
-        "seconds": round(time.perf_counter() - start, 3),
-        "notes": [],
-        "geojson": None,
-    }
-    if info.is_on_map:
+    report |= {**best, "score": report["score"], "found": objects, "notes": [], "geojson": None}
+    if answer.info.is_on_map:
         try:
-            report["geojson"] = feature_collection(info, found, told, expressions=[asked.expression])
+            report["geojson"] = _geojson(answer)
         except OutputError as error:
             report["notes"].append(str(error))
-    if asked.pictures and shown is not None:
-        report["overlay_png"] = base64.b64encode(_png(image, shown)).decode()
+    if asked.pictures:
+        report["overlay_png"] = base64.b64encode(_png(image, answer.overlay())).decode()
         try:
-            report["mask_png"] = base64.b64encode(_mask_png(image, info, found)).decode()
+            report["mask_png"] = base64.b64encode(_mask_png(image, answer)).decode()
         except OutputError as error:
             report["notes"].append(str(error))
     return reply_json(report)
 
 
-Outcome = tuple[tuple[Found, ...], dict[str, Any], Uint8 | None]
-
-
-def _looked(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, drawn: bool) -> Outcome:
-    """Ground a picture that takes one look."""
-    picture = whole_picture(image, scene, asked.bands is not None)
-    (result,) = cut_to_valid([pipeline.ground(picture, asked.expression)], scene)
-    kept = {"score", "answer", "answer_box_xyxy", "stages", "zoom"}
-    report = {name: value for name, value in result.to_json().items() if name in kept}
-    shown = overlay(picture.rgb, result.mask, result.box) if drawn else None
-    return founds(result, answer=result.answer), report | {"searched": False}, shown
-
-
-def _searched(pipeline: Pipeline, image: Path, scene: Scene, asked: Asked, tell: Progress, drawn: bool) -> Outcome:
-    """Search a large scene, or a picture for every object of a kind."""
-    outcome = search(pipeline, scene, asked.expression, every=asked.every, tell=tell)
-    report = {
-        "score": round(outcome.found[0].score, 6) if outcome.found else 0.0,
-        "answer": outcome.answer,
-        "searched": True,
-        "tiles": outcome.counts,
-        "not_looked_at": [tile | {"reason": without_path(tile["reason"], image)} for tile in outcome.not_looked_at()],
-    }
-    shown = scene_overlay(scene.overview(SHOWN).rgb, scene.hw, outcome.found) if drawn else None
-    return outcome.found, report, shown
+def _geojson(answer: Answer) -> dict[str, Any]:
+    return feature_collection(answer.info, answer.found, answer.provenance, expressions=[answer.expression])
 
 
 def without_path(text: str, image: Path) -> str:
@@ -221,22 +184,22 @@ def without_path(text: str, image: Path) -> str:
     return text.replace(str(image), SOURCE).replace(f"{image.parent}/", "")
 
 
-def _told(found: Found, info: SceneInfo) -> dict[str, Any]:
+def _object(found: Found, info: SceneInfo) -> dict[str, Any]:
     """Return an object in pixels: box, COCO run lengths, outlines as a GeoJSON geometry (with the extra `geo`)."""
-    told: dict[str, Any] = {"box_xyxy": list(found.box.xyxy), "score": round(found.score, 6)}
-    told |= {"mask_pixels": found.pixels, "mask": None, "polygons": None}
+    about: dict[str, Any] = {"box_xyxy": list(found.box.xyxy), "score": round(found.score, 6)}
+    about |= {"mask_pixels": found.pixels, "mask": None, "polygons": None}
     try:
         require_countable(info)
-        told["mask"] = run_lengths(found.mask, found.origin_xy, info.hw)
-        told["polygons"] = need("shapely", "a polygon").geometry.mapping(polygons(found))
+        about["mask"] = run_lengths(found.mask, found.origin_xy, info.hw)
+        about["polygons"] = need("shapely", "a polygon").geometry.mapping(polygons(found))
     except OutputError:  # a scene beyond COCO's count, or an install without `geo`: what is left says enough
         pass
-    return told
+    return about
 
 
-def _mask_png(image: Path, info: SceneInfo, found: tuple[Found, ...]) -> bytes:
+def _mask_png(image: Path, answer: Answer) -> bytes:
     path = image.with_name("mask.png")
-    write_full_png(path, info, found, {})
+    write_full_png(path, answer.info, answer.found, {})
     return path.read_bytes()
 
 

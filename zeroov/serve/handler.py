@@ -10,6 +10,7 @@ import logging
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from zeroov.errors import OutputError, PictureError, UsageError, ZeroovError
+from zeroov.progress import Progress
 from zeroov.serve.answer import (
     Reply,
     answer,
@@ -53,6 +55,19 @@ class RequestError(ZeroovError):
 
 class Gone(ConnectionError):
     """The client has closed its connection; nobody waits for the answer."""
+
+
+class Awaited(Progress):
+    """Ends a search that nobody waits for; a picture in hand is answered all the same."""
+
+    def __init__(self, require_waiting: Callable[[], None]) -> None:
+        super().__init__()
+        self._require_waiting = require_waiting
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """Ask, after each group of tiles and each closer look, whether anybody waits."""
+        if what in ("tiles", "closer looks"):
+            self._require_waiting()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -118,9 +133,7 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 if asked is None:
                     return preview(image, bands)
-                pipeline = self.server.pipeline_for(asked.zoom)
-                told = {**self.server.told, "recipe_digest": pipeline.recipe.digest}
-                return answer(pipeline, image, asked, told, lambda *_: self._require_waiting())
+                return answer(self.server.pipeline, image, asked, Awaited(self._require_waiting))
             except (UsageError, PictureError, OutputError) as error:
                 raise RequestError(400, without_path(str(error), image)) from error
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import shutil
 import socket
 import socketserver
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from ipaddress import ip_address
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import UsageError
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
@@ -35,7 +34,6 @@ class Server(ThreadingHTTPServer):
     def __init__(
         self,
         pipeline: Pipeline,
-        told: Mapping[str, str],
         host: str = "127.0.0.1",
         port: int = 8000,
         *,
@@ -43,7 +41,7 @@ class Server(ThreadingHTTPServer):
         most_bytes: int = 256 * MIB,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`told` is what features say of how they were made; `tell` gets a line for every request to `handler`."""
+        """`tell` gets a line for every request to `handler`."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), handler, bind_and_activate=False)
@@ -54,7 +52,7 @@ class Server(ThreadingHTTPServer):
             raise UsageError(
                 f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
             ) from error
-        self.pipeline, self.told, self.most_bytes, self.tell = pipeline, told, most_bytes, tell
+        self.pipeline, self.most_bytes, self.tell = pipeline, most_bytes, tell
         self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
         self.page = resources.files("zeroov.serve").joinpath("page.html").read_bytes()
         self.is_local = ip_address(self.server_name).is_loopback
@@ -88,17 +86,9 @@ class Server(ThreadingHTTPServer):
         """Log what no handler caught; nearly always a client that went away."""
         log.debug("%s: the connection broke", client_address, exc_info=True)
 
-    def pipeline_for(self, zoom: bool | None) -> Pipeline:
-        """Return the pipeline with the closer look on or off, on the same models."""
-        recipe = self.pipeline.recipe
-        if zoom is None or zoom == bool(recipe.zoom.rounds):
-            return self.pipeline
-        changed = copy.copy(self.pipeline)
-        changed.recipe = recipe.with_values({"zoom.rounds": int(zoom)})
-        return changed
-
     def health(self) -> dict[str, Any]:
-        """Return what `/health` tells."""
+        """Return what `/health` answers."""
         recipe = self.pipeline.recipe
-        told = {"status": "ok", "version": __version__, "recipe": recipe.name, "description": recipe.description}
-        return {**told, **self.told, "device": str(self.pipeline.device), "max_bytes": self.most_bytes}
+        about = {"status": "ok", "version": __version__, "recipe": recipe.name, "description": recipe.description}
+        about |= self.pipeline.provenance
+        return about | {"device": str(self.pipeline.device), "max_bytes": self.most_bytes}

@@ -1,1 +1,1 @@
-"""Seeing it: one picture of all that the stages found."""
+"""Pictures for people: panels, sheets and plots; the only room that imports matplotlib."""

@@ -1,11 +1,11 @@
-"""Draw what `zeroov bench ablate` found: mIoU over the key with most values, a line for each choice of the others."""
+"""Draw what `zeroov bench ablate` found: one key as lines with intervals, several as maps of colour."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,11 +14,16 @@ from matplotlib.figure import Figure
 
 from zeroov.files.atomic import write_atomically
 from zeroov.show.panel import DPI, GREY, INK
-from zeroov.show.words import FAMILY
+from zeroov.show.words import FAMILY, wrapped
 
-MOST = 12  # lines that can be told apart
-# Colours that colour-blind readers tell apart (Okabe and Ito), and then again dashed.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+MOST = 6  # maps of colour side by side
+# The figures of a row, and colours that colour-blind readers tell apart (Okabe and Ito).
+FIGURES = {
+    ("pointing", "attention"): ("pointing of A_C", "#0072b2"),
+    ("pointing", "fused"): ("pointing of the fused map", "#56b4e9"),
+    ("mask", "mIoU"): ("mask mIoU", "#d55e00"),
+    ("box", "mIoU"): ("box mIoU", "#009e73"),
+}
 PLAIN: dict[str, Any] = {"family": FAMILY, "parse_math": False}
 
 Row = Mapping[str, Any]
@@ -27,48 +32,100 @@ Row = Mapping[str, Any]
 def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:
     """Draw the document of `zeroov bench ablate --json` and write it as PNG, whole or not at all."""
     rows: Sequence[Row] = document["settings"]
-    targets = [target for target in ("box", "mask") if "mIoU" in rows[0].get(target, {})]
-    figure = Figure(figsize=(5.2 * len(targets), 4.4), dpi=DPI, facecolor="white", layout="constrained")
+    values = {key: _values(rows, key) for key in document["keys"]}
+    keys = sorted(values, key=lambda key: -len(values[key]))
+    figure = Figure(dpi=DPI, facecolor="white", layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    along = max(document["keys"], key=lambda key: len({str(row["setting"][key]) for row in rows}))
-    for axes, target in zip(figure.subplots(1, len(targets), squeeze=False).flat, targets, strict=True):
-        _draw(axes, rows, target, along)
-    figure.suptitle(
-        f"{document['run']}: {len(rows)} settings, before Refine", size=12, weight="bold", color=INK, **PLAIN
-    )
+    if len(keys) == 1 or len(values[keys[1]]) == 1:
+        _draw_lines(figure, rows, keys[0], values[keys[0]])
+    else:
+        _draw_maps(figure, rows, keys, values)
+    title = f"{document['run']}: {len(rows)} settings, {document['samples']} samples, before Refine"
+    figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
     buffer = io.BytesIO()
     canvas.print_png(buffer)  # type: ignore[no-untyped-call]
     write_atomically(path, buffer.getvalue())
 
 
-def _draw(axes: Axes, rows: Sequence[Row], target: str, along: str) -> None:
-    """Draw one target's mIoU with its interval; the best lines alone where there are too many."""
-    lines: dict[str, list[Row]] = {}
-    for row in rows:
-        rest = ", ".join(f"{key} {value}" for key, value in row["setting"].items() if key != along)
-        lines.setdefault(rest, []).append(row)
-    best = sorted(lines, key=lambda rest: -max(row[target]["mIoU"] for row in lines[rest]))[:MOST]
-    values = list(dict.fromkeys(str(row["setting"][along]) for row in rows))
-    numeric = all(isinstance(row["setting"][along], (int, float)) for row in rows)
-    for number, rest in enumerate(best):
-        drawn = lines[rest]
-        x: Any = [row["setting"][along] if numeric else values.index(str(row["setting"][along])) for row in drawn]
-        means = np.array([row[target]["mIoU"] for row in drawn])
-        low, high = np.array([row[target]["mIoU_interval"] for row in drawn]).T
-        colour, dash = COLOURS[number % len(COLOURS)], "o-" if number < len(COLOURS) else "s--"
-        axes.plot(x, means, dash, color=colour, markersize=4, linewidth=1.4, label=rest)
-        if len(best) <= 3:
-            axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-        for place, row in zip(x, drawn, strict=True):
+def _values(rows: Sequence[Row], key: str) -> list[Any]:
+    """Return a key's different values, numbers in their order, others as they come."""
+    found = [row["setting"][key] for row in rows]
+    found = [value for place, value in enumerate(found) if value not in found[:place]]
+    return sorted(found) if all(isinstance(value, int | float) for value in found) else found
+
+
+def _draw_lines(figure: Figure, rows: Sequence[Row], key: str, values: Sequence[Any]) -> None:
+    """Draw every figure over a key's values, with its 95 % interval and a star on the run's own setting."""
+    figure.set_size_inches(max(5.2, 2 + 0.45 * len(values)), 4.4)
+    axes = figure.subplots()
+    places = [values.index(row["setting"][key]) for row in rows]
+    for (part, name), (label, colour) in FIGURES.items():
+        if name not in rows[0].get(part, {}):
+            continue
+        drawn = sorted(zip(places, rows, strict=True), key=lambda pair: pair[0])
+        x = [place for place, _ in drawn]
+        axes.plot(x, [row[part][name] for _, row in drawn], "o-", color=colour, markersize=4, label=label)
+        low, high = np.array([row[part][f"{name}_interval"] for _, row in drawn]).T
+        axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+        for place, row in drawn:
             if row["own"]:
-                axes.plot(place, row[target]["mIoU"], "*", color=colour, markersize=15, markeredgecolor="black")
-    if not numeric:
-        axes.set_xticks(range(len(values)), values, rotation=45, ha="right", fontsize=7, **PLAIN)
-    axes.set_xlabel(along, color=INK, **PLAIN)
-    axes.set_ylabel(f"{target} mIoU", color=INK, **PLAIN)
-    if len(lines) > 1:
-        axes.legend(fontsize=7, frameon=False, title=f"the best {MOST} of {len(lines)}" if len(lines) > MOST else None)
+                axes.plot(place, row[part][name], "*", color=colour, markersize=14, markeredgecolor="black")
+    _name(axes, key, values, along="x")
+    axes.set_ylim(0, 1)
+    axes.legend(fontsize=8, frameon=False)
     axes.grid(color="#e3e5ea", linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8, colors=GREY)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_maps(figure: Figure, rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, list[Any]]) -> None:
+    """Draw the mIoU over the two keys with most values, a map for each choice of the others, a star on the run's own.
+
+    One scale holds for all maps of a target, and a dot is on its best setting; of many maps the best are drawn.
+    """
+    along, down, *others = keys
+    targets = [target for target in ("box", "mask") if "mIoU" in rows[0].get(target, {})]
+    choices: dict[str, list[Row]] = {}
+    for row in rows:
+        named = ", ".join(f"{key.split('.')[-1]} {_text(row['setting'][key])}" for key in others)
+        choices.setdefault(named, []).append(row)
+    best = sorted(choices, key=lambda name: -max(row[targets[-1]]["mIoU"] for row in choices[name]))[:MOST]
+    shown = [name for name in choices if name in best]
+    wide, high = len(values[along]), len(values[down])
+    figure.set_size_inches(2 + len(shown) * (0.9 + 0.24 * wide), 1.4 + len(targets) * (1.2 + 0.26 * high))
+    grid = figure.subplots(len(targets), len(shown), squeeze=False)
+    for line, target in zip(grid, targets, strict=True):
+        scores = [row[target]["mIoU"] for row in rows]
+        for axes, name in zip(line, shown, strict=True):
+            table = np.full((high, wide), np.nan)
+            for row in choices[name]:
+                place = values[down].index(row["setting"][down]), values[along].index(row["setting"][along])
+                table[place] = row[target]["mIoU"]
+                if row[target]["mIoU"] == max(scores):
+                    axes.plot(place[1], place[0], "o", markersize=6, markerfacecolor="white", markeredgecolor="black")
+                if row["own"]:
+                    axes.plot(place[1], place[0], "*", markersize=11, markerfacecolor="white", markeredgecolor="black")
+            image = axes.imshow(table, origin="lower", vmin=min(scores), vmax=max(scores), aspect="auto")
+            axes.set_title(f"{name}: {np.nanmax(table):.3f} at most".removeprefix(": "), size=8.5, color=INK, **PLAIN)
+            _name(axes, along, values[along], along="x")
+            _name(axes, down, values[down], along="y")
+        bar = figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU")
+        bar.ax.tick_params(labelsize=7, colors=GREY)
+
+
+def _name(axes: Axes, key: str, values: Sequence[Any], *, along: Literal["x", "y"]) -> None:
+    """Write a key and its values at an axis."""
+    texts = [wrapped(_text(value), 16, 2) for value in values]
+    if along == "x":
+        axes.set_xlabel(key, size=9, color=INK, **PLAIN)
+        axes.set_xticks(range(len(values)), texts, rotation=90, **PLAIN)
+    else:
+        axes.set_ylabel(key, size=9, color=INK, **PLAIN)
+        axes.set_yticks(range(len(values)), texts, **PLAIN)
+    axes.tick_params(labelsize=7, colors=GREY)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):  # layers with weights
+        value = [f"{name}={weight:g}" for name, weight in value.items()]
+    return "+".join(map(str, value)) if isinstance(value, list) else str(value)

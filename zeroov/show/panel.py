@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -20,24 +19,14 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from zeroov.files.atomic import write_atomically
 from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
+from zeroov.look import Cost, Look, Outline
+from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.images import BOX_RGB, overlay
+from zeroov.raster.scene import Scene
+from zeroov.show.scene import draw_scene_panel
 from zeroov.show.words import FAMILY, legible, wrapped
-from zeroov.types import (
-    Affinity,
-    Bool,
-    Box,
-    Evolved,
-    Float32,
-    Grounding,
-    Look,
-    Overview,
-    Picture,
-    Refined,
-    StageReport,
-    Uint8,
-)
+from zeroov.types import Bool, Box, Evolved, Float32, Picture, Uint8
 
 DRAWN = 640  # the longer side of a picture before it is laid out, in pixels
 STEEPEST = 3.0  # aspect ratios beyond this are drawn stretched, or nothing could be seen
@@ -60,23 +49,42 @@ class Tile:
     crop: Picture | None = None  # drawn in its own pixels instead of the picture's
 
 
-def write_panel(path: str | os.PathLike[str], picture: Picture, grounding: Grounding) -> None:
-    """Draw the panel and write it as PNG, whole or not at all."""
-    write_atomically(path, draw_panel(picture, grounding))
+def draw_panel(answer: Answer, scene: Scene | None = None) -> bytes:
+    """Return a PNG of the image and of what each stage made of it; stages that did not run are left out.
+
+    Of a searched scene, which has to be open, it shows where the objects lie and each from near.
+    """
+    if answer.searched and scene:
+        return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found)
+    tiles = list(_tiles(answer.looks[0], answer.closer))
+    if answer.closer or not (answer.looks[0].evolved or answer.looks[0].refined):
+        tiles.append(_outline_tile("Answer", answer.shown, Outline(answer.mask, answer.box)))
+    found = f"score {answer.score:.2f}" if answer.found else "nothing found"
+    box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
+    recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
+    words = f"answer: {answer.words}" if answer.words.strip() else ""
+    return _drawn_panel(
+        answer.shown, answer.expression, (found, box, recipe, PurePath(answer.source).name, words), tiles
+    )
 
 
-def draw_panel(picture: Picture, grounding: Grounding) -> bytes:
-    """Return a PNG of the picture and of what each stage made of it; stages that did not run are left out."""
-    tiles = list(_tiles(picture, grounding))
+def draw_look(look: Look, recipe: str) -> bytes:
+    """Return a PNG of one look: its picture, and what each stage that ran made of it."""
+    words = f"answer: {look.overview.answer}" if look.overview.answer.strip() else ""
+    about = (f"recipe {recipe}", PurePath(look.picture.source).name, words)
+    return _drawn_panel(look.picture, look.question.expression, about, list(_tiles(look, ())))
+
+
+def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequence[Tile]) -> bytes:
     height, width = picture.hw
     aspect = _drawn_aspect(picture)
     tile_w, tile_h = INCHES * math.sqrt(aspect), INCHES / math.sqrt(aspect)
     cell_w, cell_h = max(tile_w, INCHES * 0.8) + GAP, tile_h + ABOVE + BELOW
     columns = _columns(len(tiles), cell_w, cell_h)
     figure_w = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
-    expression, expression_fonts = legible(grounding.expression)
+    expression, expression_fonts = legible(asked)
     headline = wrapped(expression, int((figure_w - 2 * MARGIN) * 6.6), 3)
-    summary, summary_fonts = legible(_summary(grounding))
+    summary, summary_fonts = legible(" · ".join(part for part in about if part))
     summary = wrapped(summary, int((figure_w - 2 * MARGIN) * 10.5), 1)
     header = MARGIN + 0.25 * (headline.count("\n") + 1) + 0.36
     figure_h = header + math.ceil(len(tiles) / columns) * cell_h + MARGIN / 2
@@ -114,67 +122,56 @@ def _columns(count: int, cell_w: float, cell_h: float) -> int:
     return min(range(1, count + 1), key=unfitness)
 
 
-def _tiles(picture: Picture, grounding: Grounding) -> Iterator[Tile]:
+def _tiles(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
     """Yield the pictures in the order of the stages."""
-    overview, focus, evolve, refine = (grounding.stages.get(name) for name in ("overview", "focus", "evolve", "refine"))
-    rgb = _drawn(picture)
-    answer_box = overview.value.answer_box if overview and isinstance(overview.value, Overview) else None
-    cross: Float32 | None = None
-    if overview and isinstance(overview.value, Overview):
-        cross = np.mean([min_max(layer) for layer in overview.value.layers], axis=0, dtype=np.float32)
-    if evolve and isinstance(evolve.value, Evolved):
-        cross = evolve.value.cross_on_grid
-
+    picture, rgb, costs = look.picture, _drawn(look.picture), look.costs
+    evolved, affinity, refined, answer_box = look.evolved, look.affinity, look.refined, look.overview.answer_box
+    heat: Float32 = (
+        evolved.cross_on_grid
+        if evolved
+        else np.mean([min_max(layer) for layer in look.overview.layers], axis=0, dtype=np.float32)
+    )
     yield Tile("Picture", _size(picture, answer_box), lambda axes: _draw_picture(axes, picture, rgb, answer_box))
-    if cross is not None:
-        looked_at = cross
-        yield Tile("Overview: attention", _cost(overview), lambda axes: _draw_heat(axes, picture, rgb, looked_at))
-    if focus and isinstance(focus.value, Affinity) and cross is not None:
-        seed = int(np.argmax(resize_map(cross, focus.value.grid_hw)))
-        tied = focus.value.matrix[seed].astype(np.float32).reshape(focus.value.grid_hw)
-        yield Tile("Focus: tied to the top seed", _cost(focus), lambda axes: _draw_heat(axes, picture, rgb, tied, seed))
-    if evolve and isinstance(evolve.value, Evolved):
-        evolved = evolve.value
-        yield Tile(
-            "Evolve: attentions fused", _cost(evolve), lambda axes: _draw_heat(axes, picture, rgb, evolved.fused)
-        )
+    yield Tile("Overview: attention", _cost(costs.get("overview")), lambda axes: _draw_heat(axes, picture, rgb, heat))
+    if affinity:
+        seed = int(np.argmax(resize_map(heat, affinity.grid_hw)))
+        tied = affinity.matrix[seed].astype(np.float32).reshape(affinity.grid_hw)
+        caption = _cost(costs.get("focus"))
+        yield Tile("Focus: tied to the top seed", caption, lambda axes: _draw_heat(axes, picture, rgb, tied, seed))
+    if evolved:
+        caption = _cost(costs.get("evolve"))
+        yield Tile("Evolve: attentions fused", caption, lambda axes: _draw_heat(axes, picture, rgb, evolved.fused))
         cells = f"{int(evolved.seeds.sum())} seeds grew to {int(evolved.region.sum())} cells"
         yield Tile("Evolve: grown from seeds", cells, lambda axes: _draw_region(axes, picture, rgb, evolved))
-        size = _pixels(evolved.mask)
-        yield Tile(
-            "Evolve: mask and box", size, lambda axes: _draw_found(axes, picture, rgb, evolved.mask, evolved.box)
-        )
-    if refine and isinstance(refine.value, Refined):
-        refined = refine.value
-        caption = _cost(refine) + (f", predicted IoU {refined.predicted_iou:.2f}" if refined.box else "")
-        yield Tile(
-            "Refine: Segment Anything", caption, lambda axes: _draw_found(axes, picture, rgb, refined.mask, refined.box)
-        )
-    for number, look in enumerate(grounding.looks, start=1):
-        yield from _look_tiles(number, picture, rgb, look)
-    if grounding.looks or (not evolve and not refine):
-        size = _pixels(grounding.mask)
-        yield Tile("Answer", size, lambda axes: _draw_found(axes, picture, rgb, grounding.mask, grounding.box))
+        yield _outline_tile("Evolve: mask and box", picture, Outline(evolved.mask, evolved.box))
+    if refined:
+        caption = _cost(costs.get("refine")) + (f", predicted IoU {refined.predicted_iou:.2f}" if refined.box else "")
+        yield _outline_tile("Refine: Segment Anything", picture, Outline(refined.mask, refined.box), caption)
+    for number, each in enumerate(closer, start=1):
+        yield from _closer_tiles(number, picture, rgb, each)
 
 
-def _look_tiles(number: int, picture: Picture, rgb: Uint8, look: Look) -> Iterator[Tile]:
+def _outline_tile(title: str, picture: Picture, outline: Outline, caption: str = "") -> Tile:
+    """Return the picture of an outline (pixels of `picture`)."""
+    rgb, (mask, box) = _drawn(picture), outline
+    return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
+
+
+def _closer_tiles(number: int, picture: Picture, rgb: Uint8, closer: Closer) -> Iterator[Tile]:
     """Yield the pictures of a closer look: where it looked, what it attended to, and what it found there."""
-    crop, evolve, refine = look.picture, look.stages.get("evolve"), look.stages.get("refine")
+    look = closer.look
+    crop, evolved = look.picture, look.evolved
     drawn = _drawn(crop)
-    expression, _ = legible(look.expression)
+    expression, _ = legible(look.question.expression)
     asked = wrapped(f'asked "{expression}"', 34, 1)
-    yield Tile(
-        f"Zoom {number}: where", asked, lambda axes: _draw_window(axes, picture, rgb, Box(*map(float, look.window)))
-    )
-    if evolve and isinstance(evolve.value, Evolved):
-        evolved = evolve.value
-        heat = evolved.cross_on_grid
-        cost = _cost(look.stages.get("overview"))
+    window = Box(*map(float, crop.window))
+    yield Tile(f"Zoom {number}: where", asked, lambda axes: _draw_window(axes, picture, rgb, window))
+    if evolved:
+        heat, cost = evolved.cross_on_grid, _cost(look.costs.get("overview"))
         yield Tile(f"Zoom {number}: attention", cost, lambda axes: _draw_heat(axes, crop, drawn, heat), crop)
-        mask, box = evolved.mask, evolved.box
-        if refine and isinstance(refine.value, Refined) and refine.value.box:
-            mask, box = refine.value.mask, refine.value.box
-        verdict = f"{'believed' if look.believed else 'not believed'}, agreement {look.agreement:.2f}"
+        shown = look.refined if look.refined and look.refined.box else evolved
+        mask, box = shown.mask, shown.box
+        verdict = f"{'believed' if closer.verdict == 'agrees' else 'not believed'}, agreement {look.agreement:.2f}"
         yield Tile(f"Zoom {number}: found", verdict, lambda axes: _draw_found(axes, crop, drawn, mask, box), crop)
 
 
@@ -260,15 +257,6 @@ def _hw(array: NDArray[Any]) -> tuple[int, int]:
     return array.shape[0], array.shape[1]
 
 
-def _summary(grounding: Grounding) -> str:
-    """Say in one line what was found, with which recipe, and what the language model answered."""
-    found = f"score {grounding.score:.2f}" if grounding.status == "found" else "nothing found"
-    box = f"box {[round(corner) for corner in grounding.box.xyxy]}" if grounding.box else ""
-    answer = f"answer: {grounding.answer}" if grounding.answer.strip() else ""
-    parts = (found, box, f"recipe {grounding.recipe}", PurePath(grounding.source).name, answer)
-    return " · ".join(part for part in parts if part)
-
-
 def _size(picture: Picture, answer_box: Box | None) -> str:
     height, width = picture.hw
     stretched = "" if width / height == _drawn_aspect(picture) else ", stretched"
@@ -279,13 +267,13 @@ def _pixels(mask: Bool) -> str:
     return f"{int(mask.sum()):,} pixels, {mask.mean():.1%} of the picture"
 
 
-def _cost(report: StageReport | None) -> str:
+def _cost(cost: Cost | None) -> str:
     """Say what a stage took, for this one picture."""
-    if report is None:
+    if cost is None:
         return ""
     memory = ""
-    if report.peak_bytes is not None:
-        mib = report.peak_bytes / 2**20
+    if cost.peak_bytes is not None:
+        mib = cost.peak_bytes / 2**20
         memory = f", {mib / 1024:.1f} GiB" if mib >= 1024 else f", {mib:.0f} MiB"
-    loading = f" after {report.load_seconds:.1f} s of loading" if report.load_seconds else ""
-    return f"{report.seconds:.2f} s{loading}{memory}{', from a dump' if report.from_dump else ''}"
+    loading = f" after {cost.load_seconds:.1f} s of loading" if cost.load_seconds else ""
+    return f"{cost.seconds:.2f} s{loading}{memory}{', from a dump' if cost.origin == 'dump' else ''}"

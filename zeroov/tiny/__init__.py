@@ -1,1 +1,1 @@
-"""Small random checkpoints of the real model classes, complete on disk, for tests and smoke runs."""
+"""Small random checkpoints of the real model classes, for tests and smoke runs, and where builtin models are."""

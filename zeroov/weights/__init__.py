@@ -1,1 +1,1 @@
-"""Where model weights lie on this machine, what a recipe needs of them, and how they are downloaded."""
+"""Where model files are on this machine, which of them a recipe needs, and downloading them."""

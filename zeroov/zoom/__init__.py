@@ -1,1 +1,1 @@
-"""The geometry of a second look: crops, the average over scales, and two looks merged."""
+"""A closer look: where it is due, what it asks, and what it comes to."""

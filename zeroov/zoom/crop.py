@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 
 from zeroov.frames import HW
-from zeroov.types import Box
-
-Window = tuple[int, int, int, int]
-"""x0, y0, x1, y1 in whole pixels of the image, half-open."""
+from zeroov.types import Box, Window
 
 
 def window_around(box: Box, image_hw: HW, context: float, least_side: int) -> Window:
@@ -21,7 +18,7 @@ def window_around(box: Box, image_hw: HW, context: float, least_side: int) -> Wi
     side = max(math.ceil(context * max(box.x1 - box.x0, box.y1 - box.y0)), least_side, 1)
     x0, x1 = _span((box.x0 + box.x1) / 2, side, width)
     y0, y1 = _span((box.y0 + box.y1) / 2, side, height)
-    return x0, y0, x1, y1
+    return Window(x0, y0, x1, y1)
 
 
 def _span(centre: float, side: int, length: int) -> tuple[int, int]:

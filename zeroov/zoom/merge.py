@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-import cv2
 import numpy as np
 
 from zeroov import frames
 from zeroov.frames import HW
-from zeroov.types import Bool, Box, Float32
+from zeroov.types import Box, Float32
 
 Merge = Literal["refined", "mean", "weighted"]
 
@@ -26,27 +25,6 @@ def near_weights(near: Box, image_hw: HW, grid_hw: HW, pull: float) -> Float32:
     far = ((centres - middle) / np.maximum(half, cell)) ** 2
     bell: Float32 = np.exp(-far.sum(axis=-1) / 2)
     return (1 - np.float32(pull)) + np.float32(pull) * bell
-
-
-def part_near(mask: Bool, near: Box) -> Bool:
-    """Return the blob of a mask that shares most pixels with `near`; the mask itself where none does."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    if count <= 2:
-        return mask
-    inside = labels[frames.box_to_mask(near, (mask.shape[0], mask.shape[1]))]
-    shared = np.bincount(inside, minlength=count)[1:]
-    if not shared.any():
-        return mask
-    part: Bool = labels == int(shared.argmax()) + 1
-    return part
-
-
-def agreement(first: Box, second: Box) -> float:
-    """Return the share of the smaller of two boxes that lies in the other: a closer look is often a smaller box."""
-    width = min(first.x1, second.x1) - max(first.x0, second.x0)
-    height = min(first.y1, second.y1) - max(first.y0, second.y0)
-    smaller = min((box.x1 - box.x0) * (box.y1 - box.y0) for box in (first, second))
-    return max(width, 0.0) * max(height, 0.0) / smaller
 
 
 def merged_box(first: Box, second: Box, how: Merge, scores: tuple[float, float]) -> Box:

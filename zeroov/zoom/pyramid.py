@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from zeroov.frames import HW, box_to_mask, mask_to_box, min_max, resize_map, scale_box
-from zeroov.types import Float32
-from zeroov.zoom.crop import Window
+from zeroov.look import Question
+from zeroov.types import Float32, Picture, Window
 
 _FINE = 5
 """Windows are laid on a grid this many times finer, so that their edges are off by a tenth of a cell at most. It is odd
@@ -32,8 +32,19 @@ def scales(image_hw: HW, sizes: Sequence[float] = (1.0, 2 / 3)) -> list[Window]:
         if not 0 < size <= 1:
             raise ValueError(f"a window's size is a fraction of the image, above 0 and at most 1, got {size}")
         (tops, height), (lefts, width) = (_places(side, size) for side in image_hw)
-        windows += [(x, y, x + width, y + height) for y in tops for x in lefts]
+        windows += [Window(x, y, x + width, y + height) for y in tops for x in lefts]
     return list(dict.fromkeys(windows))
+
+
+def scale_questions(question: Question, sizes: Sequence[float]) -> list[Question]:
+    """Return the same question of every window of each size; a closer look has none."""
+    if not sizes or question.near is not None or question.picture.part is not None:
+        return []
+    picture, found = question.picture, []
+    for x0, y0, x1, y1 in scales(picture.hw, sizes):
+        crop = Picture(np.ascontiguousarray(picture.rgb[y0:y1, x0:x1]), picture.source, part=Window(x0, y0, x1, y1))
+        found.append(Question(crop, question.expression))
+    return found
 
 
 def _places(side: int, size: float) -> tuple[list[int], int]:

@@ -16,18 +16,15 @@ from zeroov.errors import OutputError
 from zeroov.files.journal import about_path, read_items
 from zeroov.mini.expressions import expressions_for
 from zeroov.mini.scenes import make_scene, seed_for
+from zeroov.progress import SILENT
 
 SCENES = 60
 SHIPPED = VARIANTS[0]
 
 
-def quiet(*_: object) -> None:
-    pass
-
-
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return measure(tmp_path_factory.mktemp("mini"), SHIPPED, SCENES, "cpu", quiet)
+    return measure(tmp_path_factory.mktemp("mini"), SHIPPED, SCENES, "cpu", SILENT)
 
 
 def test_quality_on_unseen_scenes(rows: list[dict[str, Any]]) -> None:
@@ -47,11 +44,11 @@ def test_every_stage_raises_the_masks(rows: list[dict[str, Any]]) -> None:
 
 
 def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
-    whole = measure(tmp_path, SHIPPED, 3, "cpu", quiet)
+    whole = measure(tmp_path, SHIPPED, 3, "cpu", SILENT)
     path = tmp_path / "mini.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2]) + lines[2][:40])  # killed in the middle of a line
-    again = measure(tmp_path, SHIPPED, 3, "cpu", quiet)
+    again = measure(tmp_path, SHIPPED, 3, "cpu", SILENT)
     for before, after in zip(whole, again, strict=True):
         assert before["id"] == after["id"]
         assert before.get("readings") == after.get("readings")
@@ -60,11 +57,11 @@ def test_a_run_goes_on_where_it_was_killed(tmp_path: Path) -> None:
 
 
 def test_rows_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
-    measure(tmp_path, SHIPPED, 1, "cpu", quiet)
+    measure(tmp_path, SHIPPED, 1, "cpu", SILENT)
     about = about_path(tmp_path / "mini.jsonl")
     about.write_text(json.dumps(json.loads(about.read_text()) | {"evolve.tau": 0.25}))
     with pytest.raises(OutputError, match=r"evolve.tau = 0.25 where now it is 0.3"):
-        measure(tmp_path, SHIPPED, 1, "cpu", quiet)
+        measure(tmp_path, SHIPPED, 1, "cpu", SILENT)
 
 
 def test_questions_are_the_same_every_time_and_take_every_form() -> None:
@@ -81,7 +78,7 @@ def test_two_expressions_on_one_scene_find_two_objects() -> None:
         if all(asked):
             break
     with zeroov.load("mini", device="cpu") as pipeline:
-        found = pipeline.ground_all([(scene.image, expression.text) for expression in asked if expression])
+        found = pipeline.ground(scene.image, [expression.text for expression in asked if expression])
     for position, result in enumerate(found):
         ious = [(result.mask & thing.mask).sum() / (result.mask | thing.mask).sum() for thing in scene.objects]
         assert int(np.argmax(ious)) == position

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,8 @@ from zeroov.bench.runs.run import Outcome, run
 from zeroov.bench.runs.shards import Shard, parse
 from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, ZeroovError
 from zeroov.files.journal import read_items
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
+from zeroov.pipeline.models import MODEL_STAGES, LoadedModels
 
 SCENES = 5
 
@@ -68,7 +68,7 @@ def test_a_run_records_every_sample_and_its_manifest(undisturbed: Path) -> None:
 
 
 def test_the_same_command_again_does_nothing(csv: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pipeline, "run", lambda *_: pytest.fail("a finished run ran a stage"))
+    monkeypatch.setattr(Pipeline, "look", lambda *_: pytest.fail("a finished run ran a stage"))
     before = (undisturbed / "records.jsonl").read_bytes()
     assert go(csv, undisturbed).done_now == 0
     assert (undisturbed / "records.jsonl").read_bytes() == before
@@ -89,17 +89,17 @@ def test_a_run_killed_at_twenty_random_moments_gives_the_same_records(
 
 def test_one_model_at_a_time(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[set[str]] = []
-    stages = ("overview", "focus", "refine")
-    original = Pipeline.run
+    original = LoadedModels.load
 
-    def watched(self: Pipeline, stage: str, jobs: Sequence[Any]) -> None:
-        original(self, stage, jobs)
-        held.append({name for name in stages if self.models.holds(name)})  # type: ignore[arg-type]
+    def watched(self: LoadedModels, stage: Any) -> float:
+        seconds = original(self, stage)
+        held.append({name for name in MODEL_STAGES if self.holds(name)})
+        return seconds
 
-    monkeypatch.setattr(Pipeline, "run", watched)
+    monkeypatch.setattr(LoadedModels, "load", watched)
     go(csv, tmp_path / "out")
     assert max(map(len, held)) == 1
-    assert set().union(*held) == set(stages)
+    assert set().union(*held) == set(MODEL_STAGES)
 
 
 def test_other_settings_do_not_go_into_the_same_run(csv: Path, undisturbed: Path) -> None:
@@ -168,19 +168,19 @@ def test_a_run_given_twice_at_once_is_refused_and_its_doubled_lines_are_mended(
     csv: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refused = []
-    original = Pipeline.run
+    original = Pipeline.look
 
-    def meanwhile(self: Pipeline, stage: str, jobs: Sequence[Any]) -> None:
+    def meanwhile(self: Pipeline, *questions: Any) -> Any:
         if not refused:
             with pytest.raises(OutputError, match="another process works on"):
                 go(csv, tmp_path / "out")
             refused.append(1)
-        original(self, stage, jobs)
+        return original(self, *questions)
 
-    monkeypatch.setattr(Pipeline, "run", meanwhile)
+    monkeypatch.setattr(Pipeline, "look", meanwhile)
     go(csv, tmp_path / "out")
     assert refused
-    monkeypatch.setattr(Pipeline, "run", original)
+    monkeypatch.setattr(Pipeline, "look", original)
     records = tmp_path / "out" / "records.jsonl"
     records.write_bytes(records.read_bytes() * 2)  # what two runs at once left before there was a lock
     (tmp_path / "out" / "manifest.json").unlink()

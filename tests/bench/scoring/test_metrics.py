@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.bench.scoring import slow
 from zeroov.bench.runs.records import Record
-from zeroov.bench.scoring.metrics import box_overlaps, figures, fitted_hw, per_sample, summarise, with_misses
+from zeroov.bench.scoring.metrics import box_overlaps, figures, fitted_hw, per_sample, with_misses
 from zeroov.bench.scoring.overlaps import mask_pair, overlaps, tight_box
 from zeroov.bench.scoring.protocols import BoxRule, MaskRule, Rule, named
 from zeroov.outputs.rle import encode_rle
@@ -107,8 +107,6 @@ def test_figures_are_what_a_loop_counts(pairs, strict, repeat, empty, shift, eps
     shared, union = np.array([pair for pair in pairs if pair], dtype=np.float64).reshape(-1, 2).T
     rows = with_misses(per_sample(shared, union, rule), known)
     found = dict(zip(rule.names, figures(rows.sum(axis=0), len(pairs), rule), strict=True))
-    if known.all():
-        assert summarise(shared, union, rule) == found
     precision, mean, overall = slow.figures(
         pairs, thresholds=thresholds, strict=strict, top=top, bottom=bottom, empty=empty, shift=shift, repeat=repeat
     )
@@ -124,13 +122,8 @@ def test_many_settings_at_once():
     shared = np.floor(union * rng.random((7, 30)))
     rule = named("honest").mask
     together = figures(per_sample(shared, union, rule).sum(axis=-2), 30, rule)
-    apart = [list(summarise(shared[i], union[i], rule).values()) for i in range(7)]
+    apart = [figures(per_sample(shared[i], union[i], rule).sum(axis=0), 30, rule) for i in range(7)]
     np.testing.assert_allclose(together, apart)
-
-
-def test_no_samples_no_figures():
-    with pytest.raises(ValueError, match="no samples"):
-        summarise(np.zeros(0), np.zeros(0), Rule())
 
 
 mask_lists = st.integers(1, 9).flatmap(

@@ -18,7 +18,9 @@ from zeroov.bench.runs.records import Record, Run, read_run
 from zeroov.bench.runs.run import run
 from zeroov.bench.scoring.protocols import PROTOCOLS, Protocol, named
 from zeroov.bench.scoring.score import Score, score
-from zeroov.bench.sweeps.ablate import Setting, ablate, parse_grid, recipe_of, tell_setting
+from zeroov.bench.sweeps.maps import Maps
+from zeroov.bench.sweeps.sweep import recipe_of, sweep
+from zeroov.bench.sweeps.table import rows_of
 from zeroov.dumps.values import to_affinity, to_overview
 from zeroov.errors import DumpError, RecipeError, UsageError
 from zeroov.evolve import evolve
@@ -26,6 +28,12 @@ from zeroov.outputs.rle import encode_rle
 from zeroov.overview.combine import combine, select
 
 SCENES = 9
+
+
+def ablate(
+    run: Run, folders: list[Path], grid: dict[str, list[Any]], protocol: Protocol, jobs: int = 1
+) -> list[dict[str, Any]]:
+    return rows_of(sweep(run, Maps(folders), grid, protocol, jobs=jobs), protocol)
 
 
 def write_damaged(folder: Path) -> Path:
@@ -46,9 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures(folder: Path, grid: dict[str, list[Any]], protocol: str = "honest", jobs: int = 1) -> list[dict[str, Any]]:
-    how = named(protocol)
-    settings = ablate(read_run(folder), [folder / "dumps"], grid, how, jobs=jobs)
-    return [tell_setting(setting, settings[0], how) for setting in settings]
+    return ablate(read_run(folder), [folder / "dumps"], grid, named(protocol), jobs)
 
 
 @pytest.mark.parametrize("protocol", ["honest", "rsvg-zeroov", "rmsin", "segearth-r1", "lqvg", "vrsbench"])
@@ -111,12 +117,11 @@ def answered(record: Record, world: World) -> Record:
 def test_an_ablation_counts_the_samples_that_the_score_counts(tmp_path: Path, protocol: str) -> None:
     run = mixed_run(tmp_path)
     assert [record.coarse_box is not None for record in run.records] == [True, *[False] * 5, True, True]
-    setting = ablate_own(run, tmp_path / "maps", named(protocol))
-    agrees(tell_setting(setting, setting, named(protocol)), run, protocol)
+    agrees(ablate_own(run, tmp_path / "maps", named(protocol)), run, protocol)
 
 
-def ablate_own(run: Run, maps: Path, protocol: Protocol) -> Setting:
-    return ablate(run, [maps], {"evolve.alpha": [0.4, 0.9]}, protocol, jobs=1)[0]
+def ablate_own(run: Run, maps: Path, protocol: Protocol) -> dict[str, Any]:
+    return ablate(run, [maps], {"evolve.alpha": [0.4, 0.9]}, protocol)[0]
 
 
 def score_coarse(run: Run, maps: Path, protocol: Protocol) -> Score:
@@ -147,6 +152,18 @@ def test_a_setting_scores_as_a_run_made_with_it(folder: Path, tmp_path: Path) ->
         assert told[-1][target]["mIoU"] == pytest.approx(rows[target].figures["mIoU"].value, abs=1e-12)  # type: ignore[index]
 
 
+def test_of_a_run_with_closer_looks_the_first_look_is_scored(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    csv = write_damaged(tmp_path / "own")
+    changes = {"overview.capture": "all", "zoom.rounds": 1}
+    run(registry.find("file").read(csv, "test"), recipes.load("mini", changes), tmp_path, device="cpu")
+    grid = {"evolve.alpha": [0.2, 0.4]}
+    with caplog.at_level("WARNING", logger="zeroov"):
+        assert figures(tmp_path, grid) == figures(folder, grid)
+    assert "its first looks are scored" in caplog.text
+
+
 def test_processes_change_nothing(folder: Path) -> None:
     grid: dict[str, list[Any]] = {"evolve.alpha": [0.2, 0.4], "stages": [["overview", "evolve"], ["overview", "focus"]]}
     alone, together = figures(folder, grid), figures(folder, grid, jobs=2)
@@ -171,16 +188,15 @@ def test_missing_dumps_are_told_and_no_figure_is_made_up(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(DumpError, match="none of the dumps"):
-        ablate(read_run(folder), [tmp_path], {"evolve.alpha": [0.4]}, named("honest"), jobs=1)
+        ablate(read_run(folder), [tmp_path], {"evolve.alpha": [0.4]}, named("honest"))
     for dump in sorted((folder / "dumps").glob("*.focus.*"))[1:]:
         (tmp_path / dump.name).write_bytes(dump.read_bytes())
     for dump in (folder / "dumps").glob("*.overview.*"):
         (tmp_path / dump.name).write_bytes(dump.read_bytes())
     with caplog.at_level("WARNING", logger="zeroov"):
-        told = ablate(read_run(folder), [tmp_path], {"evolve.alpha": [0.4]}, named("honest"), jobs=1)
+        told = ablate(read_run(folder), [tmp_path], {"evolve.alpha": [0.4]}, named("honest"))
     assert "lost their dumps" in caplog.text
-    assert told[0].mask is not None
-    assert len(told[0].mask) == SCENES + 1
+    assert told[0]["mask"]["samples"] == SCENES + 1
 
 
 def test_uncaptured_layers_are_refused(folder: Path) -> None:
@@ -190,46 +206,3 @@ def test_uncaptured_layers_are_refused(folder: Path) -> None:
         figures(folder, {"evolve.alpha": [2.0]})
     with pytest.raises(RecipeError, match="nothing to cut"):
         figures(folder, {"stages": [["overview", "refine"]]})
-
-
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        (["evolve.alpha=0.2,0.3"], {"evolve.alpha": [0.2, 0.3]}),
-        (["overview.layers=[2],[2,3]"], {"overview.layers": [[2], [2, 3]]}),
-        (["overview.layers=[2,3]"], {"overview.layers": [[2, 3]]}),
-        (["evolve.k=7", "evolve.official=true,false"], {"evolve.k": [7], "evolve.official": [True, False]}),
-        (
-            ['stages=["overview","focus"],["overview","evolve"]'],
-            {"stages": [["overview", "focus"], ["overview", "evolve"]]},
-        ),
-    ],
-)
-def test_grids_are_read(texts: list[str], expected: dict[str, Any]) -> None:
-    assert parse_grid(texts) == expected
-
-
-@pytest.mark.parametrize(
-    "text", ["", "evolve.alpha", "evolve.alpha=", "evolve.alfa=1", "focus.t=1", "evolve.alpha=0.2,,"]
-)
-def test_a_grid_that_says_nothing_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        parse_grid([text] if text else [])
-
-
-def test_the_command_prints_writes_and_draws(folder: Path, tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
-    from zeroov.cli.main import app
-
-    command = ["bench", "ablate", str(folder), "--grid", "evolve.alpha=0.3,0.4", "evolve.tau=0.2,0.3"]
-    files = ["--plot", str(tmp_path / "a.png"), "--csv", str(tmp_path / "a.csv"), "--jobs", "1"]
-    told = CliRunner().invoke(app, [*command, *files])
-    assert told.exit_code == 0, told.output
-    assert told.output.count("*") == 1
-    assert "0.4, 0.3 *" in told.output
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert len((tmp_path / "a.csv").read_text().splitlines()) == 5
-    document = json.loads(CliRunner().invoke(app, [*command, "--jobs", "1", "--json"]).stdout)
-    assert [row["own"] for row in document["settings"]].count(True) == 1
-    assert np.isfinite([row["mask"]["mIoU"] for row in document["settings"]]).all()

@@ -13,7 +13,7 @@ from zeroov.bench.data.files import missing_files
 from zeroov.bench.data.masks import read_mask
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.errors import DatasetError, ZeroovError
-from zeroov.raster.read import open_picture
+from zeroov.raster.scene import open_picture
 from zeroov.types import Bool, Box, Picture
 
 AGREE = 0.5  # IoU that a true box and the tight box of the true mask have, unless one of them is read wrongly

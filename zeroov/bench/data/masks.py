@@ -14,7 +14,7 @@ from zeroov.bench.data.files import contained
 from zeroov.bench.data.sample import MaskTruth
 from zeroov.errors import DatasetError, first_line
 from zeroov.outputs.rle import AGAIN, decode_rle, draw_polygons
-from zeroov.raster.read import BROKEN, MOST_PIXELS
+from zeroov.raster.decode import BROKEN, MOST_PIXELS
 from zeroov.types import Bool
 
 

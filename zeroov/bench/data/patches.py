@@ -18,7 +18,7 @@ from zeroov.bench.data.sample import Split
 from zeroov.errors import OutputError, ZeroovError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.outputs.images import write_rgb_png
-from zeroov.raster.read import open_picture
+from zeroov.raster.scene import open_picture
 from zeroov.types import Box
 
 MARGIN = 0.25  # of the box's width and height, added on each side: what ZoomVG widens a box by at test time

@@ -1,1 +1,1 @@
-"""What every stage adds, measured on the miniature world."""
+"""`zeroov bench mini`: what each stage adds, measured on the miniature world, and the report of it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from zeroov import recipe as recipes
 from zeroov.bench.data.sample import mask_overlap
 from zeroov.evolve import evolve
 from zeroov.files.journal import Journal, read_items
+from zeroov.ground import Pipeline, ground_pictures
+from zeroov.look import Look
 from zeroov.mini.expressions import FORMS, Expression, absent_expression, ask
 from zeroov.mini.scenes import Scene, SceneObject, make_scene, seed_for
-from zeroov.pipeline.look import Job
-from zeroov.pipeline.run import Pipeline
+from zeroov.outputs.answer import Answer
+from zeroov.progress import Progress
+from zeroov.raster.scene import open_source
 from zeroov.types import Bool, Box, Evolved
 from zeroov.version import __version__
 
@@ -116,9 +119,7 @@ def questions(count: int) -> Iterator[Question]:
         index += 1
 
 
-def measure(
-    folder: Path, variant: Variant, limit: int, device: str, tell: Callable[[str, int, int], None]
-) -> list[dict[str, Any]]:
+def measure(folder: Path, variant: Variant, limit: int, device: str, progress: Progress) -> list[dict[str, Any]]:
     """Measure a variant on the first scenes; what is in its journal is not done again. Return one row a question."""
     recipe = recipes.load("mini").with_values(variant.changes)
     count = min(limit, variant.scenes)
@@ -128,38 +129,37 @@ def measure(
         made_with = {"zeroov": __version__, "models": pipeline.models.identities(), **recipe.deciding()}
         journal = closing.enter_context(Journal(folder / f"{variant.name}.jsonl", made_with))
         todo = [question for question in wanted if question.id not in journal.done]
-        tell(variant.name, len(wanted) - len(todo), len(wanted))
+        progress.report(variant.name, len(wanted) - len(todo), len(wanted))
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
-            jobs = [pipeline.job(question.scene.image, question.expression.text) for question in chunk]
-            for stage in pipeline.steps:
-                pipeline.run(stage, jobs)
-            boxed = answer_boxes(pipeline, jobs) if variant.name == "mini" else []
-            for position, (question, job) in enumerate(zip(chunk, jobs, strict=True)):
-                journal.add(_row(question, job, boxed[position] if boxed else None, recipe))
-            tell(variant.name, len(wanted) - len(todo) + start + len(chunk), len(wanted))
+            with contextlib.ExitStack() as opened:
+                asked = [(opened.enter_context(open_source(each.scene.image)), each.expression.text) for each in chunk]
+                answers = ground_pictures(pipeline, asked, rounds=recipe.zoom.rounds)
+            boxed = answer_boxes(pipeline, [answer.looks[0] for answer in answers]) if variant.name == "mini" else []
+            for position, (question, answer) in enumerate(zip(chunk, answers, strict=True)):
+                journal.add(_row(question, answer, boxed[position] if boxed else None, recipe))
+            progress.report(variant.name, len(wanted) - len(todo) + start + len(chunk), len(wanted))
     rows = {row["id"]: row for row in read_items(journal.path)}
     return [rows[question.id] for question in wanted]
 
 
-def answer_boxes(pipeline: Pipeline, jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs as a recipe without maps has them: the model's own box, given to SAM."""
-    boxed = [Job(job.picture, job.expression, {"overview": job.reports["overview"]}) for job in jobs]
-    pipeline.run("refine", boxed)
-    return boxed
+def answer_boxes(pipeline: Pipeline, looks: Sequence[Look]) -> list[Look]:
+    """Return the looks as a recipe without maps has them: the model's own box, given to SAM."""
+    boxed = [replace(look, affinity=None, evolved=None, refined=None) for look in looks]
+    return pipeline.refine(boxed, [look.coarse.box for look in boxed])
 
 
-def _row(question: Question, job: Job, boxed: Job | None, recipe: recipes.Recipe) -> dict[str, Any]:
+def _row(question: Question, answer: Answer, boxed: Look | None, recipe: recipes.Recipe) -> dict[str, Any]:
     """Return what is kept of a question: per reading, overlaps with the truth and whether it points at the object."""
-    result, truth = job.result(recipe), question.truth
+    truth, (look,) = question.truth, answer.looks
     row: dict[str, Any] = {
         "id": question.id,
         "form": question.expression.form,
         "expression": question.expression.text,
-        "answer": job.overview.answer,
-        "score": result.score,
-        "seconds": {name: report.seconds for name, report in job.reports.items()},
-        "peak_bytes": {name: report.peak_bytes for name, report in job.reports.items()},
+        "answer": answer.words,
+        "score": answer.score,
+        "seconds": {name: cost.seconds for name, cost in look.costs.items()},
+        "peak_bytes": {name: cost.peak_bytes for name, cost in look.costs.items()},
     }
     if truth is None:
         return row
@@ -167,7 +167,7 @@ def _row(question: Question, job: Job, boxed: Job | None, recipe: recipes.Recipe
     row["size"] = "small" if share < SIZES[0] else "medium" if share < SIZES[1] else "large"
     row["kind"] = truth.kind
     row["readings"] = {
-        name: measured(mask, box, peak_xy, truth) for name, mask, box, peak_xy in readings(job, boxed, recipe)
+        name: measured(mask, box, peak_xy, truth) for name, mask, box, peak_xy in readings(look, boxed, recipe)
     }
     return row
 
@@ -175,24 +175,24 @@ def _row(question: Question, job: Job, boxed: Job | None, recipe: recipes.Recipe
 Reading = tuple[str, Bool, Box | None, tuple[float, float] | None]
 
 
-def readings(job: Job, boxed: Job | None, recipe: recipes.Recipe) -> Iterator[Reading]:
+def readings(look: Look, boxed: Look | None, recipe: recipes.Recipe) -> Iterator[Reading]:
     """Yield every answer that can be read off the stages: its name, mask, box, and where it points.
 
-    A box points at its centre, a map at its highest cell. `boxed` is the job as `answer_boxes` has it.
+    A box points at its centre, a map at its highest cell. `boxed` is the look as `answer_boxes` has it.
     """
     if boxed:
-        for name, (mask, box) in (("answer", boxed.coarse()), ("answer+sam", boxed.refined_or_coarse())):
+        for name, (mask, box) in (("answer", boxed.coarse), ("answer+sam", boxed.drawn)):
             yield name, mask, box, _centre(box)
-    if evolved := job.evolved:
-        hw, grid = job.picture.hw, evolved.cross_on_grid
+    if evolved := look.evolved:
+        hw, grid = look.picture.hw, evolved.cross_on_grid
         alone = evolve(grid, None, hw, recipe.evolve, grid_hw=(grid.shape[0], grid.shape[1]), growing=False)
         yield "overview", alone.mask, alone.box, _peak(alone, hw)
-        if job.affinity:
-            fused = evolve(grid, job.affinity, hw, recipe.evolve, growing=False)
+        if look.affinity:
+            fused = evolve(grid, look.affinity, hw, recipe.evolve, growing=False)
             yield "+focus", fused.mask, fused.box, _peak(fused, hw)
         yield "+evolve", evolved.mask, evolved.box, _peak(evolved, hw)
     if "refine" in recipe.stages:
-        mask, box = job.refined_or_coarse()
+        mask, box = look.drawn
         yield "+sam", mask, box, _centre(box)
 
 

@@ -18,7 +18,7 @@ from zeroov.bench.runs.shards import Shard
 from zeroov.errors import OutputError
 from zeroov.files.atomic import write_json
 from zeroov.files.journal import Journal, read_items
-from zeroov.pipeline.run import Pipeline
+from zeroov.ground import Pipeline
 from zeroov.recipe import Recipe
 from zeroov.version import __version__
 

@@ -17,10 +17,9 @@ from zeroov.bench.data.sample import Sample
 from zeroov.bench.runs.records import Corners, Record, Rle
 from zeroov.errors import ZeroovError
 from zeroov.files.content import content_of
+from zeroov.outputs.answer import Answer
 from zeroov.outputs.rle import encode_rle
-from zeroov.pipeline.look import Job
 from zeroov.raster.scene import image_content
-from zeroov.recipe import Recipe
 from zeroov.types import Bool, Box
 
 log = logging.getLogger("zeroov")
@@ -40,27 +39,27 @@ def _content(sample: Sample, image: str, root: Path) -> str:
     return content_of([], *facts)
 
 
-def record(sample: Sample, content: str, job: Job, recipe: Recipe, root: Path) -> Record:
-    """Return the record of a sample that went through every stage."""
-    result, hw = job.result(recipe), job.picture.hw
+def record(sample: Sample, content: str, answer: Answer, root: Path) -> Record:
+    """Return the record of a sample that was answered."""
+    first, hw = answer.looks[0], answer.info.hw
     truth_box, truth_mask = _truth(sample, root, hw)
-    coarse_mask, coarse_box = job.coarse()
+    evolved = first.evolved
     return Record(
         **_asked(sample),
         hw=hw,
         truth_box=truth_box,
         truth_mask=truth_mask,
-        status=result.status,
-        box=_corners(result.box),
-        mask=_rle(result.mask),
-        score=result.score,
-        answer=result.answer,
-        answer_box=_corners(job.overview.answer_box),
-        coarse_box=_corners(coarse_box),
-        coarse_mask=_rle(coarse_mask) if job.evolved else None,
-        point=frames.peak_xy(job.evolved.fused, job.evolved.region, hw) if job.evolved else None,
-        seconds=_seconds(job),
-        dumps=dict(job.keys),
+        status=answer.status,
+        box=_corners(answer.box),
+        mask=_rle(answer.mask),
+        score=answer.score,
+        answer=answer.words,
+        answer_box=_corners(first.overview.answer_box),
+        coarse_box=_corners(first.coarse.box),
+        coarse_mask=_rle(first.coarse.mask) if evolved else None,
+        point=frames.peak_xy(evolved.fused, evolved.region, hw) if evolved else None,
+        seconds=_seconds(answer),
+        dumps=dict(first.keys),
         content=content,
     )
 
@@ -112,12 +111,12 @@ def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
     return (math.ceil(sample.box.y1), math.ceil(sample.box.x1)) if sample.box else (1, 1)
 
 
-def _seconds(job: Job) -> dict[str, float]:
+def _seconds(answer: Answer) -> dict[str, float]:
     """Return each stage's seconds, those of closer looks included."""
     spent: dict[str, float] = {}
-    for look in job.chain():
-        for stage, report in look.reports.items():
-            spent[stage] = round(spent.get(stage, 0.0) + report.seconds, 6)
+    for look in (*answer.looks, *(each.look for each in answer.closer)):
+        for stage, cost in look.costs.items():
+            spent[stage] = round(spent.get(stage, 0.0) + cost.seconds, 6)
     return spent
 
 

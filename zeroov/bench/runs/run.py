@@ -11,27 +11,28 @@ import dataclasses
 import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import cast
 
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.recording import contents_of, failed_record, record
 from zeroov.bench.runs.shards import Shard
-from zeroov.errors import Failed, HardwareError, RecipeError, Streak, attempt
+from zeroov.errors import Failed, HardwareError, Streak, attempt
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal
-from zeroov.pipeline.look import Job
-from zeroov.pipeline.models import ModelStage
-from zeroov.pipeline.run import Pipeline
-from zeroov.recipe import LOOK, Recipe
+from zeroov.ground import Pipeline, ground_pictures
+from zeroov.outputs.answer import Answer
+from zeroov.pipeline.models import ModelStage, NeedsModel
+from zeroov.progress import SILENT, Progress
+from zeroov.raster.scene import open_source
+from zeroov.recipe import Recipe
+from zeroov.types import clean_expression
 
 log = logging.getLogger("zeroov")
-
-Tell = Callable[[str, int, int], None]
-Compute = Callable[[Sequence[Sample]], None]
 
 
 @dataclasses.dataclass
@@ -51,20 +52,16 @@ def run(
     device: str = "auto",
     shard: Shard | None = None,
     retry_failed: bool = False,
-    tell: Tell = lambda stage, done, total: None,
+    progress: Progress = SILENT,
 ) -> Outcome:
     """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice.
 
     A sample whose image or truth has changed since it was recorded is done again.
     """
     started, shard, folder = time.time(), shard or Shard(), ensure_writable_folder(folder)
-    if recipe.zoom.rounds and recipe.zoom.ask == "model":
-        raise RecipeError('zoom.ask = "model" needs two models at once, a run holds one; --set zoom.ask=category')
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with contextlib.ExitStack() as closing:
-        pipeline = closing.enter_context(
-            Pipeline(one_model, device, folder / "dumps", lambda *_: None, keep_evolved=False)
-        )
+        pipeline = closing.enter_context(Pipeline(one_model, device, folder / "dumps", keep_evolved=False))
         about = manifest.made_with(split, recipe, pipeline, shard)
         refuse_other_runs(folder, shard, about)
         journal = closing.enter_context(Journal(folder / f"records{shard.suffix}.jsonl", about))
@@ -76,12 +73,8 @@ def run(
         todo = [sample for sample in samples if sample.id not in journal.done]
         if todo:
             manifest.manifest_path(folder, shard).unlink(missing_ok=True)
-        runner = _Runner(split, pipeline, journal, contents, tell)
-        for number in range(recipe.zoom.rounds + 1):  # 0: the first look
-            for stage in ("overview", "focus"):
-                if stage in recipe.stages:
-                    runner.prepare(cast("ModelStage", stage), number, todo)
-        runner.finish(todo)
+        runner = _Runner(split, pipeline, journal, contents, progress)
+        runner.run(todo)
         failed = manifest.write(folder, shard, about, split, recipe, len(samples), runner.peak_bytes, started)
     merge_when_all_are_done(folder, shard)
     return Outcome(len(samples), len(todo), failed)
@@ -103,66 +96,50 @@ def _forget_changed(journal: Journal, contents: Mapping[str, str]) -> None:
 
 
 class _Runner:
-    """The passes over the samples, and what is done when one of them fails."""
+    """Passes over the samples, each with one model in memory, and what is done when a sample fails.
 
-    def __init__(self, split: Split, pipeline: Pipeline, journal: Journal, contents: Mapping[str, str], tell: Tell):
-        self.split, self.pipeline, self.journal, self.tell = split, pipeline, journal, tell
-        self._contents = contents
+    A pass takes every sample as far as the dumps and its model carry it: to its record, or to the model that it needs
+    next.
+    """
+
+    def __init__(
+        self, split: Split, pipeline: Pipeline, journal: Journal, contents: Mapping[str, str], progress: Progress
+    ):
+        self.split, self.pipeline, self.journal, self.progress = split, pipeline, journal, progress
         self.peak_bytes: dict[str, int] = {}
+        self._contents = contents
+        self._waiting: dict[str, ModelStage] = {}
         self._batch = pipeline.recipe.runtime.batch
         self._streak = Streak()
 
-    def prepare(self, stage: ModelStage, number: int, todo: Sequence[Sample]) -> None:
-        """Make a stage's dumps of the first (0) or a closer look for every sample that has none."""
-        self.pipeline.models.drop_all()
+    def run(self, todo: Sequence[Sample]) -> None:
+        """Record every sample."""
+        self._waiting = {sample.id: "overview" for sample in todo}
+        while self._waiting:
+            before = dict(self._waiting)
+            counts = Counter(self._waiting.values())
+            stage = max(counts, key=lambda each: (each != "refine", counts[each]))  # Refine ends most samples: last
+            samples = [sample for sample in todo if self._waiting.get(sample.id) == stage]
+            with self.pipeline.models.only(stage):
+                self._pass(stage, samples)
+            assert self._waiting != before, f"a pass with the {stage} model changed nothing"
+
+    def _pass(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
         self._batch = self.pipeline.recipe.runtime.batch
-        upto = LOOK[: LOOK.index(stage) + 1]
+        self.progress.report(stage, 0, len(samples))
+        done = 0
+        while done < len(samples):
+            group = samples[done : done + self._batch]
+            if stage == "refine":  # a picture is encoded once for all of its samples
+                same = itertools.takewhile(lambda each: each.image == samples[done].image, samples[done:])  # noqa: B023
+                group = list(same)
+            self._attempt(stage, group)
+            done += len(group)
+            self.progress.report(stage, done, len(samples))
 
-        def compute(samples: Sequence[Sample]) -> None:
-            jobs = [self._job(sample) for sample in samples]
-            for each in upto if number == 0 else LOOK:  # what is done comes from the dumps
-                self.pipeline.run(each, jobs)
-            for closer in range(1, number + 1):
-                self.pipeline.look_closer(jobs, closer, upto if closer == number else LOOK)
-            self._meter(jobs)
-
-        waiting, done = self._waiting(todo), 0
-        self.tell(stage, 0, len(waiting))
-        while done < len(waiting):
-            batch = waiting[done : done + self._batch]
-            self._attempt(stage, batch, compute)
-            done += len(batch)
-            self.tell(stage, done, len(waiting))
-
-    def finish(self, todo: Sequence[Sample]) -> None:
-        """Evolve and refine image by image, and record every sample."""
-        self.pipeline.models.drop_all()
-        stages = self.pipeline.recipe.stages
-
-        def compute(samples: Sequence[Sample]) -> None:
-            samples = self._waiting(samples)  # without those recorded before another of the image failed
-            jobs = [self._job(sample) for sample in samples]
-            for stage in self.pipeline.steps:
-                self.pipeline.run(stage, jobs)
-            self._meter(jobs)
-            for sample, job in zip(samples, jobs, strict=True):
-                made = record(sample, self._contents[sample.id], job, self.pipeline.recipe, self.split.root)
-                self.journal.add(made.to_json())
-
-        waiting, done = self._waiting(todo), 0
-        self.tell(stages[-1], 0, len(waiting))
-        for _, group in itertools.groupby(waiting, key=lambda sample: sample.image):
-            samples = list(group)
-            self._attempt("refine", samples, compute)
-            done += len(samples)
-            self.tell(stages[-1], done, len(waiting))
-
-    def _waiting(self, samples: Sequence[Sample]) -> list[Sample]:
-        return [sample for sample in samples if sample.id not in self.journal.done]
-
-    def _attempt(self, stage: ModelStage, samples: Sequence[Sample], compute: Compute) -> None:
-        """Compute some samples; after a failure their halves or one by one; what fails alone is recorded as failed."""
-        outcome = attempt(lambda: compute(samples))
+    def _attempt(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
+        """Advance some samples; after a failure their halves or one by one; what fails alone is recorded as failed."""
+        outcome = attempt(partial(self._advance, samples))
         if not isinstance(outcome, Failed):
             self._streak.add(outcome)
             return
@@ -177,18 +154,35 @@ class _Runner:
             step = self._batch = max(1, len(samples) // 2)
             log.warning("%s ran out of memory with %d samples at once; it goes on with %d", stage, len(samples), step)
         for start in range(0, len(samples), step):
-            self._attempt(stage, samples[start : start + step], compute)
+            self._attempt(stage, samples[start : start + step])
 
-    def _job(self, sample: Sample) -> Job:
-        return self.pipeline.job(self.split.root / sample.image, sample.expression)
+    def _advance(self, samples: Sequence[Sample]) -> None:
+        """Record samples, or note which model they wait for; those that are recorded already are left out."""
+        samples = [sample for sample in samples if sample.id in self._waiting]
+        with contextlib.ExitStack() as opened:
+            asked = [
+                (opened.enter_context(open_source(self.split.root / sample.image)), clean_expression(sample.expression))
+                for sample in samples
+            ]
+            try:
+                answers = ground_pictures(self.pipeline, asked, rounds=self.pipeline.recipe.zoom.rounds)
+            except NeedsModel as needed:
+                self._waiting |= {sample.id: needed.stage for sample in samples}
+                return
+        for sample, answer in zip(samples, answers, strict=True):
+            self._meter(answer)
+            made = record(sample, self._contents[sample.id], answer, self.split.root)
+            self.journal.add(made.to_json())
+            del self._waiting[sample.id]
 
     def _fail(self, sample: Sample, stage: str, failed: Failed) -> None:
         reason = f"{stage}: {failed.reason}"
         log.warning("sample %s failed: %s", sample.id, reason)
         self.journal.add(failed_record(sample, self._contents[sample.id], self.split.root, reason).to_json())
+        del self._waiting[sample.id]
         self._streak.add(failed)
 
-    def _meter(self, jobs: Sequence[Job]) -> None:
-        for job in itertools.chain.from_iterable(job.chain() for job in jobs):
-            for stage, report in job.reports.items():
-                self.peak_bytes[stage] = max(self.peak_bytes.get(stage, 0), report.peak_bytes or 0)
+    def _meter(self, answer: Answer) -> None:
+        for look in (*answer.looks, *(each.look for each in answer.closer)):
+            for stage, cost in look.costs.items():
+                self.peak_bytes[stage] = max(self.peak_bytes.get(stage, 0), cost.peak_bytes or 0)

@@ -1,1 +1,1 @@
-"""What answers are worth: protocols, metrics, comparisons, tables and pictures."""
+"""From answers to figures: protocols, metrics, statistics, comparisons, tables and pictures."""

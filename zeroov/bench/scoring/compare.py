@@ -37,11 +37,6 @@ class Disagreement:
     target: Target
     ious: tuple[float, ...]
 
-    @property
-    def spread(self) -> float:
-        """How far the best and the worst are apart."""
-        return max(self.ious) - min(self.ious)
-
 
 @dataclass(frozen=True)
 class Comparison:

@@ -18,14 +18,6 @@ from zeroov.types import Bool
 Floats = NDArray[np.float64]
 
 
-def summarise(intersections: NDArray[Any], unions: NDArray[Any], rule: Rule) -> dict[str, float]:
-    """Return the figures that `rule` prints, as shares from 0 to 1, of samples with these intersections and unions."""
-    rows = per_sample(intersections, unions, rule)
-    if not len(rows):
-        raise ValueError("no samples, no figures")
-    return dict(zip(rule.names, figures(rows.sum(axis=0), len(rows), rule).tolist(), strict=True))
-
-
 def per_sample(intersections: NDArray[Any], unions: NDArray[Any], rule: Rule) -> Floats:
     """Return what `figures` sums, (..., samples, columns), from intersections and unions of shape (..., samples).
 

@@ -15,7 +15,7 @@ from zeroov.bench.scoring.overlaps import tight_box
 from zeroov.errors import PictureError, UsageError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.outputs.rle import decode_rle
-from zeroov.raster.read import open_picture
+from zeroov.raster.scene import open_picture
 from zeroov.show.differences import Shown, draw_differences
 from zeroov.types import Bool, Uint8
 

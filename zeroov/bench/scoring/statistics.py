@@ -29,18 +29,6 @@ def interval(values: NDArray[Any], *, seed: int = 0, draws: int = DRAWS, level: 
     return percentiles(means, level)
 
 
-def ratio_interval(
-    numerators: NDArray[Any], denominators: NDArray[Any], *, seed: int = 0, draws: int = DRAWS, level: float = 0.95
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of sum(numerators) / sum(denominators), samples drawn in pairs.
-
-    A draw whose denominators sum to 0 counts 0.
-    """
-    columns = _columns(numerators, denominators)
-    sums = resampled_sums(columns, seed=seed, draws=draws)
-    return percentiles(ratio(sums[:, 0], sums[:, 1]), level)
-
-
 def paired(first: NDArray[Any], second: NDArray[Any], *, seed: int = 0, draws: int = DRAWS) -> Paired:
     """Test whether the means of two runs over the same samples, in the same order, differ."""
     columns = _columns(first, second)

@@ -1,1 +1,1 @@
-"""Many settings over maps that are kept, without a model."""
+"""Many settings scored from kept maps, without a model."""

@@ -1,36 +1,46 @@
-"""What is true of images and expressions, one JSON object a line: a user's own file, or the records of a run.
+"""A folder of dumps and a file of truths as a run: records that name the maps which were made of their questions.
 
-`{"image", "expression", "box", "mask"}`, or the records of `zeroov bench run`, whose truth is in `truth_box` and
-`truth_mask` alone (their `box` and `mask` are the run's answers) and whose `dumps` name each stage's key. Boxes are
-half-open pixels, masks COCO run lengths; either may be left out, and an object that is absent has neither.
+A line of a truth file is `{"image", "expression", "box", "mask"}`, a user's own, or a record of `zeroov bench run`,
+whose truth is in `truth_box` and `truth_mask` alone. Boxes are half-open pixels, masks COCO run lengths; either may be
+left out, and an object that is absent has neither.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zeroov.errors import DatasetError
+from zeroov import frames
+from zeroov.bench.runs.records import Record, Run, is_rle
+from zeroov.bench.sweeps.maps import Maps
+from zeroov.dumps import partner
+from zeroov.errors import DatasetError, DumpError
+from zeroov.outputs.rle import decode_rle, encode_rle
+from zeroov.recipe import Recipe
 from zeroov.types import Box, clean_expression
+
+log = logging.getLogger("zeroov")
+RECORDS_OWN = {"hw", "status", "truth_box", "truth_mask"}  # keys that no user's own line has
 
 
 @dataclass(frozen=True)
-class Truth:
-    """One line of a truth file; `where` names it, `keys` are those of its dumps where it tells them."""
+class Matched:
+    """The run; how many truths have no dumps that the recipe's stages need; how many say that the object is absent."""
 
-    where: str
-    image: str
-    expression: str
-    box: Box | None
-    rle: Mapping[str, Any] | None
-    keys: Mapping[str, str]
+    run: Run
+    without_dumps: int
+    absent: int
 
 
-def read_truths(path: Path) -> list[Truth]:
-    """Read a truth file; a line that is none is an error that names it."""
+def read_truths(path: Path) -> list[Record]:
+    """Read a truth file; a line that is none is an error that names it.
+
+    The record of a user's own line is named by its place in the file, and its `hw` is its mask's, or (1, 1).
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError as error:
@@ -46,21 +56,75 @@ def read_truths(path: Path) -> list[Truth]:
     return truths
 
 
-def _truth(where: str, line: str) -> Truth:
+def match(truths: Sequence[Record], maps: Maps, recipe: Recipe, name: str) -> Matched:
+    """Find each truth's dumps: by the keys that it names, else by the image's digest or name and the expression."""
+    if not maps.overviews:
+        raise DumpError(f"{maps} hold no overview dumps; make some with `zeroov ground --dumps DIR`")
+    records: list[Record] = []
+    others: set[str] = set()
+    without = absent = 0
+    for truth in truths:
+        if truth.truth_box is None and truth.truth_mask is None and not truth.truth_mask_unreadable:
+            absent += 1
+            continue
+        if truth.status == "failed":
+            records.append(truth)
+            continue
+        overview = maps.overview(truth, recipe)
+        keys = {"overview": overview.key} if overview else {}
+        if overview and "focus" in recipe.stages and (served := maps.focuses(overview)):
+            focus = maps.focus(truth.dumps.get("focus", ""))
+            if focus is None:
+                focus, differences = partner(overview, served, recipe)
+                others |= set(differences)
+            keys["focus"] = focus.key
+        if overview is None or ("focus" in recipe.stages and "focus" not in keys):
+            without += 1
+            continue
+        height, width = overview.about["picture"]["hw"]
+        if truth.truth_mask and truth.hw != (height, width):
+            raise DatasetError(f"{truth.id}: a mask of {truth.hw} pixels for an image of {(height, width)}")
+        records.append(replace(truth, hw=(height, width), dumps=keys))
+    if others:
+        log.warning(
+            "focus dumps were not made as recipe `%s` says (%s); they are used as they are",
+            recipe.name,
+            ", ".join(sorted(others)),
+        )
+    if not any(record.dumps for record in records):
+        raise DumpError(
+            f"none of {len(truths)} truths has dumps in {maps}: {absent} without box and mask, {without} of whose "
+            "image and expression there is not what the recipe's stages need; see `zeroov dumps ls`"
+        )
+    return Matched(Run(name, tuple(records), {"made_with": recipe.deciding()}), without, absent)
+
+
+def _truth(where: str, line: str) -> Record:
     try:
         row = json.loads(line)
-        is_record = {"hw", "status"} <= set(row) or bool({"truth_box", "truth_mask"} & set(row))
-        box, rle = (row.get(name) for name in (("truth_box", "truth_mask") if is_record else ("box", "mask")))
-        return Truth(
-            where=where,
-            image=str(row["image"]),
-            expression=clean_expression(row["expression"]),
-            box=Box(*map(float, box)) if box else None,
-            rle=rle or None,
-            keys=row.get("dumps") or {},
-        )
+        return Record.from_json(row) if RECORDS_OWN & row.keys() else _own_truth(where, row)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f'{where}: {{"image": ..., "expression": ..., "box": [x0, y0, x1, y1]}} is expected, got {line[:80]} '
             f"({type(error).__name__}: {error})"
         ) from error
+
+
+def _own_truth(where: str, row: dict[str, Any]) -> Record:
+    box = Box(*map(float, row["box"])) if row.get("box") else None
+    rle = row.get("mask") or None
+    if rle and not (box and is_rle(rle, tuple(rle.get("size", ())))):
+        mask = decode_rle(rle)
+        box, rle = box or frames.mask_to_box(mask), encode_rle(mask)
+        if box is None:
+            raise DatasetError(f"{where}: the mask is empty and there is no box; leave both out instead")
+    return Record(
+        id=where,
+        image=str(row["image"]),
+        expression=clean_expression(row["expression"]),
+        hw=tuple(rle["size"]) if rle else (1, 1),
+        status="empty",
+        truth_box=box.xyxy if box else None,
+        truth_mask=rle,
+        dumps=row.get("dumps") or {},
+    )

@@ -1,1 +1,1 @@
-"""`zeroov bench`, a file for each of its commands."""
+"""One file for each command of `zeroov bench`."""

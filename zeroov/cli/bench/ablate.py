@@ -1,97 +1,132 @@
-"""`zeroov bench ablate`: many settings of a run, scored from its dumps."""
+"""`zeroov bench ablate`: many settings over maps that are kept, scored without a model."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Json
+from zeroov.cli.options import Json, RecipeName, Set
+from zeroov.errors import DumpError, UsageError
+
+if TYPE_CHECKING:
+    from zeroov.bench.runs.records import Run
+    from zeroov.bench.sweeps.maps import Maps
 
 
 def ablate(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|DUMPS", help="A finished run's folder; with --truth, a folder of dumps.")
+    ],
     more: Annotated[list[str] | None, typer.Argument(metavar="[KEY=V1,V2,...]...", help="More keys.")] = None,
     grid: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=V1,V2,...", help="A recipe key and its values; every combination is scored."),
+        typer.Option(metavar="KEY=V1,V2,...", help="A key and its values; every combination is scored."),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON lines: image, expression, box, mask; or the records of a run."),
+    ] = None,
+    recipe: RecipeName = None,
+    set_: Set = None,
     protocol: Annotated[str, typer.Option(help="How to score; `zeroov bench score` lists them.")] = "honest",
     dumps: Annotated[
-        list[Path] | None, typer.Option("--dumps", metavar="DIR", help="Where the dumps are, if not with the run.")
+        list[Path] | None, typer.Option("--dumps", metavar="DIR", help="More dumps, or where a run's have gone.")
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: one for each core.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0: as many as the work is worth.")] = 0,
+    best: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Best first; print the N best and the recipe's own.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the table.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the table as CSV.")] = None,
     json: Json = False,
 ) -> None:
-    """Score every combination of settings on a run, from its cached maps: no model runs.
+    """Score every combination of settings from cached maps: no model runs.
 
-    What is scored is the answer before Refine. Keys: evolve.k, evolve.tau, evolve.alpha, evolve.official,
-    evolve.canvas, overview.layers and overview.weights (captured layers), stages. The run's own setting is marked with
-    a star, and p is that of the paired test of its mIoU against each other setting's. The best of many settings on a
-    split is better there than elsewhere: choose on one split, report on another.
+    What is scored is the answer before Refine, over a run, or over a folder of dumps with --truth and --recipe.
 
-    Example: zeroov bench ablate runs/x --grid evolve.alpha=0.2,0.3,0.4 evolve.tau=0.2,0.3
+    Keys: evolve.k, evolve.tau, evolve.alpha, evolve.official, evolve.canvas, overview.position, stages;
+    overview.layers (each: every captured layer alone; all: their mean; own: the recipe's; {2=1,3=0.5}: layers with
+    weights) and overview.weights; focus (each: every Focus setting in the folders; none; or what `dumps ls` calls it).
+    Values are TOML, ranges like 0.2:0.7:0.05, or lists as printed, 2+3.
+
+    Pointing: the centre of the map's highest cell lies in the true box, for A_C and for the fused map. A star marks the
+    recipe's own setting; p is that of the paired test of its mIoU against each other setting's. The best of many
+    settings on a split is better there than elsewhere: choose on one split, report on another.
+
+    Example: zeroov bench ablate runs/x --grid evolve.alpha=0.2:0.6:0.1 evolve.tau=0.2,0.3 --best 10
     """
-    from zeroov.bench.runs.records import read_run
     from zeroov.bench.scoring.protocols import named
-    from zeroov.bench.scoring.tables import aligned, as_csv, percent
-    from zeroov.bench.sweeps.ablate import ablate as go
-    from zeroov.bench.sweeps.ablate import parse_grid, recipe_of, tell_setting
+    from zeroov.bench.scoring.tables import as_csv
+    from zeroov.bench.sweeps.settings import parse_grid
+    from zeroov.bench.sweeps.sweep import sweep
+    from zeroov.bench.sweeps.table import as_text, flat, leading, rows_of
     from zeroov.files.atomic import write_atomically
 
-    how = named(protocol)
-    read = read_run(run)
-    values = parse_grid([*(grid or []), *(more or [])])
-    folders = dumps or [Path(folder) for folder in read.manifest.get("dumps", [])]
-    if run.is_dir() and (run / "dumps").is_dir() and not dumps:
-        folders.append(run / "dumps")  # the run's folder may have moved
+    scoring, values = named(protocol), parse_grid([*(grid or []), *(more or [])])
+    run, maps, left_out = _read(source, truth, dumps or [], recipe, set_)
+    start = time.perf_counter()
     with options.progress() as progress:
-        settings = go(read, folders, values, how, jobs=jobs, tell=progress or (lambda *_: None))
-    base = recipe_of(read).deciding()
-    own = next((s for s in settings if all(_same(base[key], value) for key, value in s.changes.items())), None)
-    rows = [tell_setting(setting, own, how) | {"own": setting is own} for setting in settings]
-    document = {"run": read.name, "protocol": how.name, "keys": list(values), "settings": rows}
+        swept = sweep(
+            run,
+            maps,
+            values,
+            scoring,
+            jobs=jobs,
+            lost_are_missed=truth is None,
+            progress=progress,
+        )
+    document: dict[str, Any] = {
+        "run": run.name,
+        "protocol": scoring.name,
+        "keys": list(values),
+        "samples": len(swept.records),
+        **left_out,
+        "seconds": round(time.perf_counter() - start, 3),
+        "focus": swept.focus,
+        "settings": rows_of(swept, scoring),
+    }
+    if best:
+        document["settings"].sort(key=lambda row: -leading(row))
     if plot:
         from zeroov.show.ablation import write_ablation
 
         write_ablation(plot, document)
     if csv:
-        write_atomically(csv, as_csv([_flat(row) for row in rows]).encode())
+        write_atomically(csv, as_csv([flat(row) for row in document["settings"]]).encode())
     if json:
         options.say_json(document)
         return
-    shown = [(target, name) for target in ("box", "mask") if target in rows[0] for name in ("Pr@0.5", "mIoU", "oIoU")]
-    shown = [(target, name) for target, name in shown if name in rows[0][target]]
-    lines = [[", ".join(values), *(f"{target} {name}" for target, name in shown), "p"]]
-    for row in rows:
-        label = ", ".join(_text(value) for value in row["setting"].values()) + (" *" if row["own"] else "")
-        target = "mask" if "mask" in row else "box"
-        against = row[target].get("against_own")
-        p = f"{against['p']:.4f}" if against else ""
-        lines.append([label, *(percent(row[target][name]) for target, name in shown), p])
-    options.say(aligned(lines))
-    counted = next(iter(row[target] for target in ("mask", "box") if target in row))["samples"]
-    options.say(f"\n{len(rows)} settings, {counted} samples, before Refine, protocol {how.name}")
+    options.say(as_text(document, best))
+    for file in filter(None, (plot, csv)):
+        options.say(f"wrote     {file}")
 
 
-def _same(own: Any, value: Any) -> bool:
-    if isinstance(own, list) and isinstance(value, list):
-        return [stage for stage in own if stage != "refine"] == [stage for stage in value if stage != "refine"]
-    return bool(own == value)
+def _read(
+    source: Path, truth: Path | None, dumps: list[Path], recipe: str | None, changes: list[str] | None
+) -> tuple[Run, Maps, dict[str, int]]:
+    """Return a run, its maps, and how many truths are left out for which reason."""
+    from zeroov.bench.runs.records import is_run, read_run
+    from zeroov.bench.sweeps.maps import Maps
+    from zeroov.bench.sweeps.truths import match, read_truths
 
-
-def _text(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    flat = {key: _text(value) for key, value in row["setting"].items()}
-    for target in ("box", "mask"):
-        for name, value in row.get(target, {}).items():
-            if not isinstance(value, (dict, list)):
-                flat[f"{target} {name}"] = value
-    return flat
+    if truth:
+        if is_run(source):
+            raise UsageError(f"`{source}` is a run, which holds its truth; --truth goes with a folder of dumps")
+        if not source.is_dir():
+            raise DumpError(f"`{source}` is no folder of dumps; make some with `zeroov ground IMAGE TEXT --dumps DIR`")
+        maps, chosen = Maps([source, *dumps]), options.chosen(recipe, changes)
+        matched = match(read_truths(truth), maps, chosen, source.resolve().name)
+        return matched.run, maps, {"without_dumps": matched.without_dumps, "absent": matched.absent}
+    if recipe or changes:
+        raise UsageError("--recipe and --set go with --truth; a run says by which recipe it was made")
+    if source.is_dir() and not is_run(source) and any(source.glob("*.safetensors")):
+        raise UsageError(f"`{source}` is a folder of dumps; say with --truth FILE what is true")
+    run = read_run(source)
+    folders = dumps or [Path(folder) for folder in run.manifest.get("dumps", [])]
+    if not dumps and (source / "dumps").is_dir():
+        folders.append(source / "dumps")  # the run's folder may have moved
+    return run, Maps(folders), {}

@@ -94,12 +94,13 @@ def _write_sheet(path: Path, benchmark: Benchmark, reports: Sequence[SplitReport
 
 def _export(out: Path, reports: Sequence[SplitReport]) -> list[str]:
     from zeroov.bench.data.patches import export_patches
+    from zeroov.cli.report import counting
 
     problems = []
     for report in reports:
         if report.split:
-            with options.progress() as show:
-                problems += export_patches(report.split, out, lambda done, total: show and show("patches", done, total))
+            with counting("patches") as count:
+                problems += export_patches(report.split, out, count)
     return problems
 
 

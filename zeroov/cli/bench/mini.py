@@ -43,7 +43,7 @@ def mini(
     with options.progress() as progress:
         for item in VARIANTS:
             if item.name in wanted:
-                rows[item.name] = measure(folder, item, limit, device, progress or (lambda *_: None))
+                rows[item.name] = measure(folder, item, limit, device, progress)
     told = report(rows)
     write_json(folder / "report.json", told)
     if json:

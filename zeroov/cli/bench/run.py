@@ -65,7 +65,7 @@ def run(
             device=shards.device_of_this_process(device),
             shard=part,
             retry_failed=retry_failed,
-            tell=progress or (lambda *_: None),
+            progress=progress,
         )
     told = {
         "folder": str(out),

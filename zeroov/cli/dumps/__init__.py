@@ -1,1 +1,1 @@
-"""`zeroov dumps`, a file for what each of its commands does."""
+"""One file for each command of `zeroov dumps`; the short ones are in `main.py`."""

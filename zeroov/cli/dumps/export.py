@@ -40,7 +40,7 @@ def quantise(folder: Maps, out: To, json: Json = False) -> None:
     """Copy a folder with every affinity in one byte a cell, for keeping and analysing; the error is stated.
 
     A pipeline does not use the copy's affinities, whose answers could differ slightly; `zeroov evolve` and
-    `zeroov analyse` do, and say so.
+    `zeroov bench ablate` do, and say so.
 
     Example: zeroov dumps quantise maps/ --out small/
     """

@@ -1,1 +1,1 @@
-"""The formats of other tools, a file each."""
+"""One file for each output format."""

@@ -70,14 +70,19 @@ class Coco:
                 }
             )
 
-    def finish(self) -> tuple[Path, ...]:
-        """Write the file."""
+    def document(self) -> dict[str, Any]:
+        """Return what the file holds, as plain values."""
         for source, image in self._images.items():
             image["file_name"] = self._names.file(source)  # now that all images are known
         categories = [{"id": number, "name": name} for number, name in enumerate(self._classes.names, start=1)]
         about = {"description": "written by zeroov"}
-        document = {"info": about, "licenses": [], "images": list(self._images.values()), "categories": categories}
-        atomic.write_json(self._path, {**document, "annotations": self._annotations}, compact=True)
+        images = list(self._images.values())
+        document = {"info": about, "licenses": [], "images": images, "categories": categories}
+        return document | {"annotations": self._annotations}
+
+    def finish(self) -> tuple[Path, ...]:
+        """Write the file."""
+        atomic.write_json(self._path, self.document(), compact=True)
         return (self._path,)
 
 

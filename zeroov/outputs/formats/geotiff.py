@@ -19,7 +19,7 @@ from zeroov.outputs.attributes import Provenance, layer_attributes
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.raster.geotiff import gdal_errors
-from zeroov.raster.reduce import Window
+from zeroov.types import Window
 
 BLOCK = 512
 NAME = "mask.tif"  # in GDAL's memory, a plain one whatever the file is called
@@ -118,7 +118,7 @@ def _blocks(hw: tuple[int, int], founds: Sequence[Found]) -> list[Window]:
         rows, columns = range(y0 // BLOCK, (y1 - 1) // BLOCK + 1), range(x0 // BLOCK, (x1 - 1) // BLOCK + 1)
         touched |= {(row, column) for row in rows for column in columns}
     return [
-        (column * BLOCK, row * BLOCK, min((column + 1) * BLOCK, hw[1]), min((row + 1) * BLOCK, hw[0]))
+        Window(column * BLOCK, row * BLOCK, min((column + 1) * BLOCK, hw[1]), min((row + 1) * BLOCK, hw[0]))
         for row, column in sorted(touched)
     ]
 

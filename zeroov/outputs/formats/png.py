@@ -11,7 +11,7 @@ from zeroov.errors import OutputError
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.images import write_mask_png
-from zeroov.raster.read import MOST_PIXELS
+from zeroov.raster.decode import MOST_PIXELS
 
 
 def write_full_png(

@@ -1,1 +1,1 @@
-"""Forms of annotation that several data sets share."""
+"""Readers of annotation formats that more than one data set uses."""

@@ -1,1 +1,1 @@
-"""Data sets, a file each: what one asks for on disk, and how its splits are read."""
+"""One file for each data set: which files it needs on disk, and how its splits are read."""

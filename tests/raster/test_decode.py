@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from zeroov.errors import PictureError
-from zeroov.raster.read import MOST_PIXELS, open_picture
+from zeroov.raster.decode import MOST_PIXELS
+from zeroov.raster.scene import open_picture
 from zeroov.types import Picture
 
 ORANGE, TEAL = (230, 120, 20), (20, 130, 140)
@@ -329,6 +330,14 @@ def test_first_of_several_frames_with_a_word(tmp_path, kind, caplog):
     frames[0].save(path, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "webp" else {}))
     with caplog.at_level(logging.WARNING, "zeroov"):
         np.testing.assert_array_equal(open_picture(path).rgb, sample())
+    assert "only the first of its 2 frames is read" in caplog.text
+
+
+def test_first_of_several_frames_of_a_palette(tmp_path, caplog):
+    frames = [Image.fromarray(rgb).convert("P", palette=Image.Palette.ADAPTIVE) for rgb in (sample(), sample()[::-1])]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    with caplog.at_level(logging.WARNING, "zeroov"):
+        np.testing.assert_array_equal(open_picture(tmp_path / "a.tif").rgb, sample())
     assert "only the first of its 2 frames is read" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Open any image a user can have as RGB uint8, or say in one line what to do about it.
+"""Decode whole images, from PNG to CMYK, or say in one line what to do about them.
 
 The rules: the picture stands upright, as viewers show it (EXIF orientation applied), and boxes refer to that. Wholly
 transparent pixels are nodata and become black; all others keep their colour. 8-bit samples are kept, deeper ones are
@@ -13,7 +13,6 @@ import difflib
 import itertools
 import logging
 import math
-import os
 import re
 import struct
 import warnings
@@ -28,12 +27,14 @@ from PIL import Image, UnidentifiedImageError
 
 from zeroov.errors import PictureError, ZeroovError, did_you_mean
 from zeroov.raster import geotiff
-from zeroov.raster.geotiff import Georeference
-from zeroov.raster.stretch import to_rgb
-from zeroov.types import Bool, Picture, Uint8
+from zeroov.raster.bands import BandReader, invert
+from zeroov.raster.stretch import seen
+from zeroov.types import Bool, Uint8
 
 MOST_PIXELS = 100_000_000
 MOST_NAMES = 10_000  # of a folder are looked through for near misses
+PICTURES = ("PNG", "JPEG", "GIF", "BIGGIF", "BMP", "WEBP", "AVIF", "SGI", "TGA", "XPM")  # drivers of GDAL
+JP2_COLOURS = re.compile(rb"colr\x01..\0\0\0[\x0c\x12]|pclr", re.DOTALL)  # in the header: CMYK, sYCC, a palette
 PNG = b"\x89PNG\r\n\x1a\n"
 SHRINK = "cut it into tiles or shrink it first"
 ACCEPTED = "give a path, a PIL image, or a uint8 array of shape (height, width, 3)"
@@ -47,32 +48,26 @@ BROKEN = (
     TypeError,
     ArithmeticError,
     MemoryError,
+    AssertionError,
+    RuntimeError,
     struct.error,
 )
 
-Pixels = TypeVar("Pixels", Uint8, Bool)
+Pixels = TypeVar("Pixels", NDArray[Any], Uint8, Bool)
 
 logger = logging.getLogger(__name__)
 
 
-def open_picture(source: Picture | str | os.PathLike[str] | Image.Image | NDArray[Any]) -> Picture:
-    """Open an image file, a PIL image or an array as a `Picture`; raise `PictureError` where that cannot be."""
-    if isinstance(source, Picture):
-        return source
-    if isinstance(source, np.ndarray):
-        return Picture(_read_array(source), "array")
-    if isinstance(source, Image.Image):
-        _refuse_too_large("PIL image", source.size)
-        with decoding("PIL image"):
-            values, valid = _samples(source)
-        return Picture(to_rgb(values, valid, "PIL image"), "PIL image")
-    if isinstance(source, str | os.PathLike):
-        given = os.fsdecode(source)
-        whole = decode_file(existing_file(given))
-        with decoding(given):
-            rgb = upright(to_rgb(whole.values, whole.valid, given), whole.orientation)
-        return Picture(rgb, given, whole.georeference.crs, whole.georeference.transform)
-    raise PictureError(f"a {type(source).__name__} is no picture; {ACCEPTED}")
+def is_for_pil(dataset: Any, path: Path) -> bool:
+    """Whether PIL decodes a file that is no TIFF: GDAL hands out its samples as they are stored, not as they look."""
+    if dataset.driver == "PNM":  # GDAL reads those of any size, but with 15 for white where the file says so
+        return bool(dataset.width * dataset.height <= MOST_PIXELS)
+    if dataset.driver.startswith("JP2"):
+        if int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8)) < 8:
+            return True
+        with path.open("rb") as file:
+            return JP2_COLOURS.search(file.read(4096)) is not None
+    return dataset.driver in PICTURES
 
 
 def existing_file(given: str) -> Path:
@@ -105,60 +100,75 @@ def _near_names(path: Path) -> str:
 
 
 class Decoded(NamedTuple):
-    """A file's raw samples (H, W, 1 or 3) as they are stored; `valid` as `stretch` has it; the EXIF orientation."""
+    """Raw samples (H, W, 1 or 3) as they are stored; `valid` as `stretch` has it; the EXIF orientation to turn by."""
 
     values: NDArray[Any]
     valid: Bool | None
-    georeference: Georeference = Georeference()
     orientation: int = 1
 
 
-def decode_file(path: Path) -> Decoded:
-    """Decode a whole image file."""
+def decode_file(path: Path, dataset: Any = None, *, turned: bool = True) -> Decoded:
+    """Decode a whole image file with PIL; what has a place on the map is not to be `turned` by its EXIF orientation.
+
+    `dataset` is the same file, a TIFF, open in rasterio, which knows what is nodata in it.
+    """
     name = str(path)
     with decoding(name):
         with path.open("rb") as file:
             head = file.read(26)
         if head.startswith(geotiff.MAGIC):
-            return _decode_tiff(path)
+            return _decode_tiff(path, dataset, turned)
         with Image.open(path) as image:
-            _refuse_too_large(name, image.size)
+            refuse_too_large(name, image.size)
             mention_frames(name, getattr(image, "n_frames", 1))
             values, valid = _samples(image)
-            orientation = _orientation(image)
+            orientation = _orientation(image) if turned else 1
         if head.startswith(PNG) and head[24] == 16 and head[25] in (2, 4, 6):  # PIL keeps 8 of the 16 bits
             values, valid = _sixteen_bit_png(path)
-        return Decoded(values, valid, orientation=orientation)
+        return Decoded(values, valid, orientation)
 
 
-def _decode_tiff(path: Path) -> Decoded:
-    """Decode a TIFF: georeference and bands through rasterio, colour conversions through PIL."""
-    name = str(path)
-    rasterio = geotiff.rasterio_or_none()
-    if rasterio is None:
-        try:
-            with Image.open(path) as image:
-                _refuse_too_large(name, image.size)
+def _decode_tiff(path: Path, dataset: Any, turned: bool) -> Decoded:
+    """Decode a TIFF: what is nodata through rasterio, colours through PIL, which turns TIFFs by itself."""
+    try:
+        # By its name PIL maps some files into memory, and scrambles those that it turns.
+        with path.open("rb") as file, Image.open(file) as image:
+            refuse_too_large(str(path), image.size)
+            if dataset is None:
                 geotiff.refuse_without_rasterio(path, image)
-                return Decoded(*_samples(image))
-        except BROKEN as error:
-            raise PictureError(
-                f"`{name}` is a TIFF that PIL cannot decode ({_one_line(error)}); {geotiff.INSTALL} reads more kinds"
-            ) from error
-    view = geotiff.view(path)
-    with geotiff.opened(rasterio, path) as dataset:
-        _refuse_too_large(name, (dataset.width, dataset.height))
-        mention_frames(name, len(dataset.subdatasets))
-        georeference = geotiff.read_georeference(dataset)
-        if view.needs_pil:
-            with Image.open(path) as image:
-                return Decoded(*_samples(image), georeference)
-        read = geotiff.read_bands(dataset, geotiff.choose_bands(dataset, name))
-    # A georeference counts rows and columns as they are stored, so such a raster is never turned.
-    return Decoded(read.values, read.valid, georeference, 1 if georeference.transform else view.orientation)
+            orientation = _orientation(image)
+            inverted = geotiff.is_inverted(image)
+            values, valid = _samples(image)
+    except BROKEN as error:
+        if dataset is not None:
+            raise
+        raise PictureError(
+            f"`{path}` is a TIFF that PIL cannot decode ({_one_line(error)}); {geotiff.INSTALL} reads more kinds"
+        ) from error
+    if inverted:
+        values = invert(values)
+    if not turned:
+        back = {6: 8, 8: 6}.get(orientation, orientation)
+        values, valid = upright(values, back), None if valid is None else upright(valid, back)
+    if dataset is not None:
+        mask = BandReader(dataset, tuple(range(1, dataset.count + 1)), str(path)).read_valid()
+        if mask is not None:
+            mask = upright(seen(mask), orientation if turned else 1)
+            valid = mask if valid is None else valid & mask
+    return Decoded(values, valid)
 
 
-def _read_array(array: NDArray[Any]) -> Uint8:
+def decode_image(image: Image.Image) -> Decoded:
+    """Decode a PIL image as it lies in memory."""
+    refuse_too_large("PIL image", image.size)
+    if 0 in image.size:
+        raise PictureError(f"a PIL image of {image.width} x {image.height} pixels is no picture; {ACCEPTED}")
+    with decoding("PIL image"):
+        return Decoded(*_samples(image))
+
+
+def decode_array(array: NDArray[Any]) -> Decoded:
+    """Take an array for samples: uint8 or uint16, of shape (H, W), or (H, W, C) with 1, 3 or 4 channels."""
     kind = f"a {array.dtype} array of shape {array.shape}"
     if array.dtype not in (np.uint8, np.uint16):
         raise PictureError(f"{kind} is no picture; convert it to uint8 (0 to 255), shape (height, width, 3)")
@@ -168,8 +178,8 @@ def _read_array(array: NDArray[Any]) -> Uint8:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or 0 in array.shape:
         raise PictureError(f"{kind} is no picture; {ACCEPTED}")
-    _refuse_too_large("array", (array.shape[1], array.shape[0]))
-    return to_rgb(*_without_alpha(array), "array")
+    refuse_too_large("array", (array.shape[1], array.shape[0]))
+    return Decoded(*_without_alpha(array))
 
 
 def _without_alpha(values: NDArray[Any]) -> tuple[NDArray[Any], Bool | None]:
@@ -210,11 +220,12 @@ def upright(rgb: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(flipped.get(orientation, rgb))
 
 
-def _refuse_too_large(name: str, size_wh: tuple[int, int]) -> None:
+def refuse_too_large(name: str, size_wh: tuple[int, int], advice: str = SHRINK) -> None:
+    """Refuse a picture of more pixels than are held in memory."""
     width, height = size_wh
     if width * height > MOST_PIXELS:
         raise PictureError(
-            f"`{name}` has {width} x {height} = {width * height:,} pixels, at most {MOST_PIXELS:,} are read; {SHRINK}"
+            f"`{name}` has {width} x {height} = {width * height:,} pixels, at most {MOST_PIXELS:,} are read; {advice}"
         )
 
 
@@ -245,6 +256,8 @@ def decoding(name: str) -> Iterator[None]:
         raise PictureError(f"`{name}` is not an image, or of a kind unknown here; convert it to PNG or TIFF") from error
     except PermissionError as error:
         raise PictureError(f"`{name}` cannot be opened: {error.strerror}") from error
+    except UnicodeEncodeError as error:
+        raise PictureError(f"the name of {name!a} is not UTF-8, which GDAL asks for; rename it") from error
     except BROKEN as error:
         if "truncated" in str(error).lower():
             raise PictureError(f"`{name}` is truncated; copy or download it again") from error

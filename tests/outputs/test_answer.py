@@ -1,0 +1,83 @@
+"""An answer saves, shows and converts itself."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.raster.scenes import UTM
+from zeroov.errors import OutputError
+from zeroov.outputs.answer import Answer
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.rle import decode_rle
+from zeroov.types import Box, Picture, Tile, Window
+
+
+def answer_of(*, placed: bool = True, found: int = 1, tiles: bool = False) -> Answer:
+    mask = np.zeros((6, 8), np.bool_)
+    mask[1:5, 2:7] = True
+    objects = tuple(
+        Found(mask, (10 * n, 5), Box(10 * n + 2, 6, 10 * n + 7, 10), 0.5, "the plane") for n in range(found)
+    )
+    info = SceneInfo("folder/a.tif", (40, 60), "EPSG:32633" if placed else None, UTM if placed else None)
+    shown = Picture(np.full((40, 60, 3), 90, np.uint8), "folder/a.tif")
+    looked = (Tile(Window(0, 0, 60, 40), "looked"), Tile(Window(0, 0, 60, 20), "failed", "damaged")) if tiles else ()
+    about = {"recipe": "mini", "recipe_digest": "d", "model": "m", "model_revision": "r"}
+    return Answer("the plane", objects, 0.5 * bool(found), "[1, 2]", info, shown, tiles=looked, provenance=about)
+
+
+def test_it_is_shown_in_a_notebook_and_short_in_a_console() -> None:
+    answer = answer_of(found=5)
+    with Image.open(io.BytesIO(answer._repr_png_())) as drawn:
+        assert drawn.size == (60, 40)
+        assert (np.asarray(drawn.convert("RGB")) != 90).any()
+    assert len(repr(answer)) < 300
+    assert '"the plane": found' in repr(answer)
+    assert "2 more" in repr(answer)
+
+
+def test_it_converts_itself() -> None:
+    pytest.importorskip("shapely")
+    pytest.importorskip("pyproj")
+    answer = answer_of(found=2)
+    collection = answer.to_geojson()
+    assert answer.__geo_interface__ == collection
+    assert [feature["properties"]["expression"] for feature in collection["features"]] == ["the plane"] * 2
+    coco = answer.to_coco()
+    assert [image["file_name"] for image in coco["images"]] == ["a.tif"]
+    np.testing.assert_array_equal(decode_rle(coco["annotations"][0]["segmentation"]), answer.mask)
+    with pytest.raises(OutputError, match=r"GeoJSON|transform|CRS"):
+        answer_of(placed=False).to_geojson()
+
+
+def test_it_saves_itself_in_the_formats_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("rasterio")
+    report = answer_of().save(tmp_path / "out", ["geotiff", "coco"])
+    assert json.loads((tmp_path / "out" / "result.json").read_text()) == report
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"mask.png", "overlay.png", "result.json", "a.mask.tif", "coco.json"}
+    answer_of(tiles=True).save(tmp_path / "out")
+    assert not (tmp_path / "out" / "mask.png").exists(), "the mask of another answer"
+    report = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert report["tiles"] == {"looked": 1, "nodata": 0, "failed": 1}
+    assert report["not_looked_at"] == [{"window_xyxy": [0, 0, 60, 20], "status": "failed", "reason": "damaged"}]
+
+
+def test_what_a_format_refuses_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("shapely")
+    pytest.importorskip("pyproj")
+    with pytest.raises(OutputError):
+        answer_of(placed=False).save(tmp_path / "out", ["geojson"])
+    assert not (tmp_path / "out" / "mask.png").exists()
+
+
+def test_nothing_found_is_an_answer(tmp_path: Path) -> None:
+    answer = answer_of(found=0)
+    assert (answer.status, answer.box, answer.mask.any()) == ("empty", None, False)
+    assert answer.save(tmp_path)["box_xyxy"] is None
+    assert answer.to_coco()["annotations"] == []

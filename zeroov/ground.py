@@ -1,0 +1,211 @@
+"""One function: an image of any size and kind and a sentence in, an answer out. All programs call it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, cast, overload
+
+import numpy as np
+
+from zeroov import frames
+from zeroov import recipe as recipes
+from zeroov.errors import UsageError
+from zeroov.look import Look, Question
+from zeroov.outputs.answer import Answer, Closer
+from zeroov.outputs.found import SceneInfo, found_of
+from zeroov.pipeline.run import Stages
+from zeroov.progress import SILENT, Progress
+from zeroov.raster import decode
+from zeroov.raster.scene import Scene, Source, open_source
+from zeroov.recipe import Recipe, SearchRecipe
+from zeroov.search.search import Sought, search_scene
+from zeroov.types import clean_expression
+from zeroov.zoom.closer import Trail, closer_looks, place_of
+from zeroov.zoom.merge import Merge, merged_box
+
+SHOWN = 1600  # longer side of the picture that is shown of a searched scene
+Asked = tuple[Scene, str]
+Texts = list[str] | tuple[str, ...]
+
+
+@overload
+def ground(
+    pipeline: Stages,
+    source: Source | Scene,
+    expression: str,
+    *,
+    every: bool = False,
+    bands: tuple[int, ...] | None = None,
+    search: bool | None = None,
+    zoom: bool | None = None,
+    progress: Progress = SILENT,
+) -> Answer: ...
+@overload
+def ground(
+    pipeline: Stages,
+    source: Source | Scene,
+    expression: Texts,
+    *,
+    every: bool = False,
+    bands: tuple[int, ...] | None = None,
+    search: bool | None = None,
+    zoom: bool | None = None,
+    progress: Progress = SILENT,
+) -> list[Answer]: ...
+def ground(
+    pipeline: Stages,
+    source: Source | Scene,
+    expression: str | Texts,
+    *,
+    every: bool = False,
+    bands: tuple[int, ...] | None = None,
+    search: bool | None = None,
+    zoom: bool | None = None,
+    progress: Progress = SILENT,
+) -> Answer | list[Answer]:
+    """Find the one object that `expression` describes in an image, or, with `every`, each object of its kind.
+
+    `source` is a path, a PIL image, a uint8 array, a `Picture` or an open scene. Of several expressions each gets an
+    answer. A large raster is searched tile by tile; `search` decides otherwise. `zoom` asks for a closer look, or
+    forbids the recipe's. `bands`, from 1, are shown as red, green and blue.
+    """
+    start = time.perf_counter()
+    if every and search is False:
+        raise UsageError("every object of a kind is found by a search; leave out --no-scene (search=False)")
+    if isinstance(expression, list | tuple) and not expression:
+        return []
+    texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
+    rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
+    with open_source(source, bands) as scene:
+        if every or (is_large(scene.hw, pipeline.recipe.search) if search is None else search):
+            sought = search_scene(
+                pipeline, scene, texts, pipeline.recipe, every=every, rounds=rounds, progress=progress
+            )
+            answers = [search_answer(scene, each, pipeline.provenance) for each in sought]
+        else:
+            require_one_look(scene)
+            answers = ground_pictures(pipeline, [(scene, text) for text in texts], rounds=rounds, progress=progress)
+    seconds = (time.perf_counter() - start) / max(1, len(answers))
+    asked_with = pipeline.recipe.with_values({"zoom.rounds": rounds})
+    provenance = pipeline.provenance | {"recipe_digest": asked_with.digest}
+    answers = [replace(answer, seconds=seconds, provenance=provenance) for answer in answers]
+    return answers if isinstance(expression, list | tuple) else answers[0]
+
+
+class Pipeline(Stages):
+    """A recipe on a device, ready to be asked. `close` or a `with` block frees its models."""
+
+    ground = ground
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def ground_pictures(
+    pipeline: Stages, asked: Sequence[Asked], *, rounds: int = 0, progress: Progress = SILENT
+) -> list[Answer]:
+    """Look once at the whole of each picture, closer where that is due, and draw what was found."""
+    recipe = pipeline.recipe
+    firsts = pipeline.look([Question(scene.read(), text) for scene, text in asked], progress)  # Overview, Focus, Evolve
+    places = [place_of(scene, first, recipe.zoom) for (scene, _), first in zip(asked, firsts, strict=True)]
+    trails = closer_looks(pipeline, places, recipe, rounds, progress)  # Zoom
+    believed = [trail.best or first for trail, first in zip(trails, firsts, strict=True)]  # a denial changes nothing
+    drawn = pipeline.refine(believed, [look.coarse.box for look in believed], progress)  # Refine
+    return [
+        picture_answer(scene, text, first, trail, look, recipe, pipeline.provenance)
+        for (scene, text), first, trail, look in zip(asked, firsts, trails, drawn, strict=True)
+    ]
+
+
+def picture_answer(
+    scene: Scene, text: str, first: Look, trail: Trail, drawn: Look, recipe: Recipe, provenance: Mapping[str, str]
+) -> Answer:
+    """Return the answer of one look at a picture and of the closer looks that followed.
+
+    It is cut to the valid pixels. One that scores below the recipe's `min_score` is empty, and keeps its score.
+    """
+    outline = drawn.drawn
+    scores = [drawn.score(outline.box)] * 2
+    box = frames.to_scene(outline.box, drawn.picture) if outline.box else None
+    if trail.best:
+        scores[0] = first.score(first.coarse.box)
+        if box and first.coarse.box:
+            box = merged_box(first.coarse.box, box, cast("Merge", recipe.zoom.merge), (scores[0], scores[1]))
+    else:
+        first = drawn
+    score = sum(scores) / 2
+    found = found_of(drawn, outline, text, score, box, answer=first.overview.answer) if box else None
+    if found and score < recipe.min_score:
+        found = None
+    return Answer(
+        expression=text,
+        found=(found,) if found else (),
+        score=score,
+        words=first.overview.answer,
+        info=SceneInfo.of(scene),
+        shown=first.picture,
+        looks=(first,),
+        closer=closer_of(trail, drawn),
+        provenance=provenance,
+    )
+
+
+def closer_of(trail: Trail, drawn: Look) -> tuple[Closer, ...]:
+    """Return the closer looks of a trail with what each came to; `drawn` is the best one with what Refine drew."""
+    rejected: Literal["unsure", "denies"] = "denies" if trail.verdict == "denies" else "unsure"
+    return tuple(
+        Closer(drawn if look is trail.best else look, "agrees" if look in trail.believed else rejected)
+        for look in trail.looks
+    )
+
+
+def search_answer(scene: Scene, sought: Sought, provenance: Mapping[str, str]) -> Answer:
+    """Return the answer of a search."""
+    return Answer(
+        expression=sought.expression,
+        found=sought.found,
+        score=sought.found[0].score if sought.found else 0.0,
+        words=sought.glance.overview.answer if sought.glance else "",
+        info=SceneInfo.of(scene),
+        shown=scene.read(most=SHOWN, tolerant=True),
+        looks=(sought.glance,) if sought.glance else (),
+        tiles=sought.tiles,
+        provenance=provenance,
+    )
+
+
+def is_large(scene_hw: frames.HW, recipe: SearchRecipe) -> bool:
+    """Return whether a scene is searched tile by tile: its longer side is more than two tiles."""
+    return max(scene_hw) > 2 * recipe.tile
+
+
+def require_one_look(scene: Scene) -> None:
+    """Refuse a raster that cannot be held in memory whole."""
+    if int(np.prod(scene.hw)) > decode.MOST_PIXELS:
+        raise UsageError(
+            f"`{scene.source}` of {scene.hw[1]} x {scene.hw[0]} pixels is too large for one look, which takes "
+            f"{decode.MOST_PIXELS:,}; leave out --no-scene (search=False) to search it"
+        )
+
+
+def load(
+    recipe: str | Path | Recipe = recipes.DEFAULT,
+    *,
+    device: str = "auto",
+    dumps: str | Path | None = None,
+    **changes: Any,
+) -> Pipeline:
+    """Return a pipeline for a recipe's name, file, or value.
+
+    `changes` override recipe keys, a double underscore for the dot: `load("fast", evolve__alpha=0.35)`. With a
+    `dumps` folder every stage's maps are kept there and used again.
+    """
+    dotted = {key.replace("__", "."): value for key, value in changes.items()}
+    chosen = recipe if isinstance(recipe, Recipe) else recipes.load(recipe)
+    return Pipeline(chosen.with_values(dotted), device, dumps)

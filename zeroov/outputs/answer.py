@@ -1,0 +1,218 @@
+"""The answer to a question about an image: a value that saves, shows and converts itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from zeroov import frames
+from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
+from zeroov.look import Look
+from zeroov.outputs.formats.coco import Coco
+from zeroov.outputs.formats.geojson import feature_collection
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.images import overlay, png, scene_overlay, write_mask_png, write_rgb_png
+from zeroov.outputs.write import Writers, open_writers
+from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
+from zeroov.version import __version__
+
+OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json goes first, and is written last
+Verdict = Literal["agrees", "unsure", "denies"]
+
+
+@dataclass(frozen=True, eq=False)
+class Closer:
+    """A closer look, and what it came to: it agrees with the look before, sees something else, or denies it."""
+
+    look: Look
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        look, box = self.look, self.look.drawn.box
+        return {
+            "window_xyxy": list(look.picture.window),
+            "expression": look.question.expression,
+            "answer": look.overview.answer,
+            "box_xyxy": list(frames.to_scene(box, look.picture).xyxy) if box else None,
+            "agreement": round(look.agreement, 4),
+            "verdict": self.verdict,
+            "believed": self.verdict == "agrees",
+            "stages": {name: cost.to_json() for name, cost in look.costs.items()},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What an expression means in an image: one object, none, or, where every one was asked for, several.
+
+    `found` is the best first, in pixels of the image. `words` is what the model said. `looks` is the look at the whole
+    image, with all stages, or of a searched scene the glance at it; `closer` are the closer looks; `tiles` are a
+    searched scene's. `shown` is the image, reduced where it is large.
+    """
+
+    expression: str
+    found: tuple[Found, ...]
+    score: float
+    words: str
+    info: SceneInfo
+    shown: Picture
+    looks: tuple[Look, ...] = ()
+    closer: tuple[Closer, ...] = ()
+    tiles: tuple[Tile, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def status(self) -> Literal["found", "empty"]:
+        """Whether anything was found."""
+        return "found" if self.found else "empty"
+
+    @property
+    def box(self) -> Box | None:
+        """The box of the best object, in pixels of the image."""
+        return self.found[0].box if self.found else None
+
+    @functools.cached_property
+    def mask(self) -> Bool:
+        """The mask of the best object, bool (H, W) of the whole image; of a large scene it takes much memory."""
+        mask = np.zeros(self.info.hw, dtype=np.bool_)
+        for found in self.found[:1]:
+            x0, y0, x1, y1 = found.window_xyxy
+            mask[y0:y1, x0:x1] = found.mask
+        return mask
+
+    @property
+    def searched(self) -> bool:
+        """Whether the image was searched tile by tile."""
+        return bool(self.tiles)
+
+    @property
+    def failed(self) -> tuple[Tile, ...]:
+        """The tiles that could not be looked at."""
+        return tuple(tile for tile in self.tiles if tile.status == "failed")
+
+    @property
+    def source(self) -> str:
+        """Where the image came from."""
+        return self.info.source
+
+    def overlay(self) -> Uint8:
+        """Return the image with what was found drawn on it; of a searched scene, reduced."""
+        if self.searched:
+            return scene_overlay(self.shown.rgb, self.info.hw, self.found)
+        return overlay(self.shown.rgb, self.mask, self.box)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as plain values; masks are reported by their number of pixels."""
+        first = self.looks[0] if self.looks else None
+        answer_box = first.overview.answer_box if first else None
+        report: dict[str, Any] = {
+            "source": self.source,
+            "expression": self.expression,
+            "status": self.status,
+            "box_xyxy": list(self.box.xyxy) if self.box else None,
+            "score": round(self.score, 6),
+            "image_hw": list(self.info.hw),
+            "mask_pixels": self.found[0].pixels if self.found else 0,
+            "found": [
+                {"box_xyxy": list(each.box.xyxy), "score": round(each.score, 6), "mask_pixels": each.pixels}
+                | dict(each.extra)
+                for each in self.found
+            ],
+            "answer": self.words,
+            "answer_box_xyxy": list(answer_box.xyxy) if answer_box and not self.searched else None,
+            "stages": {name: cost.to_json() for name, cost in first.costs.items()} if first else {},
+            "zoom": [each.to_json() for each in self.closer],
+            "searched": self.searched,
+            **self.provenance,
+            "zeroov_version": __version__,
+            "crs": self.info.crs,
+            "transform": list(self.info.transform) if self.info.transform else None,
+            "bands": list(self.info.bands),
+            "seconds": round(self.seconds, 3),
+        }
+        if self.searched:
+            report["tiles"] = {status: sum(t.status == status for t in self.tiles) for status in get_args(TileStatus)}
+            report["not_looked_at"] = [
+                {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
+                for tile in self.tiles
+                if tile.status != "looked"
+            ]
+        return report
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return what was found as a GeoJSON FeatureCollection, in longitude and latitude."""
+        return feature_collection(self.info, self.found, self.provenance, expressions=[self.expression])
+
+    def to_coco(self) -> dict[str, Any]:
+        """Return what was found as a COCO document, masks as run lengths."""
+        coco = Coco("", expressions=[self.expression], images=[self.source])
+        coco.add(self.info, self.found, self.provenance)
+        return coco.document()
+
+    @property
+    def __geo_interface__(self) -> dict[str, Any]:
+        """What geopandas, leafmap and shapely read."""
+        return self.to_geojson()
+
+    def _repr_png_(self) -> bytes:
+        """Show the overlay in a notebook."""
+        return png(self.overlay())
+
+    def __repr__(self) -> str:
+        boxes = ", ".join(str([round(corner, 1) for corner in each.box.xyxy]) for each in self.found[:3])
+        more = f" and {len(self.found) - 3} more" if len(self.found) > 3 else ""
+        return f'<Answer "{self.expression}": {self.status} {boxes}{more}, score {self.score:.3f}, in {self.source}>'
+
+    def save(
+        self,
+        folder: Path | str,
+        formats: Sequence[str] | Writers = (),
+        panel: bytes | None = None,
+        prefix: str = "",
+    ) -> dict[str, Any]:
+        """Write mask.png, overlay.png, result.json and the asked formats into a folder; return what result.json holds.
+
+        `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
+        that goes there as panel.png. A searched scene has no mask.png. An older answer's files go first, so that they
+        never stand beside those of another.
+        """
+        out = ensure_writable_folder(folder)
+        writers: Writers | None = None
+        if isinstance(formats, Writers):
+            writers = formats
+        elif formats:
+            writers = open_writers(out, formats, expressions=[self.expression], images=[self.source])
+            writers.check(self.info)
+        forget(out, prefix)
+        files = {name: out / f"{prefix}{name}.png" for name in ("mask", "overlay", "panel")}
+        if self.searched:
+            del files["mask"]
+        else:
+            write_mask_png(files["mask"], self.mask)
+        write_rgb_png(files["overlay"], self.overlay())
+        if panel is None:
+            del files["panel"]
+        else:
+            write_atomically(files["panel"], panel)
+        written: tuple[Path, ...] = ()
+        if writers:
+            writers.add(self.info, self.found, self.provenance)
+            written = writers.finish()
+        files["result"] = out / f"{prefix}result.json"
+        names: dict[str, Any] = {name: str(path) for name, path in files.items()}
+        report = self.to_json() | {"files": names | {"formats": [str(path) for path in written]}}
+        write_json(files["result"], report)
+        return report
+
+
+def forget(folder: Path, prefix: str = "") -> None:
+    """Remove an older answer's files, those with names of our own."""
+    for name in OWN:
+        (folder / f"{prefix}{name}").unlink(missing_ok=True)

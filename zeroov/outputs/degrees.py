@@ -1,0 +1,141 @@
+"""Polygons of a scene in longitude and latitude, whatever its CRS: cut at the antimeridian, closed over a pole.
+
+PyPI's `antimeridian` 0.4.9 was tried instead. Of 780 masks around poles, the antimeridian and the whole Earth, it made
+181 wrong shapes and 18 errors; this makes none, and `_outlines` would be needed either way.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from zeroov.errors import OutputError
+from zeroov.frames import Float64, Transform
+from zeroov.outputs.extras import need
+from zeroov.outputs.polygons import on_map
+
+DECIMALS = 7  # of a degree, a centimetre
+# A straight line of the scene is none in degrees: an edge is split until its middle lies this near to its place.
+MOST_BEND_PIXELS = 0.01
+MOST_EDGE_PIXELS = 100.0
+LEAST_EDGES = 16  # along the scene's longer side, so that an edge never spans half of the Earth
+HALVINGS = 40  # of an edge that leads to a pole, where longitudes jump
+Bounds = tuple[float, float, float, float]
+
+
+def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projection: Any) -> Any:
+    """Return a polygon or multipolygon in scene pixels as a valid one in longitude and latitude, -180 to 180.
+
+    `projection` is pyproj's, from the scene's CRS to WGS 84. Outlines run counterclockwise.
+    """
+    shapely = need("shapely", "GeoJSON")
+    placed = on_map(shapely.segmentize(in_pixels, min(MOST_EDGE_PIXELS, max(hw) / LEAST_EDGES)), transform)
+    rings, of_part = shapely.get_rings(shapely.get_parts(placed), return_index=True)
+    pixel = math.sqrt(abs(transform[0] * transform[4] - transform[1] * transform[3]))
+    regions = np.array([_wrapped(_over_pole(outline)) for outline in _outlines(rings, pixel, projection)])
+
+    inside = shapely.get_coordinates(shapely.point_on_surface(shapely.polygons(rings)))
+    longitudes, latitudes = projection.transform(*inside.T)
+    # The outline of what lies around the other pole, or around both, is also that of all the rest.
+    turned = ~shapely.intersects_xy(regions, (longitudes + 180) % 360 - 180, latitudes)
+    regions[turned] = shapely.difference(shapely.box(-180, -90, 180, 90), regions[turned])
+
+    parts = []
+    for outside, *holes in np.split(regions, np.flatnonzero(np.diff(of_part)) + 1):
+        parts.append(shapely.difference(outside, shapely.union_all(holes)) if holes else outside)
+    return _rounded(parts)
+
+
+def bounds_in_degrees(geometries: list[Any]) -> Bounds:
+    """Return west, south, east and north; west is the larger number where the antimeridian lies between them."""
+    shapely = need("shapely", "GeoJSON")
+    bounds = shapely.bounds(shapely.get_parts(geometries))
+    west, south = bounds[:, :2].min(axis=0)
+    east, north = bounds[:, 2:].max(axis=0)
+    if (west, east) == (-180, 180):
+        ordered = bounds[bounds[:, 0].argsort()]
+        reached = np.maximum.accumulate(ordered[:-1, 2])
+        gaps = ordered[1:, 0] - reached
+        if len(gaps) and gaps.max() > 0:
+            west, east = ordered[1:, 0][gaps.argmax()], reached[gaps.argmax()]
+    return float(west), float(south), float(east), float(north)
+
+
+def _outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
+    """Return rings in map coordinates as longitudes and latitudes, without jumps of 360 degrees.
+
+    An edge that bends by more than `MOST_BEND_PIXELS` gets points in between; `pixel` is a pixel's side on the map.
+    """
+    shapely = need("shapely", "GeoJSON")
+    points, of_ring = shapely.get_coordinates(rings, return_index=True)
+    degrees = _degrees(points, projection)
+    first = np.flatnonzero(of_ring[1:] == of_ring[:-1])  # of each edge that is still to be looked at
+    for _ in range(HALVINGS):
+        middle = (points[first] + points[first + 1]) / 2
+        truly = _degrees(middle, projection)
+        step = _turn(degrees[first + 1] - degrees[first])
+        shrunk = np.column_stack((np.cos(np.radians(truly[:, 1])), np.ones(len(truly))))  # of a degree of longitude
+        bend = np.hypot(*(shrunk * _turn(degrees[first] + step / 2 - truly)).T)
+        pixels = np.hypot(*(points[first + 1] - points[first]).T) / pixel
+        bent = bend * pixels > MOST_BEND_PIXELS * np.hypot(*(shrunk * step).T)
+        if not bent.any():
+            break
+        at = first[bent] + 1
+        points, of_ring = np.insert(points, at, middle[bent], axis=0), np.insert(of_ring, at, of_ring[at])
+        degrees = np.insert(degrees, at, truly[bent], axis=0)
+        added = at + np.arange(len(at))
+        first = np.concatenate((added - 1, added))
+        first.sort()
+    # A pixel whose centre lies on a pole reaches beyond it by half its height.
+    whole = np.column_stack((np.unwrap(degrees[:, 0], period=360), np.clip(degrees[:, 1], -90, 90)))
+    return np.split(whole, np.flatnonzero(np.diff(of_ring)) + 1)
+
+
+def _degrees(points: Float64, projection: Any) -> Float64:
+    degrees = np.column_stack(projection.transform(*points.T))
+    if not np.isfinite(degrees).all():
+        raise OutputError("a part of it lies where its CRS has no longitude and latitude")
+    return degrees
+
+
+def _turn(differences: Float64) -> Float64:
+    """Return differences of longitude and latitude with the longitudes' brought between -180 and 180."""
+    return np.column_stack(((differences[:, 0] + 180) % 360 - 180, differences[:, 1]))
+
+
+def _over_pole(outline: Float64) -> Any:
+    """Return what lies inside an outline; one that goes around the Earth is closed over the north pole."""
+    shapely = need("shapely", "GeoJSON")
+    once = outline[-1, 0] - outline[0, 0]
+    if abs(once) > 180:
+        top = int(outline[:, 1].argmax())  # from here nothing of the outline lies on the way to the pole
+        outline = np.concatenate((outline[top:], outline[1 : top + 1] + np.array((once, 0))))
+        outline = np.concatenate((outline, [(outline[-1, 0], 90), (outline[0, 0], 90)]))
+    return shapely.make_valid(shapely.Polygon(outline))
+
+
+def _wrapped(shape: Any) -> Any:
+    """Cut a shape at the antimeridian and put the pieces between -180 and 180."""
+    shapely = need("shapely", "GeoJSON")
+    west, _, east, _ = shape.bounds
+    turns = range(math.floor((west + 180) / 360), math.ceil((east + 180) / 360))
+    pieces = []
+    for turn in turns:
+        window = shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90)
+        piece = shape if len(turns) == 1 else shapely.intersection(shape, window)
+        pieces.append(shapely.affinity.translate(piece, xoff=-360 * turn) if turn else piece)
+    return pieces[0] if len(pieces) == 1 else shapely.union_all(pieces)
+
+
+def _rounded(parts: list[Any]) -> Any:
+    """Join parts, round them, and turn their outlines counterclockwise."""
+    shapely = need("shapely", "GeoJSON")
+    joined = shapely.union_all(parts)
+    rounded = shapely.set_precision(joined, 10.0**-DECIMALS)  # stays valid, unlike rounding number by number
+    if not rounded.is_empty:  # as it would be of pixels below a centimetre
+        joined = shapely.transform(rounded, lambda points: np.round(points, DECIMALS))
+    flat = [part for part in shapely.get_parts(shapely.get_parts(joined)) if part.geom_type == "Polygon"]
+    turned = [shapely.geometry.polygon.orient(part) for part in flat]
+    return turned[0] if len(turned) == 1 else shapely.MultiPolygon(turned)

@@ -1,0 +1,100 @@
+"""A cache in front of the stages that run models: a dump where there is one, else the model, in batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from zeroov import hardware
+from zeroov.dumps import Dump, DumpStore
+from zeroov.dumps.values import Parts
+from zeroov.errors import DumpError
+from zeroov.files.atomic import ensure_writable_folder
+from zeroov.look import Cost, Question
+from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage
+from zeroov.progress import Progress
+
+log = logging.getLogger("zeroov")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Made(Generic[T]):
+    """What a stage made of a question, what it took, and the key of its dump."""
+
+    value: T
+    cost: Cost
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Work(Generic[T]):
+    """A stage that runs a model, as four functions. `settings` are all that its values depend on."""
+
+    stage: ModelStage
+    settings: Mapping[str, Any]
+    key: Callable[[Question], str]
+    compute: Callable[[Sequence[Question]], Sequence[T]]
+    to_dump: Callable[[T], Parts]
+    from_dump: Callable[[Dump], T]
+
+
+def fill(
+    work: Work[T], questions: Sequence[Question], store: DumpStore | None, models: LoadedModels, progress: Progress
+) -> list[Made[T]]:
+    """Return what the stage makes of each question; questions of one key are answered once."""
+    progress.report(work.stage, 0, len(questions))
+    keys = [work.key(question) for question in questions]
+    made: dict[str, Made[T]] = {}
+    waiting: dict[str, Question] = {}
+    for key, question in zip(keys, questions, strict=True):
+        if key not in made and key not in waiting:
+            kept = _from_dump(work, key, store)
+            if kept:
+                made[key] = kept
+            else:
+                waiting[key] = question
+    pending, size = list(waiting.items()), models.recipe.runtime.batch
+    if pending and store:
+        ensure_writable_folder(store.folder)  # an error before the work, not after it
+    load_seconds = models.load(work.stage) if pending else 0.0  # before the meter, which measures the stage alone
+    for start in range(0, len(pending), size):
+        batch = pending[start : start + size]
+        with hardware.memory_guard(work.stage, REMEDY), hardware.metered(models.device) as meter:
+            values = work.compute([question for _, question in batch])
+        for (key, question), value in zip(batch, values, strict=True):
+            cost = Cost(meter.seconds / len(batch), meter.peak_bytes, load_seconds)
+            made[key], load_seconds = Made(value, cost, key), 0.0
+            if store:
+                arrays, about = work.to_dump(value)
+                costs = {"seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
+                store.write(work.stage, key, arrays, {**header(question), "settings": work.settings, **costs, **about})
+        progress.report(work.stage, len(questions) - len(pending) + start + len(batch), len(questions))
+    progress.report(work.stage, len(questions), len(questions))
+    return [made[key] for key in keys]
+
+
+def header(question: Question) -> dict[str, Any]:
+    """Return what a dump says of the question that it answers."""
+    picture = question.picture
+    file = Path(picture.source).expanduser()
+    source = str(file.absolute()) if file.is_file() else picture.source  # found again from any folder
+    about: dict[str, Any] = {"digest": picture.digest, "source": source, "hw": list(picture.hw)}
+    if picture.part:
+        about["window"] = list(picture.part)
+    return {"picture": about, "expression": question.expression}
+
+
+def _from_dump(work: Work[T], key: str, store: DumpStore | None) -> Made[T] | None:
+    dump = store.read(work.stage, key) if store else None
+    if dump is None:
+        return None
+    try:
+        value = work.from_dump(dump)
+    except DumpError as error:
+        log.warning("%s; it is computed again", error)
+        return None
+    return Made(value, Cost(dump.about.get("seconds", 0.0), dump.about.get("peak_bytes"), origin="dump"), key)
