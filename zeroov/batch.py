@@ -122,7 +122,7 @@ def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
 
 
 def _is_output(path: Path, names: Set[str]) -> bool:
-    """Tell whether a file is named as the formats name theirs after one of the images, as a.mask.tif after a.tif."""
+    """Return whether a file is named as the formats name theirs after one of the images, as a.mask.tif after a.tif."""
     return any(path.name.endswith(ending) and path.name.removesuffix(ending) in names for ending in OUTPUTS)
 
 
@@ -132,10 +132,10 @@ def read_expressions(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"`{path}` cannot be read as a text of one expression a line ({error})") from error
-    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not told:
+    expressions = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not expressions:
         raise UsageError(f"`{path}` holds no expression; write one a line")
-    return list(dict.fromkeys(clean_expression(line) for line in told))
+    return list(dict.fromkeys(clean_expression(text) for text in expressions))
 
 
 def one_by_one(
@@ -294,7 +294,7 @@ def _info(asked: Asked, item: Mapping[str, Any]) -> SceneInfo:
 
 
 def _founds(item: Mapping[str, Any]) -> Iterator[Found]:
-    for one in item["found"]:
-        x, y = one["origin_xy"]
-        mask, box = decode_rle(one["mask"]), Box(*one["box"])
-        yield Found(mask, (x, y), box, one["score"], one["expression"], "found", one["extra"])
+    for each in item["found"]:
+        x, y = each["origin_xy"]
+        mask, box = decode_rle(each["mask"]), Box(*each["box"])
+        yield Found(mask, (x, y), box, each["score"], each["expression"], "found", each["extra"])
