@@ -67,7 +67,7 @@ def run(
             retry_failed=retry_failed,
             progress=progress,
         )
-    told = {
+    result = {
         "folder": str(out),
         "shard": f"{part.index}/{part.count}",
         "samples": outcome.samples,
@@ -75,7 +75,7 @@ def run(
         "failed": outcome.failed,
     }
     if json:
-        options.say_json(told)
+        options.say_json(result)
     else:
         options.say(f"{outcome.samples} samples, {outcome.done_now} of them done now, {outcome.failed} failed")
         options.say(f"score     zeroov bench score {out}")
