@@ -84,7 +84,7 @@ def take_inventory(
 ) -> Inventory:
     """Look at every file of a folder: its header, or with `thorough` its checksum and whether its arrays make a value.
 
-    `progress` is told (files done, files in all).
+    `progress` gets (files done, files in all).
     """
     if not folder.is_dir():
         raise DumpError(
@@ -147,7 +147,7 @@ def groups(inventory: Inventory) -> dict[tuple[str, str], list[Entry]]:
 
 
 def used_by(dump: Dump, recipe: Recipe) -> bool:
-    """Tell whether a recipe would make, or take for its own, such a dump; device and dtype are left out."""
+    """Return whether a recipe would make, or take for its own, such a dump; device and dtype are left out."""
     made: dict[str, Any] = {name: value for name, value in dump.about["settings"].items() if name != "kept"}
     if dump.stage == "overview":
         return not differing(made, overview_settings(recipe.overview, "", ""))

@@ -17,7 +17,7 @@ log = logging.getLogger("zeroov")
 
 
 class Journal:
-    """A file of finished items, a line each, with their `id` and `content`; beside it stands what they are made with.
+    """A file of finished items, a line each, with their `id` and `content`; the file beside it says what made them.
 
     `done` holds the `content` of each finished item by its `id`: a digest of what the item was made from, "" where the
     caller gives none. A line counts when it is whole: what a kill or a full disk left half-written is cut off before
@@ -92,7 +92,7 @@ class Journal:
 
 
 def about_path(path: Path) -> Path:
-    """Return where it stands what a journal's items are made with."""
+    """Return the file that says what a journal's items are made with."""
     return path.with_suffix(".made-with.json")
 
 
@@ -112,7 +112,7 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
             except ValueError:
                 item = None
             if not line.endswith(b"\n") or not isinstance(item, dict):
-                log.warning("`%s` ends in a line that was not finished; its item is made anew", path)
+                log.warning("`%s` ends in a line that was not finished; its item is made again", path)
                 return
             yield line, item
 
