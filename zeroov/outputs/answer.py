@@ -181,7 +181,7 @@ class Answer:
 
         `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
         that goes there as panel.png. A searched scene has no mask.png. An older answer's files go first, so that they
-        never stand beside those of another.
+        are never beside those of another.
         """
         out = ensure_writable_folder(folder)
         writers: Writers | None = None

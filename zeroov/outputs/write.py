@@ -1,4 +1,4 @@
-"""The formats by name: what a command writes when it is told `--format geojson,gpkg`."""
+"""The formats by name: what a command writes with `--format geojson,gpkg`."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def open_writers(
 
 
 def _is_folder(path: Path, names: list[str]) -> bool:
-    """Tell a folder from a file by the name; refuse a file for several formats, or with another format's ending."""
+    """Return whether a name is a folder's; refuse a file for several formats, or with another format's ending."""
     kinds = {name: each.ending.rpartition(".")[2] for name, each in FORMATS.items()}
     kind = path.suffix.lower().lstrip(".")
     if path.is_dir() or not kind or kind not in kinds.values():
