@@ -77,10 +77,10 @@ def _looked_at(
             yield from _looked_at(looker, scene, [window], asked, recipe, progress)
         return
     for window in pictures:
-        yield Tile(window, "looked"), {text: _sighted(next(looks), window, scene) for text in asked}
+        yield Tile(window, "looked"), {text: _candidates_of(next(looks), window, scene) for text in asked}
 
 
-def _sighted(look: Look, window: Window, scene: Scene) -> list[Candidate]:
+def _candidates_of(look: Look, window: Window, scene: Scene) -> list[Candidate]:
     """Return a tile's candidates, in scene pixels."""
     cells, picture = look.evolved.fused.size if look.evolved else None, look.picture
     found = []
