@@ -186,11 +186,11 @@ def place_in(look: Look, zoom: ZoomRecipe) -> Box | None:
 
     Where the two lie apart, `both` takes the answer's: words name one object, a map may be hot on several.
     """
-    seen, told = look.coarse.box, look.overview.answer_box
-    if zoom.at == "map" or told is None:
-        box = seen
-    elif zoom.at == "answer" or seen is None or not frames.share_of_smaller(seen, told):
-        box = told
+    mapped, answered = look.coarse.box, look.overview.answer_box
+    if zoom.at == "map" or answered is None:
+        box = mapped
+    elif zoom.at == "answer" or mapped is None or not frames.share_of_smaller(mapped, answered):
+        box = answered
     else:
-        box = frames.box_hull(seen, told)
+        box = frames.box_hull(mapped, answered)
     return frames.to_scene(box, look.picture) if box else None
