@@ -88,9 +88,11 @@ class Stages:
         for question in questions:
             self._warn_if_unknown(question)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
-        seen = iter(self.overview([*questions, *chain(*parts)], progress))  # Overview: where does the language look?
-        firsts = [next(seen) for _ in questions]
-        scales = [[(part, next(seen).value) for part in own] for own in parts]
+        overviews = iter(
+            self.overview([*questions, *chain(*parts)], progress)
+        )  # Overview: where does the language look?
+        firsts = [next(overviews) for _ in questions]
+        scales = [[(part, next(overviews).value) for part in own] for own in parts]
         tied = self.focus(questions, progress)  # Focus: which cells belong together?
         progress.report("evolve", 0, len(questions))
         looks = [self._evolved(*each) for each in zip(questions, firsts, scales, tied, strict=True)]  # Evolve
