@@ -2,7 +2,7 @@
 
 One stretch holds for the whole scene, and memory stays small: GDAL reads in windows what it can show, of any size. PIL
 decodes whole what GDAL would hand out otherwise than viewers show it: PNG, JPEG, GIF, BMP, WebP, AVIF, palettes, CMYK,
-CIELab, less than 8 bits. Such a picture stands upright, as its EXIF orientation says, unless it has a place on the map:
+CIELab, less than 8 bits. Such a picture is upright, as its EXIF orientation says, unless it has a place on the map:
 then its rows and columns are those of its transform, and stay as they are stored.
 """
 
@@ -48,7 +48,7 @@ from zeroov.types import Picture, Window
 
 Source = str | os.PathLike[str] | Image.Image | NDArray[Any] | Picture
 Placed = tuple[Any, Transform | None]
-BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it tells
+BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it states
 NOWHERE: Placed = (None, None)
 
 logger = logging.getLogger(__name__)
