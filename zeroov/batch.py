@@ -47,7 +47,7 @@ class Outcome:
 
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
     that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
-    reasons. `changed` are images that hold something else than when they were answered; they were asked again.
+    reasons. `changed` are images whose content is not what it was when they were answered; they were asked again.
     """
 
     images: int
@@ -280,7 +280,7 @@ def _failed(pipeline: Pipeline, asked: Asked, failed: Failed) -> dict[str, Any]:
 
 
 def _warn_of_refusals(info: SceneInfo, writers: Mapping[str, Writers]) -> None:
-    """Say before the work which formats will not have an image; the work is done for the others, and kept."""
+    """Warn before the work of formats that cannot hold an image; the work is done for the others, and kept."""
     for name, writer in writers.items():
         try:
             writer.check(info)

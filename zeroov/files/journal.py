@@ -53,7 +53,7 @@ class Journal:
             with self.path.open("ab") as file:
                 file.truncate(whole)
         except (OSError, ValueError, KeyError) as error:
-            raise OutputError(f"`{self.path}` cannot be gone on with ({error}); name another folder") from error
+            raise OutputError(f"`{self.path}` cannot be continued ({error}); name another folder") from error
         if lines > len(self.done):
             log.warning("`%s` holds %d items twice; the last of each is kept", self.path, lines - len(self.done))
             self.rewrite(set(self.done))
@@ -118,11 +118,11 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
 
 
 def require_same(path: Path, was: Any, now: Mapping[str, Any]) -> None:
-    """Refuse to go on with items that were made with something else than now; say with what."""
+    """Refuse to go on with items that were made with other things than now; say which."""
     if was == now:
         return
     if not isinstance(was, dict):
-        raise OutputError(f"`{path}` was made with something else than this command; name another folder")
+        raise OutputError(f"`{path}` was not made with what this command uses; name another folder")
     old, new = _flat(was), _flat(now)
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     differs = ", ".join(f"{key} = {old.get(key)!r} where now it is {new.get(key)!r}" for key in keys)

@@ -1,4 +1,4 @@
-"""Hold the words that the phrase parser knows by heart, and the few rules for those that it does not."""
+"""The words that the phrase parser knows, and the few rules for those that it does not know."""
 
 from __future__ import annotations
 

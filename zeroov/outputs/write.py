@@ -72,7 +72,7 @@ class OneEach:
         return self._names.path(self._path, source, self._ending) if self._in_folder else self._path
 
     def _move(self) -> None:
-        """Give what was written the names that hold now; they are longer, so the longest goes first out of the way."""
+        """Rename what was written to the names that are valid now; they are longer, so the longest is renamed first."""
         now = {path: self._place(source) for path, source in self._written.items()}
         for old, new in sorted(now.items(), key=lambda each: len(str(each[0])), reverse=True):
             if new != old:

@@ -239,7 +239,7 @@ class Stages:
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
 
     def _warn_if_unknown(self, question: Question) -> None:
-        """Warn, once, where the miniature models are asked about something else than their own little world."""
+        """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
         if self._warned or self.recipe.overview.model != "builtin:mini" or question.near is not None:
             return
         if not looks_drawn(question.picture.rgb):

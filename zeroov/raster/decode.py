@@ -230,7 +230,7 @@ def refuse_too_large(name: str, size_wh: tuple[int, int], advice: str = SHRINK) 
 
 
 def mention_frames(name: str, frames: int) -> None:
-    """Tell that the other frames or pages of a file are not read."""
+    """Warn that the other frames or pages of a file are not read."""
     if frames > 1:
         logger.warning("%s: only the first of its %d frames is read", name, frames)
 

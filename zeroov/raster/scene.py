@@ -150,7 +150,7 @@ def open_source(
     percentiles: Percentiles = PERCENTILES,
     georeferenced: bool = True,
 ) -> Scene:
-    """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says where that cannot be.
+    """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says why it cannot.
 
     `bands` are one number or three, from 1; by itself it shows red, green and blue, else bands 1 to 3, else band 1.
     With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused. Of a `Scene`
@@ -184,7 +184,7 @@ def open_source(
 
 
 def open_picture(source: Source) -> Picture:
-    """Read an image file, a PIL image or an array whole; `PictureError` says what to do where that cannot be.
+    """Read an image file, a PIL image or an array whole; `PictureError` says what to do if it cannot be read.
 
     Where its place on the map is one that `open_source` refuses, the picture has none, and a warning says so.
     """

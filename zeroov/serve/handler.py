@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         bands = asked.bands if asked else parse_bands(parse_options(query, ("bands",)).get("bands"))
         length = self._length()
         if not self.server.room.acquire(blocking=False):
-            raise RequestError(503, "as many requests as the server keeps are waiting; try again later")
+            raise RequestError(503, "too many requests are waiting; try again later")
         held.callback(self.server.room.release)
         image = Path(held.enter_context(tempfile.TemporaryDirectory(dir=self.server.folder))) / "image"
         self._receive(image, length)

@@ -82,7 +82,7 @@ class Trail:
 def closer_looks(
     looker: Looker, places: Sequence[Place], recipe: Recipe, rounds: int, progress: Progress = SILENT
 ) -> list[Trail]:
-    """Look again, closer, at each place, until it is shown whole and large enough, denied, or another thing is seen."""
+    """Look again, closer, at each place, until the object is whole and large enough, denied, or another one is seen."""
     trails = [Trail(place, place.box) for place in places]
     while due := [(at, window) for at, trail in enumerate(trails) if (window := next_window(trail, recipe, rounds))]:
         asked: list[tuple[int, Question]] = []
