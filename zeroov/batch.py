@@ -1,4 +1,4 @@
-"""Several expressions over many images in one run that can be killed and goes on where it was.
+"""Several expressions over many images in one run that can be killed and goes on where it stopped.
 
 Every image's answers are on the disk before the next image begins; the asked formats are written from them at the end,
 so that another format costs no model.

@@ -31,7 +31,7 @@ TO_VALUE: Mapping[str, Callable[[Dump], object]] = {
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One file of ours: a dump with its header, or with what is wrong with it, or a leftover, which has neither.
+    """One file of zeroov: a dump with its header, or with what is wrong with it, or a leftover, which has neither.
 
     `seconds` is its age.
     """
@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Inventory:
-    """Everything in a folder; `others` is the number of files and folders that are not ours."""
+    """Everything in a folder; `others` is the number of files and folders that are not zeroov's."""
 
     folder: Path
     entries: tuple[Entry, ...]
@@ -159,7 +159,7 @@ def used_by(dump: Dump, recipe: Recipe) -> bool:
 
 
 def remove(entries: Iterable[Entry]) -> int:
-    """Remove files of ours and return the bytes freed; one that is gone already frees none."""
+    """Remove zeroov's files and return the bytes freed; one that is gone already frees none."""
     freed = 0
     for entry in entries:
         try:

@@ -94,7 +94,7 @@ class DumpStore:
 
 
 def read_dump(path: Path, *, headers_only: bool = False) -> Dump:
-    """Read one file; `DumpError` when it is truncated, damaged, or not one of ours."""
+    """Read one file; `DumpError` when it is truncated, damaged, or not zeroov's."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

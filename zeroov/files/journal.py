@@ -1,4 +1,4 @@
-"""Keep what has been done as one line of JSON each, so that a run that is killed anywhere goes on where it was."""
+"""Keep what has been done as one line of JSON each, so that a run that is killed anywhere goes on where it stopped."""
 
 from __future__ import annotations
 

@@ -213,6 +213,6 @@ class Answer:
 
 
 def forget(folder: Path, prefix: str = "") -> None:
-    """Remove an older answer's files, those with names of our own."""
+    """Remove an older answer's files, those with zeroov's own names."""
     for name in OWN:
         (folder / f"{prefix}{name}").unlink(missing_ok=True)

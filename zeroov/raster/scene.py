@@ -152,7 +152,7 @@ def open_source(
 ) -> Scene:
     """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says why it cannot.
 
-    `bands` are one number or three, from 1; by itself it shows red, green and blue, else bands 1 to 3, else band 1.
+    `bands` are one number or three, from 1; by default red, green and blue, else bands 1 to 3, else band 1.
     With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused. Of a `Scene`
     that is open already the same scene is returned, as a view whose end does not close it.
     """

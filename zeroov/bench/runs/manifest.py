@@ -1,4 +1,4 @@
-"""What a run was made with, and what it came to: the file that is written last."""
+"""What a run was made with, and its result: the file that is written last."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def read_run(path: Path, *, partial: bool = False) -> Run:
     if (not manifest or (isinstance(expected, int) and expected != len(records))) and not partial:
         raise ZeroovError(
             f"run `{path}` is not finished ({lacks}); give the same `zeroov bench run` again, which goes on where it "
-            "was, or add --partial to look at what is there"
+            "stopped, or add --partial to look at what is there"
         )
     return Run(path.resolve().name, tuple(records), manifest)
 

@@ -35,7 +35,7 @@ def run(
 ) -> None:
     """Run a recipe over a split: stage by stage, one model in memory at a time.
 
-    Interrupted, however rudely, the same command goes on where it was. Every sample ends as one line of records.jsonl;
+    Interrupted anywhere, the same command goes on where it stopped. Every sample ends as one line of records.jsonl;
     one that fails is a line with its reason, counts as missed, and makes the exit code 1.
 
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
