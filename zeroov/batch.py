@@ -1,4 +1,4 @@
-"""Several expressions over many images in one run that can be killed and goes on where it was.
+"""Several expressions over many images in one run that can be killed and goes on where it stopped.
 
 Every image's answers are on the disk before the next image begins; the asked formats are written from them at the end,
 so that another format costs no model.
@@ -47,7 +47,7 @@ class Outcome:
 
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
     that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
-    reasons. `changed` are images that hold something else than when they were answered; they were asked again.
+    reasons. `changed` are images whose content is not what it was when they were answered; they were asked again.
     """
 
     images: int
@@ -122,7 +122,7 @@ def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
 
 
 def _is_output(path: Path, names: Set[str]) -> bool:
-    """Tell whether a file is named as the formats name theirs after one of the images, as a.mask.tif after a.tif."""
+    """Return whether a file is named as the formats name theirs after one of the images, as a.mask.tif after a.tif."""
     return any(path.name.endswith(ending) and path.name.removesuffix(ending) in names for ending in OUTPUTS)
 
 
@@ -132,10 +132,10 @@ def read_expressions(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"`{path}` cannot be read as a text of one expression a line ({error})") from error
-    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not told:
+    expressions = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not expressions:
         raise UsageError(f"`{path}` holds no expression; write one a line")
-    return list(dict.fromkeys(clean_expression(line) for line in told))
+    return list(dict.fromkeys(clean_expression(text) for text in expressions))
 
 
 def one_by_one(
@@ -280,7 +280,7 @@ def _failed(pipeline: Pipeline, asked: Asked, failed: Failed) -> dict[str, Any]:
 
 
 def _warn_of_refusals(info: SceneInfo, writers: Mapping[str, Writers]) -> None:
-    """Say before the work which formats will not have an image; the work is done for the others, and kept."""
+    """Warn before the work of formats that cannot hold an image; the work is done for the others, and kept."""
     for name, writer in writers.items():
         try:
             writer.check(info)
@@ -294,7 +294,7 @@ def _info(asked: Asked, item: Mapping[str, Any]) -> SceneInfo:
 
 
 def _founds(item: Mapping[str, Any]) -> Iterator[Found]:
-    for one in item["found"]:
-        x, y = one["origin_xy"]
-        mask, box = decode_rle(one["mask"]), Box(*one["box"])
-        yield Found(mask, (x, y), box, one["score"], one["expression"], "found", one["extra"])
+    for each in item["found"]:
+        x, y = each["origin_xy"]
+        mask, box = decode_rle(each["mask"]), Box(*each["box"])
+        yield Found(mask, (x, y), box, each["score"], each["expression"], "found", each["extra"])

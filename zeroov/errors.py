@@ -44,7 +44,7 @@ class HardwareError(ZeroovError):
 
 
 class DumpError(ZeroovError):
-    """A cached attention map is truncated, foreign, or absent."""
+    """A cached attention map is truncated, of another program, or absent."""
 
 
 class DatasetError(ZeroovError):

@@ -65,7 +65,7 @@ def test_a_damaged_file_is_told_and_never_used(
         read_dump(path)
     logging.getLogger("zeroov").propagate = True
     assert DumpStore(tmp_path).read("overview", "k" * 32) is None
-    assert "made anew" in caplog.text
+    assert "made again" in caplog.text
 
 
 def test_a_renamed_dump_is_not_taken_for_another(tmp_path: Path) -> None:

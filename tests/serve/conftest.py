@@ -48,7 +48,7 @@ def wide(asked: list[Question]) -> bytes:
 @pytest.fixture
 def server(pipeline: Pipeline) -> Iterator[Server]:
     lines: list[str] = []
-    made = Server(pipeline, port=0, most_bytes=2**20, tell=lines.append, handler=Handler)
+    made = Server(pipeline, port=0, most_bytes=2**20, log_line=lines.append, handler=Handler)
     made.lines = lines  # type: ignore[attr-defined]
     made.server_activate()
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})

@@ -23,7 +23,7 @@ def batch(
     set_: Set = None,
     every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
     bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
-    label: Annotated[str | None, typer.Option(help="Class name in annotations; by itself the expression.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")] = None,
     tolerance: Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")] = 0.0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the images again that failed.")] = False,
     allow_failures: Annotated[
@@ -35,7 +35,7 @@ def batch(
 ) -> None:
     """Ask every expression of every image, and write the answers in the formats of your tools.
 
-    Interrupted, the same command goes on where it was; given again with another --format, it asks no model. An image
+    Interrupted, the same command goes on where it stopped; with another --format, it asks no model again. An image
     that was replaced is asked again; one that was moved keeps its answer. An image that fails, or that a format cannot
     hold (GeoJSON one without a georeference), is reported with its reason and makes the exit code 1; all else is
     written. One with nothing in it is an empty answer. What lies in --out is no image.

@@ -20,7 +20,7 @@ def ground(
     set_: Set = None,
     zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
     scene: Annotated[
-        bool | None, typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by itself: large rasters.")
+        bool | None, typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: large rasters.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
     bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
@@ -30,7 +30,7 @@ def ground(
             "--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelstudio ..."
         ),
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Class name in annotations; by itself the expression.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")] = None,
     tolerance: Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")] = 0.0,
     dumps: Dumps = None,
     device: Device = "auto",

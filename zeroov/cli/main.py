@@ -76,7 +76,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a letter gets its number
     try:
         app()
-    except OSError as error:  # stdout closed (`zeroov ... | head`) or full; files of ours raise errors of ours
+    except OSError as error:  # stdout closed (`zeroov ... | head`) or full; zeroov's own files raise its own errors
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             typer.echo(f"error: {error}", err=True)

@@ -39,7 +39,7 @@ def serve(
         port,
         handler=Handler,
         most_bytes=most_mib * MIB,
-        tell=lambda line: options.note(options.plain(line)),
+        log_line=lambda line: options.note(options.plain(line)),
     ) as server:
         if chosen.runtime.keep_loaded:
             pipeline.models.load_all()

@@ -35,9 +35,9 @@ def pack(arrays: Arrays) -> tuple[dict[str, NDArray[Any]], Packed]:
 def unpack(stored: Arrays, packed: Packed) -> dict[str, NDArray[Any]]:
     """Return the arrays that `pack` was given; `ValueError` when they are not what it made."""
     arrays = dict(stored)
-    for name, how in packed.items():
+    for name, form in packed.items():
         try:
-            arrays[name] = decompress(stored[name].tobytes(), np.dtype(how["dtype"]), tuple(how["shape"]))
+            arrays[name] = decompress(stored[name].tobytes(), np.dtype(form["dtype"]), tuple(form["shape"]))
         except (KeyError, TypeError, zlib.error) as error:
             raise ValueError(f"array `{name}` cannot be unpacked ({error})") from error
     return arrays

@@ -69,7 +69,7 @@ def _evolves(maps: DumpStore) -> dict[str, list[Dump]]:
 
 
 def _read(headers: Iterable[Dump]) -> Iterator[Dump]:
-    """Yield the dumps whole; one that cannot be read is told and left out."""
+    """Yield the dumps whole; one that cannot be read is reported and left out."""
     for header in headers:
         try:
             yield read_dump(header.path)
@@ -80,8 +80,8 @@ def _read(headers: Iterable[Dump]) -> Iterator[Dump]:
 def _write(out: Path, dumps: Sequence[Dump]) -> Path:
     arrays: Arrays = {}
     for dump in dumps:
-        several = sum(other.stage == dump.stage for other in dumps) > 1
-        prefix = f"{dump.stage}_{dump.key[:8]}_" if several else f"{dump.stage}_"
+        same_stage = sum(other.stage == dump.stage for other in dumps)
+        prefix = f"{dump.stage}_{dump.key[:8]}_" if same_stage > 1 else f"{dump.stage}_"
         arrays |= {prefix + name: array for name, array in _arrays(dump).items()}
     first = dumps[0]
     headers = [{"stage": dump.stage, "key": dump.key, **dump.about} for dump in dumps]

@@ -31,7 +31,7 @@ TO_VALUE: Mapping[str, Callable[[Dump], object]] = {
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One file of ours: a dump with its header, or with what is wrong with it, or a leftover, which has neither.
+    """One file of zeroov: a dump with its header, or with what is wrong with it, or a leftover, which has neither.
 
     `seconds` is its age.
     """
@@ -51,7 +51,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Inventory:
-    """Everything in a folder; `others` is the number of files and folders that are not ours."""
+    """Everything in a folder; `others` is the number of files and folders that are not zeroov's."""
 
     folder: Path
     entries: tuple[Entry, ...]
@@ -84,7 +84,7 @@ def take_inventory(
 ) -> Inventory:
     """Look at every file of a folder: its header, or with `thorough` its checksum and whether its arrays make a value.
 
-    `progress` is told (files done, files in all).
+    `progress` gets (files done, files in all).
     """
     if not folder.is_dir():
         raise DumpError(
@@ -147,7 +147,7 @@ def groups(inventory: Inventory) -> dict[tuple[str, str], list[Entry]]:
 
 
 def used_by(dump: Dump, recipe: Recipe) -> bool:
-    """Tell whether a recipe would make, or take for its own, such a dump; device and dtype are left out."""
+    """Return whether a recipe would make, or take for its own, such a dump; device and dtype are left out."""
     made: dict[str, Any] = {name: value for name, value in dump.about["settings"].items() if name != "kept"}
     if dump.stage == "overview":
         return not differing(made, overview_settings(recipe.overview, "", ""))
@@ -159,7 +159,7 @@ def used_by(dump: Dump, recipe: Recipe) -> bool:
 
 
 def remove(entries: Iterable[Entry]) -> int:
-    """Remove files of ours and return the bytes freed; one that is gone already frees none."""
+    """Remove zeroov's files and return the bytes freed; one that is gone already frees none."""
     freed = 0
     for entry in entries:
         try:

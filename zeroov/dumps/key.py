@@ -73,16 +73,16 @@ def settings_digest(stage: str, settings: Mapping[str, Any]) -> str:
 
     Left out are the keys of a sample's own maps in Evolve's settings, and the model's name, as in the key.
     """
-    told = {name: value for name, value in settings.items() if name not in ("overview", "focus", "model")}
-    text = json.dumps([stage, told], sort_keys=True, ensure_ascii=False)
+    counted = {name: value for name, value in settings.items() if name not in ("overview", "focus", "model")}
+    text = json.dumps([stage, counted], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def digest(stage: str, picture_digest: str, expression: str, settings: dict[str, Any]) -> str:
     """Return the key: 32 hexadecimal digits.
 
-    The model's name is left out: its revision tells the weights, and a moved folder holds the same ones.
+    The model's name is left out: its revision identifies the weights, and a moved folder holds the same ones.
     """
-    told = {name: value for name, value in settings.items() if name != "model"}
-    text = json.dumps([FORMAT, stage, picture_digest, expression, told], sort_keys=True, ensure_ascii=False)
+    counted = {name: value for name, value in settings.items() if name != "model"}
+    text = json.dumps([FORMAT, stage, picture_digest, expression, counted], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -49,7 +49,7 @@ def quantise(matrix: Float16) -> Quantised:
 
 
 def dequantise(codes: Uint8, peaks: Float16, levels: int) -> Float16:
-    """Return the affinity (n, n) that codes and the rows' maxima stand for."""
+    """Return the affinity (n, n) that the codes and the rows' maxima encode."""
     steps = np.square(codes, dtype=np.float32)
     steps *= (peaks.astype(np.float32) / np.float32((levels - 1) ** 2))[:, None]
     matrix: Float16 = steps.astype(np.float16)

@@ -2,7 +2,7 @@
 
 The header's metadata holds one JSON text with everything else. Large arrays are compressed where that saves room. A
 file is written to a temporary name, synced and renamed; what is stored and the header carry a checksum, so that a
-truncated, damaged or foreign file is never taken for a map.
+truncated or damaged file, or one of another program, is never taken for a map.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class DumpStore:
             if (dump.stage, dump.key) != (stage, key):
                 raise DumpError(f"`{path}` holds {dump.stage} {dump.key}, not what its name says")
         except DumpError as error:
-            log.warning("%s; it is made anew", error)
+            log.warning("%s; it is made again", error)
             return None
         return dump
 
@@ -94,7 +94,7 @@ class DumpStore:
 
 
 def read_dump(path: Path, *, headers_only: bool = False) -> Dump:
-    """Read one file; `DumpError` when it is truncated, damaged, or not one of ours."""
+    """Read one file; `DumpError` when it is truncated, damaged, or not zeroov's."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -109,7 +109,7 @@ def read_dump(path: Path, *, headers_only: bool = False) -> Dump:
         raise DumpError(f"`{path}` was not written by zeroov") from error
     if format_ != FORMAT:
         raise DumpError(
-            f"`{path}` has dump format {format_}, this zeroov reads {FORMAT}; make it anew, and remove the old ones "
+            f"`{path}` has dump format {format_}, this zeroov reads {FORMAT}; make it again, and remove the old ones "
             "with `zeroov dumps prune DIR --damaged`"
         )
     packed = about.pop("packed", {})

@@ -22,7 +22,7 @@ def evolve(
 ) -> Evolved:
     """Fuse, grow and cut. `cross` is A_C (rows, cols).
 
-    Two ablations have no stage of their own: without an `affinity` the map on `grid_hw` stands for the fused map;
+    Two ablations have no stage of their own: without an `affinity` the map on `grid_hw` replaces the fused map;
     without `growing` the region is the whole grid.
     """
     grid = affinity.grid_hw if affinity else grid_hw

@@ -1,4 +1,4 @@
-"""Tell files apart by what they hold; of large files each digest is computed once for as long as they stay."""
+"""Identify files by what they hold; a large file's digest is computed once for as long as the file is unchanged."""
 
 from __future__ import annotations
 

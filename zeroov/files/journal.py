@@ -1,4 +1,4 @@
-"""Keep what has been done as one line of JSON each, so that a run that is killed anywhere goes on where it was."""
+"""Keep what has been done as one line of JSON each, so that a run that is killed anywhere goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("zeroov")
 
 
 class Journal:
-    """A file of finished items, a line each, with their `id` and `content`; beside it stands what they are made with.
+    """A file of finished items, a line each, with their `id` and `content`; the file beside it says what made them.
 
     `done` holds the `content` of each finished item by its `id`: a digest of what the item was made from, "" where the
     caller gives none. A line counts when it is whole: what a kill or a full disk left half-written is cut off before
@@ -53,7 +53,7 @@ class Journal:
             with self.path.open("ab") as file:
                 file.truncate(whole)
         except (OSError, ValueError, KeyError) as error:
-            raise OutputError(f"`{self.path}` cannot be gone on with ({error}); name another folder") from error
+            raise OutputError(f"`{self.path}` cannot be continued ({error}); name another folder") from error
         if lines > len(self.done):
             log.warning("`%s` holds %d items twice; the last of each is kept", self.path, lines - len(self.done))
             self.rewrite(set(self.done))
@@ -92,7 +92,7 @@ class Journal:
 
 
 def about_path(path: Path) -> Path:
-    """Return where it stands what a journal's items are made with."""
+    """Return the file that says what a journal's items are made with."""
     return path.with_suffix(".made-with.json")
 
 
@@ -112,17 +112,17 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
             except ValueError:
                 item = None
             if not line.endswith(b"\n") or not isinstance(item, dict):
-                log.warning("`%s` ends in a line that was not finished; its item is made anew", path)
+                log.warning("`%s` ends in a line that was not finished; its item is made again", path)
                 return
             yield line, item
 
 
 def require_same(path: Path, was: Any, now: Mapping[str, Any]) -> None:
-    """Refuse to go on with items that were made with something else than now; say with what."""
+    """Refuse to go on with items that were made with other things than now; say which."""
     if was == now:
         return
     if not isinstance(was, dict):
-        raise OutputError(f"`{path}` was made with something else than this command; name another folder")
+        raise OutputError(f"`{path}` was not made with what this command uses; name another folder")
     old, new = _flat(was), _flat(now)
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     differs = ", ".join(f"{key} = {old.get(key)!r} where now it is {new.get(key)!r}" for key in keys)

@@ -1,4 +1,4 @@
-"""Load Stable Diffusion 1.x or 2.x from a folder: its real classes, nothing else, and without a word."""
+"""Load Stable Diffusion 1.x or 2.x from a folder: its real classes, nothing else, and without a warning."""
 
 from __future__ import annotations
 

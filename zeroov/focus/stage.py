@@ -27,7 +27,7 @@ def compute_affinities(
     """Return one affinity per (picture, expression) pair; pairs that share picture and prompt share the work.
 
     `noise` sends all pictures through the UNet in one call per noise; the other methods take them one after another.
-    `progress` is told (steps done, steps in all), a step being a call of the UNet, or one guided step of `nulltext`.
+    `progress` gets (steps done, steps in all), a step being a call of the UNet, or one guided step of `nulltext`.
     """
     if len(pictures) != len(expressions):
         raise ValueError(f"each picture needs one expression, got {len(pictures)} and {len(expressions)}")

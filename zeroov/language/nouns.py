@@ -45,7 +45,7 @@ def _at(words: Sequence[str], index: int) -> str:
 
 
 def names_at(words: Sequence[str], index: int) -> bool:
-    """Tell whether the word at an index may belong to a noun phrase."""
+    """Return whether the word at an index may belong to a noun phrase."""
     return index < len(words) and w.names(words[index])
 
 
@@ -120,7 +120,7 @@ def read_noun(words: Sequence[str], start: int) -> Noun:
 
 
 def _is_share(noun: Noun) -> bool:
-    """Tell whether a phrase before "of" only says how many or which, and not what."""
+    """Return whether a phrase before "of" only says how many or which, and not what."""
     if len(noun.nouns) == 1 and w.singular(noun.nouns[0]) in w.PARTITIVES:
         return True
     return not noun.nouns and not noun.places and noun.end > noun.start

@@ -48,7 +48,7 @@ class Phrase:
     superlative: str | None = None
     toward: Position | None = None
     named: bool = True
-    """The expression says what kind of thing is meant; else the category is but a stand-in."""
+    """The expression says what kind of thing is meant; else the category is only a substitute."""
 
     @property
     def place(self) -> Position | None:
@@ -261,7 +261,7 @@ class _Reader:
         return True
 
     def phrase(self, text: str) -> Phrase:
-        """Put together what was read; without a head noun, a relation's object or the whole text stands in."""
+        """Put together what was read; without a head noun, a relation's object or the whole text takes its place."""
         head = self.head
         if head is None and self.relations:
             head = read_noun(self.words, self.relations[0][1])

@@ -1,4 +1,4 @@
-"""Hold the words that the phrase parser knows by heart, and the few rules for those that it does not."""
+"""The words that the phrase parser knows, and the few rules for those that it does not know."""
 
 from __future__ import annotations
 
@@ -161,12 +161,12 @@ def tokens(text: str) -> list[str]:
 
 
 def is_adverb(word: str) -> bool:
-    """Tell whether a word only colours another: "partially"."""
+    """Return whether a word only colours another: "partially"."""
     return len(word) > 4 and word.endswith("ly") and word not in NOUNS_IN_LY
 
 
 def is_participle(word: str) -> bool:
-    """Tell whether a word is a verb's form that may stand before or after a noun: "parked", "facing"."""
+    """Return whether a word is a verb's form that may come before or after a noun: "parked", "facing"."""
     if word in PARTICIPLES:
         return True
     if word.endswith("ed"):
@@ -175,18 +175,18 @@ def is_participle(word: str) -> bool:
 
 
 def is_superlative(word: str) -> bool:
-    """Tell whether a word singles out by comparison: "largest", "leftmost"."""
+    """Return whether a word singles out by comparison: "largest", "leftmost"."""
     return word in EXTREMES or (len(word) > 5 and word.endswith("est") and word not in NOUNS_IN_EST)
 
 
 def is_adjective(word: str) -> bool:
-    """Tell whether a word before a noun describes it and does not belong to its name."""
+    """Return whether a word before a noun describes it and does not belong to its name."""
     endings = ("ular", "ish", "ous", "ful", "less", "ical", "sive", "tive", "shaped")
     return word in ADJECTIVES or (len(word) > 4 and word.endswith(endings)) or is_participle(word)
 
 
 def names(word: str) -> bool:
-    """Tell whether a word may belong to a noun phrase as its adjective or noun."""
+    """Return whether a word may belong to a noun phrase as its adjective or noun."""
     return (
         word not in BREAKS
         and word not in JOINERS

@@ -71,7 +71,7 @@ def _at(thing: SceneObject, scene: Scene) -> tuple[float, float]:
 
 
 def _in_region(thing: SceneObject, scene: Scene, region: tuple[int, int], slack: float) -> bool:
-    """Tell whether an object lies in a ninth or a side of the scene; slack > 0 loosens, slack < 0 tightens."""
+    """Return whether an object lies in a ninth or a side of the scene; slack > 0 loosens, slack < 0 tightens."""
     x, y = _at(thing, scene)
     across, down = region
     if region == (0, 0):
@@ -83,7 +83,7 @@ def _in_region(thing: SceneObject, scene: Scene, region: tuple[int, int], slack:
 
 
 def _related(thing: SceneObject, anchor: SceneObject, scene: Scene, way: tuple[int, int], strict: bool) -> bool:
-    """Tell whether an object lies on the named side of another: clearly (strict), or arguably."""
+    """Return whether an object lies on the named side of another: clearly (strict), or arguably."""
     x, y = _at(thing, scene)
     ax, ay = _at(anchor, scene)
     along, aside = (way[0] * (x - ax), abs(y - ay)) if way[0] else (way[1] * (y - ay), abs(x - ax))
@@ -106,7 +106,7 @@ def _superlative_value(thing: SceneObject, word: str) -> float:
 
 
 def _wins(scene: Scene, target: int, rivals: tuple[int, ...], word: str) -> bool:
-    """Tell whether the target beats every rival clearly: by half its box area, or by 8 % of the scene's side."""
+    """Return whether the target beats every rival clearly: by half its box area, or by 8 % of the scene's side."""
     own = _superlative_value(scene.objects[target], word)
     height, width = scene.height_width
     for rival in rivals:

@@ -1,4 +1,4 @@
-"""Tell a scene that zeroov drew from a photograph, so that the miniature models are not believed about the latter."""
+"""Distinguish a scene that zeroov drew from a photograph, on which the miniature models are not believed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Float = npt.NDArray[np.float32]
 
 
 def looks_drawn(rgb: npt.NDArray[np.uint8]) -> bool:
-    """Tell by its finest grain whether a picture, uint8 (H, W, 3), may be a scene of the miniature world.
+    """Return whether, by its finest grain, a picture, uint8 (H, W, 3), may be a scene of the miniature world.
 
     Drawn scenes carry noise that is strong, the same in all colours, and without memory from pixel to pixel; what a
     camera and JPEG leave is not. A drawn scene that was resized or recompressed is not recognised.

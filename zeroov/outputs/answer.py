@@ -181,7 +181,7 @@ class Answer:
 
         `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
         that goes there as panel.png. A searched scene has no mask.png. An older answer's files go first, so that they
-        never stand beside those of another.
+        are never beside those of another.
         """
         out = ensure_writable_folder(folder)
         writers: Writers | None = None
@@ -213,6 +213,6 @@ class Answer:
 
 
 def forget(folder: Path, prefix: str = "") -> None:
-    """Remove an older answer's files, those with names of our own."""
+    """Remove an older answer's files, those with zeroov's own names."""
     for name in OWN:
         (folder / f"{prefix}{name}").unlink(missing_ok=True)

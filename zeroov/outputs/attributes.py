@@ -46,8 +46,8 @@ def layer_attributes(
 
     `expressions` are those that were asked; what was found without being among them follows.
     """
-    told = " | ".join(dict.fromkeys([*expressions, *(found.expression for found in founds)]))
-    asked: dict[str, Value] = {"expression": _plain(told)} if told else {}
+    sentences = " | ".join(dict.fromkeys([*expressions, *(found.expression for found in founds)]))
+    asked: dict[str, Value] = {"expression": _plain(sentences)} if sentences else {}
     return {**asked, "status": "found" if founds else "empty", **run_attributes(info, provenance)}
 
 

@@ -78,7 +78,7 @@ def found_of(
 ) -> Found | None:
     """Return what a look outlined as an object in the scene, without what lies on invalid pixels.
 
-    `outline` is in pixels of the look's picture. `box` (scene pixels) is the object's, by itself the outline's; where
+    `outline` is in pixels of the look's picture. `box` (scene pixels) is the object's, by default the outline's; where
     anything is cut off it is the tight one of what is left. `None` where less than half is left.
     """
     if outline.box is None:

@@ -16,7 +16,7 @@ Parts = tuple[str, ...]
 class Names:
     """Gives every image of a run a name of its own: its path from the folder that all images of the run lie in.
 
-    What a name is depends on which images there are, not on their order: `version` tells whether names that were given
+    What a name is depends on which images there are, not on their order: `version` says whether names that were given
     may have changed since. A name only ever gets longer.
     """
 
@@ -29,7 +29,7 @@ class Names:
             self.know(image)
 
     def know(self, source: str) -> str:
-        """Count an image as one of the run; return its path from the root, the same however it is told."""
+        """Count an image as one of the run; return its path from the root, the same however it is written."""
         parts = _parts(source)
         path = str(PurePath(*parts))
         if parts in self._known:
@@ -62,7 +62,7 @@ class Names:
         return path
 
     def _is_shared(self, parts: Parts) -> bool:
-        """Tell whether another image would get the same name without its ending, or has it with its ending."""
+        """Return whether another image would get the same name without its ending, or has it with its ending."""
         stem = _without_ending(parts)
         return self._stems[stem] > 1 or (stem != parts and stem in self._known and self._is_shared(stem))
 

@@ -30,7 +30,7 @@ def polygons(found: Found, tolerance: float = 0.0) -> Any:
     outlines = features.shapes(found.mask.astype(np.uint8), mask=found.mask, connectivity=4, transform=at_origin)
     parts = [shapely.Polygon(rings[0], rings[1:]) for rings in (outline["coordinates"] for outline, _ in outlines)]
     exact = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
-    # GEOS drops the first vertex of a ring after all others, so that an outline may move twice as far as it was told.
+    # GEOS drops the first vertex of a ring after all others, so that an outline may move twice as far as was allowed.
     for allowed in (tolerance, tolerance / 2) if tolerance else ():
         simple = shapely.simplify(exact, allowed, preserve_topology=True)
         if simple.is_valid and not simple.is_empty and _is_near(shapely, exact, simple, tolerance):
@@ -39,7 +39,7 @@ def polygons(found: Found, tolerance: float = 0.0) -> Any:
 
 
 def _is_near(shapely: Any, exact: Any, simple: Any, tolerance: float) -> bool:
-    """Tell whether every vertex of a polygon lies within `tolerance` of another one's outline."""
+    """Return whether every vertex of a polygon lies within `tolerance` of another one's outline."""
     outline = shapely.boundary(simple)
     shapely.prepare(outline)
     return bool(shapely.dwithin(outline, shapely.points(shapely.get_coordinates(exact)), tolerance + 1e-9).all())

@@ -85,7 +85,7 @@ def _uncompressed(text: bytes) -> list[int]:
 
     Each number is written in groups of five bits, lowest first, as characters from `0` on: bit 5 says that another
     group follows, bit 4 of the last is the sign. From the fourth number on, the difference to the number before the
-    last stands instead of the number itself.
+    last is written instead of the number itself.
     """
     counts: list[int] = []
     value = shift = 0

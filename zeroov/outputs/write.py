@@ -1,4 +1,4 @@
-"""The formats by name: what a command writes when it is told `--format geojson,gpkg`."""
+"""The formats by name: what a command writes with `--format geojson,gpkg`."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class OneEach:
         return self._names.path(self._path, source, self._ending) if self._in_folder else self._path
 
     def _move(self) -> None:
-        """Give what was written the names that hold now; they are longer, so the longest goes first out of the way."""
+        """Rename what was written to the names that are valid now; they are longer, so the longest is renamed first."""
         now = {path: self._place(source) for path, source in self._written.items()}
         for old, new in sorted(now.items(), key=lambda each: len(str(each[0])), reverse=True):
             if new != old:
@@ -213,7 +213,7 @@ def open_writers(
 
 
 def _is_folder(path: Path, names: list[str]) -> bool:
-    """Tell a folder from a file by the name; refuse a file for several formats, or with another format's ending."""
+    """Return whether a name is a folder's; refuse a file for several formats, or with another format's ending."""
     kinds = {name: each.ending.rpartition(".")[2] for name, each in FORMATS.items()}
     kind = path.suffix.lower().lstrip(".")
     if path.is_dir() or not kind or kind not in kinds.values():

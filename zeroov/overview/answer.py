@@ -52,7 +52,7 @@ ABSENT = re.compile(
 
 
 def says_absent(answer: str) -> bool:
-    """Tell whether an answer states that the object is not there: `[]`, `none`, words, or a box that is a point."""
+    """Return whether an answer states that the object is not there: `[]`, `none`, words, or a box that is a point."""
     found = parse_box(answer)
     if found:
         x1, y1, x2, y2 = found

@@ -23,7 +23,7 @@ class Prompt:
     """A batch of model inputs, padded on the left.
 
     `grids_hw` are each sample's image tokens as (rows, cols), `resized_hw` the picture's size in model pixels, and
-    `image_positions` (batch, most tokens) where its image tokens stand in the padded prompt, padded with -1.
+    `image_positions` (batch, most tokens) where its image tokens are in the padded prompt, padded with -1.
     """
 
     inputs: dict[str, Tensor]
@@ -95,7 +95,7 @@ def _pixel_bounds(image_processor: Any, recipe: OverviewRecipe, factor: int) -> 
 
 
 def _image_positions(input_ids: Tensor, image_token_id: int, grids_hw: Sequence[HW]) -> Tensor:
-    """Return where the image tokens stand, checking that each sample has exactly its grid's, in one unbroken span."""
+    """Return where the image tokens are, checking that each sample has exactly its grid's, in one unbroken span."""
     most = max(rows * cols for rows, cols in grids_hw)
     positions = torch.full((len(grids_hw), most), -1, dtype=torch.long)
     for sample, (rows, cols) in enumerate(grids_hw):

@@ -46,7 +46,7 @@ def attention_map(question: Question, overview: Overview, scales: Sequence[Scale
         return cross
     alone = replace(recipe.overview, position=0.0)  # words of place speak of the whole picture
     maps = [(cross, (0, 0, hw[1], hw[0]))]
-    maps += [(cross_of(seen, alone, part.expression), part.picture.window) for part, seen in scales]
+    maps += [(cross_of(look, alone, part.expression), part.picture.window) for part, look in scales]
     return average_maps(maps, hw, grid_hw)
 
 

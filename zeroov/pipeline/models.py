@@ -1,4 +1,4 @@
-"""The models that a recipe names: found, loaded when first needed, freed when told to."""
+"""The models that a recipe names: found, loaded when first needed, freed on request."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class LoadedModels:
         return str(hardware.pick_dtype(wanted, self.device)).removeprefix("torch.")
 
     def identities(self) -> dict[str, dict[str, str]]:
-        """Return what tells the models of the recipe's stages from any others: name, revision and dtype by stage."""
+        """Return what identifies the models of the recipe's stages: name, revision and dtype by stage."""
         found: dict[str, dict[str, str]] = {}
         for stage in MODEL_STAGES:
             if stage in self.recipe.stages:
@@ -116,7 +116,7 @@ class LoadedModels:
         return found
 
     def holds(self, stage: ModelStage) -> bool:
-        """Tell whether a stage's model is in memory."""
+        """Return whether a stage's model is in memory."""
         return stage in self._models
 
     def drop(self, stage: ModelStage) -> None:

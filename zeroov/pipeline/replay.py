@@ -44,7 +44,7 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
         except ValueError as error:
             raise DumpError(
                 f"`{dump.path}`: {error}; set overview.layers and overview.weights to captured ones, "
-                'or capture anew with --set overview.capture="all"'
+                'or capture again with --set overview.capture="all"'
             ) from error
         rows, cols = dump.about["picture"]["hw"]
         value = evolve_as(recipe, cross, to_affinity(focus) if focus else None, (rows, cols))

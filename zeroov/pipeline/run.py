@@ -88,9 +88,11 @@ class Stages:
         for question in questions:
             self._warn_if_unknown(question)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
-        seen = iter(self.overview([*questions, *chain(*parts)], progress))  # Overview: where does the language look?
-        firsts = [next(seen) for _ in questions]
-        scales = [[(part, next(seen).value) for part in own] for own in parts]
+        overviews = iter(
+            self.overview([*questions, *chain(*parts)], progress)
+        )  # Overview: where does the language look?
+        firsts = [next(overviews) for _ in questions]
+        scales = [[(part, next(overviews).value) for part in own] for own in parts]
         tied = self.focus(questions, progress)  # Focus: which cells belong together?
         progress.report("evolve", 0, len(questions))
         looks = [self._evolved(*each) for each in zip(questions, firsts, scales, tied, strict=True)]  # Evolve
@@ -237,7 +239,7 @@ class Stages:
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
 
     def _warn_if_unknown(self, question: Question) -> None:
-        """Warn, once, where the miniature models are asked about something else than their own little world."""
+        """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
         if self._warned or self.recipe.overview.model != "builtin:mini" or question.near is not None:
             return
         if not looks_drawn(question.picture.rgb):

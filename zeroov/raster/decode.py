@@ -1,6 +1,6 @@
 """Decode whole images, from PNG to CMYK, or say in one line what to do about them.
 
-The rules: the picture stands upright, as viewers show it (EXIF orientation applied), and boxes refer to that. Wholly
+The rules: the picture is upright, as viewers show it (EXIF orientation applied), and boxes refer to that. Wholly
 transparent pixels are nodata and become black; all others keep their colour. 8-bit samples are kept, deeper ones are
 stretched over the picture's 2nd to 98th percentile. Of animations and multi-page files the first frame counts. ICC
 profiles are ignored. A PIL image or an array is taken as it lies in memory, without turning.
@@ -230,7 +230,7 @@ def refuse_too_large(name: str, size_wh: tuple[int, int], advice: str = SHRINK) 
 
 
 def mention_frames(name: str, frames: int) -> None:
-    """Tell that the other frames or pages of a file are not read."""
+    """Warn that the other frames or pages of a file are not read."""
     if frames > 1:
         logger.warning("%s: only the first of its %d frames is read", name, frames)
 

@@ -43,7 +43,7 @@ def is_inverted(image: Image.Image) -> bool:
 
 
 def settle(dataset: Any) -> None:
-    """Let GDAL say once what it dislikes about a file that it reads all the same, such as an odd tag of a TIFF.
+    """Report once what GDAL warns about in a file that it reads all the same, such as an odd tag of a TIFF.
 
     Such a complaint comes up while one thing is asked, and rasterio raises it when the next one is.
     """
@@ -68,7 +68,7 @@ def gdal_errors(rasterio: Any) -> Iterator[None]:
 
 
 def is_tiff(path: Path) -> bool:
-    """Tell a TIFF by its first bytes."""
+    """Return whether a file is a TIFF, by its first bytes."""
     with path.open("rb") as file:
         return file.read(4) in MAGIC
 

@@ -2,7 +2,7 @@
 
 One stretch holds for the whole scene, and memory stays small: GDAL reads in windows what it can show, of any size. PIL
 decodes whole what GDAL would hand out otherwise than viewers show it: PNG, JPEG, GIF, BMP, WebP, AVIF, palettes, CMYK,
-CIELab, less than 8 bits. Such a picture stands upright, as its EXIF orientation says, unless it has a place on the map:
+CIELab, less than 8 bits. Such a picture is upright, as its EXIF orientation says, unless it has a place on the map:
 then its rows and columns are those of its transform, and stay as they are stored.
 """
 
@@ -48,7 +48,7 @@ from zeroov.types import Picture, Window
 
 Source = str | os.PathLike[str] | Image.Image | NDArray[Any] | Picture
 Placed = tuple[Any, Transform | None]
-BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it tells
+BESIDE = (".aux.xml", ".ovr")  # what other programs lay beside a raster; what counts of it are the facts it states
 NOWHERE: Placed = (None, None)
 
 logger = logging.getLogger(__name__)
@@ -150,9 +150,9 @@ def open_source(
     percentiles: Percentiles = PERCENTILES,
     georeferenced: bool = True,
 ) -> Scene:
-    """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says where that cannot be.
+    """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says why it cannot.
 
-    `bands` are one number or three, from 1; by itself it shows red, green and blue, else bands 1 to 3, else band 1.
+    `bands` are one number or three, from 1; by default red, green and blue, else bands 1 to 3, else band 1.
     With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused. Of a `Scene`
     that is open already the same scene is returned, as a view whose end does not close it.
     """
@@ -184,7 +184,7 @@ def open_source(
 
 
 def open_picture(source: Source) -> Picture:
-    """Read an image file, a PIL image or an array whole; `PictureError` says what to do where that cannot be.
+    """Read an image file, a PIL image or an array whole; `PictureError` says what to do if it cannot be read.
 
     Where its place on the map is one that `open_source` refuses, the picture has none, and a warning says so.
     """

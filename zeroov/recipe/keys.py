@@ -112,7 +112,7 @@ def from_plain(section: type[Any], values: Mapping[str, Any], prefix: str = "") 
 
 
 def _convert(where: str, value: Any, hint: Any) -> Any:
-    """Return `value` as the annotated kind, or refuse it; an int is taken for a float, nothing else is bent."""
+    """Return `value` as the annotated kind, or refuse it; an int is taken for a float, nothing else is converted."""
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise RecipeError(f"{where} takes a list, got {value!r}")

@@ -23,7 +23,7 @@ def load_sam(path: Path, recipe: RefineRecipe, device: torch.device) -> Any:
     """Load a Sam of `recipe.type`, frozen, on `device`.
 
     The image encoder, which is nearly all of it, takes `recipe.dtype`. The prompt encoder and the mask decoder stay in
-    float32: positions need it (bfloat16 tells 1,024 pixels apart only by fours), and they cost next to nothing.
+    float32: positions need it (bfloat16 separates 1,024 pixels only by fours), and they cost next to nothing.
     """
     if not path.is_file():
         raise ModelError(f"SAM checkpoint {path} does not exist; {NEXT}")

@@ -34,7 +34,7 @@ _IN = vocabulary("in into inside within")
 _INSIDE = _IN | vocabulary("on onto upon of amid among amongst surrounded enclosed encircled")
 _FAR = vocabulary("far away farther further farthest furthest")
 _NO_PLACE = vocabulary("than similar")
-"""A relation with these compares something else than where things lie."""
+"""A relation with these words compares something other than where things lie."""
 
 _Values = NDArray[np.float64]
 

@@ -178,7 +178,7 @@ def worth_of(
     scene_hw: frames.HW,
     recipe: Recipe,
 ) -> Worth:
-    """Return what tells how well each candidate is what the expression means, among the others."""
+    """Return a function that weighs how well each candidate, among the others, is what the expression means."""
     attention = glance.attention if glance and not plan.every else None
     reduced = glance.overview.resized_hw[0] / scene_hw[0] if glance else 1.0
 

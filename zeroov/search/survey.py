@@ -32,7 +32,7 @@ class Survey:
     seen: Seen
 
     def candidates(self, text: str, least_score: float) -> list[Candidate]:
-        """Return the candidates for what was asked that score enough."""
+        """Return the candidates for what was asked whose score is high enough."""
         return [each for each in self.seen.get(text, ()) if each.score >= least_score]
 
 
@@ -77,10 +77,10 @@ def _looked_at(
             yield from _looked_at(looker, scene, [window], asked, recipe, progress)
         return
     for window in pictures:
-        yield Tile(window, "looked"), {text: _sighted(next(looks), window, scene) for text in asked}
+        yield Tile(window, "looked"), {text: _candidates_of(next(looks), window, scene) for text in asked}
 
 
-def _sighted(look: Look, window: Window, scene: Scene) -> list[Candidate]:
+def _candidates_of(look: Look, window: Window, scene: Scene) -> list[Candidate]:
     """Return a tile's candidates, in scene pixels."""
     cells, picture = look.evolved.fused.size if look.evolved else None, look.picture
     found = []
@@ -101,6 +101,6 @@ def glance_at(looker: Looker, scene: Scene, text: str, recipe: SearchRecipe, pro
 
 
 def one_each(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates without doubles: of one object a whole one stays, if there is, and of these the surest."""
+    """Return one candidate for each object: a whole one before a cut one, then the one with the highest score."""
     kept = distinct([each.box for each in candidates], [each.whole + each.score for each in candidates])
     return [candidates[position] for position in sorted(kept)]

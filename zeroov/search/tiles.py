@@ -30,7 +30,7 @@ def _starts(length: int, side: int, overlap: float) -> list[int]:
 
 
 def distinct(boxes: Sequence[Box], scores: Sequence[float], share: float = 0.5) -> list[int]:
-    """Return the positions of the boxes that are left when, of several of one object, the best-scored one stays."""
+    """Return the positions of the boxes to keep: of all boxes of one object, the one with the highest score."""
     kept: list[int] = []
     for position in sorted(range(len(boxes)), key=lambda i: (-scores[i], i)):
         if not any(frames.share_of_smaller(boxes[position], boxes[other]) > share for other in kept):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("zeroov")
 
 PATIENCE = 30.0  # seconds without a byte after which a client is given up
-LINGER, LINGER_BYTES = 2.0, 1 << 24  # how long, and how much of, a refused body is read so that its sender hears why
+LINGER, LINGER_BYTES = 2.0, 1 << 24  # how long, and how much of, a refused body is read so that its sender reads why
 CHUNK = 1 << 16
 METHODS = {"/": ("GET", "HEAD"), "/health": ("GET", "HEAD"), "/ground": ("POST",), "/preview": ("POST",)}
 PAGE_POLICY = (
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
         bands = asked.bands if asked else parse_bands(parse_options(query, ("bands",)).get("bands"))
         length = self._length()
         if not self.server.room.acquire(blocking=False):
-            raise RequestError(503, "as many requests as the server keeps are waiting; try again later")
+            raise RequestError(503, "too many requests are waiting; try again later")
         held.callback(self.server.room.release)
         image = Path(held.enter_context(tempfile.TemporaryDirectory(dir=self.server.folder))) / "image"
         self._receive(image, length)
@@ -149,22 +149,22 @@ class Handler(BaseHTTPRequestHandler):
         raise RequestError(403, "the request comes from another site's page, or by a name that is not this server's")
 
     def _length(self) -> int:
-        """Return how many bytes the body has, before one of them is read."""
+        """Return the body's length in bytes, before any of it is read."""
         given = set(self.headers.get_all("Content-Length", []))
         if not given or "Transfer-Encoding" in self.headers:
             raise RequestError(411, "send the image's bytes as the body, with their Content-Length and not chunked")
-        told = given.pop().strip()
-        if given or not (told.isascii() and told.isdigit()):
+        length = given.pop().strip()
+        if given or not (length.isascii() and length.isdigit()):
             raise RequestError(400, "Content-Length is one whole number of bytes")
-        if len(told) > 18 or int(told) > self.server.most_bytes:
+        if len(length) > 18 or int(length) > self.server.most_bytes:
             most = self.server.most_bytes / 2**20
             raise RequestError(
                 413,
-                f"the body has {told[:18]} bytes, at most {most:g} MiB are taken; --max-mib allows more",
+                f"the body has {length[:18]} bytes, at most {most:g} MiB are taken; --max-mib allows more",
             )
-        if not int(told):
+        if not int(length):
             raise RequestError(400, "the body is empty; send the image's bytes, e.g. curl --data-binary @photo.jpg")
-        return int(told)
+        return int(length)
 
     def _receive(self, image: Path, length: int) -> None:
         """Write the body to a file."""
@@ -236,9 +236,9 @@ class Handler(BaseHTTPRequestHandler):
             left -= len(part)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Tell a line; the query stays out of it."""
+        """Log a line; the query stays out of it."""
         path = getattr(self, "path", "").partition("?")[0][:80]
-        self.server.tell(f"{self.client_address[0]} {self.command or '-'} {path} {code}")
+        self.server.log_line(f"{self.client_address[0]} {self.command or '-'} {path} {code}")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing more."""

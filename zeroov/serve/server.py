@@ -22,7 +22,7 @@ from zeroov.version import __version__
 log = logging.getLogger("zeroov")
 
 MIB = 2**20
-MOST_AT_ONCE = 16  # uploads received, waiting and computed together; the next ones are told to come again
+MOST_AT_ONCE = 16  # uploads received, waiting and computed together; later ones are asked to come again
 
 
 class Server(ThreadingHTTPServer):
@@ -39,9 +39,9 @@ class Server(ThreadingHTTPServer):
         *,
         handler: type[BaseHTTPRequestHandler],
         most_bytes: int = 256 * MIB,
-        tell: Callable[[str], None] = lambda line: None,
+        log_line: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`tell` gets a line for every request to `handler`."""
+        """`log_line` gets a line for every request to `handler`."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), handler, bind_and_activate=False)
@@ -52,7 +52,7 @@ class Server(ThreadingHTTPServer):
             raise UsageError(
                 f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
             ) from error
-        self.pipeline, self.most_bytes, self.tell = pipeline, most_bytes, tell
+        self.pipeline, self.most_bytes, self.log_line = pipeline, most_bytes, log_line
         self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
         self.page = resources.files("zeroov.serve").joinpath("page.html").read_bytes()
         self.is_local = ip_address(self.server_name).is_loopback

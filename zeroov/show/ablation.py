@@ -17,7 +17,7 @@ from zeroov.show.panel import DPI, GREY, INK
 from zeroov.show.words import FAMILY, wrapped
 
 MOST = 6  # maps of colour side by side
-# The figures of a row, and colours that colour-blind readers tell apart (Okabe and Ito).
+# The figures of a row, and colours that colour-blind readers distinguish (Okabe and Ito).
 FIGURES = {
     ("pointing", "attention"): ("pointing of A_C", "#0072b2"),
     ("pointing", "fused"): ("pointing of the fused map", "#56b4e9"),

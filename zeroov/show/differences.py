@@ -106,6 +106,6 @@ def _drawn(rgb: Uint8, aspect: float) -> Uint8:
     """Return the picture at the size that it is drawn from: a large one is averaged, a tiny one shows its pixels."""
     width, height = round(DRAWN * min(aspect, 1)), round(DRAWN * min(1 / aspect, 1))
     enlarged = height >= rgb.shape[0] and width >= rgb.shape[1]
-    how = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA
-    drawn: Uint8 = cv2.resize(rgb, (width, height), interpolation=how)
+    method = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA
+    drawn: Uint8 = cv2.resize(rgb, (width, height), interpolation=method)
     return drawn

@@ -41,7 +41,7 @@ Draw = Callable[[Axes], None]
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of the panel: what stands above and below it, and what draws it."""
+    """One picture of the panel: the text above and below it, and what draws it."""
 
     title: str
     caption: str
@@ -243,8 +243,8 @@ def _drawn(picture: Picture) -> Uint8:
     aspect = _drawn_aspect(picture)
     width, height = round(DRAWN * min(aspect, 1)), round(DRAWN * min(1 / aspect, 1))
     enlarged = height >= picture.hw[0] and width >= picture.hw[1]
-    how = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA
-    drawn: Uint8 = cv2.resize(picture.rgb, (width, height), interpolation=how)
+    method = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA
+    drawn: Uint8 = cv2.resize(picture.rgb, (width, height), interpolation=method)
     return drawn
 
 

@@ -108,7 +108,7 @@ def _shard_faults(index: Path) -> list[str]:
 
 
 def _file_faults(path: Path) -> list[str]:
-    """Return if a weight file is a git-lfs pointer or shorter than its own header says."""
+    """Return whether a weight file is a git-lfs pointer or shorter than its own header says."""
     size = path.stat().st_size
     with path.open("rb") as stream:
         start = stream.read(len(LFS_POINTER))

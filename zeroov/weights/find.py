@@ -27,7 +27,7 @@ TRY_TINY = "`--recipe mini` tries everything without a download, on scenes drawn
 class Located:
     """Where a model lies.
 
-    `reference` is what the recipe calls it; `revision` tells its weights from any others: the hub's commit, or the
+    `reference` is what the recipe calls it; `revision` identifies its weights: the hub's commit, or the
     fingerprint of a plain folder or file, which is the same on every machine.
     """
 

@@ -1,4 +1,4 @@
-"""The official SAM checkpoints: where they come from, how long they are, and if a file is what its name says."""
+"""The official SAM checkpoints: where they come from, how long they are, and whether a file is what its name says."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Trail:
 def closer_looks(
     looker: Looker, places: Sequence[Place], recipe: Recipe, rounds: int, progress: Progress = SILENT
 ) -> list[Trail]:
-    """Look again, closer, at each place, until it is shown whole and large enough, denied, or another thing is seen."""
+    """Look again, closer, at each place, until the object is whole and large enough, denied, or another one is seen."""
     trails = [Trail(place, place.box) for place in places]
     while due := [(at, window) for at, trail in enumerate(trails) if (window := next_window(trail, recipe, rounds))]:
         asked: list[tuple[int, Question]] = []
@@ -186,11 +186,11 @@ def place_in(look: Look, zoom: ZoomRecipe) -> Box | None:
 
     Where the two lie apart, `both` takes the answer's: words name one object, a map may be hot on several.
     """
-    seen, told = look.coarse.box, look.overview.answer_box
-    if zoom.at == "map" or told is None:
-        box = seen
-    elif zoom.at == "answer" or seen is None or not frames.share_of_smaller(seen, told):
-        box = told
+    mapped, answered = look.coarse.box, look.overview.answer_box
+    if zoom.at == "map" or answered is None:
+        box = mapped
+    elif zoom.at == "answer" or mapped is None or not frames.share_of_smaller(mapped, answered):
+        box = answered
     else:
-        box = frames.box_hull(seen, told)
+        box = frames.box_hull(mapped, answered)
     return frames.to_scene(box, look.picture) if box else None

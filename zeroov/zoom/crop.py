@@ -29,5 +29,5 @@ def _span(centre: float, side: int, length: int) -> tuple[int, int]:
 
 
 def is_small(box: Box, image_hw: HW, share: float) -> bool:
-    """Tell whether a box's longer side takes less than `share` of the image's shorter one: worth a closer look."""
+    """Return whether a box's longer side takes less than `share` of the image's shorter one: worth a closer look."""
     return max(box.x1 - box.x0, box.y1 - box.y0) < share * min(image_hw)

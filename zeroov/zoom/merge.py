@@ -27,10 +27,10 @@ def near_weights(near: Box, image_hw: HW, grid_hw: HW, pull: float) -> Float32:
     return (1 - np.float32(pull)) + np.float32(pull) * bell
 
 
-def merged_box(first: Box, second: Box, how: Merge, scores: tuple[float, float]) -> Box:
+def merged_box(first: Box, second: Box, rule: Merge, scores: tuple[float, float]) -> Box:
     """Return the second box, the mean of the corners, or their mean weighted by the scores of both looks."""
-    if how == "refined":
+    if rule == "refined":
         return second
-    weight = scores[1] / sum(scores) if how == "weighted" and sum(scores) > 0 else 0.5
+    weight = scores[1] / sum(scores) if rule == "weighted" and sum(scores) > 0 else 0.5
     corners = [(1 - weight) * a + weight * b for a, b in zip(first.xyxy, second.xyxy, strict=True)]
     return Box(*corners)

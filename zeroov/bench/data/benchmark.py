@@ -42,7 +42,7 @@ class Benchmark:
     def read(self, root: str | Path, split: str) -> Split:
         """Read a split: its samples in the official order, and everything odd that was met. No image is opened.
 
-        The rules for odd lines stand in `zeroov.bench.data.draft`.
+        The rules for odd lines are in `zeroov.bench.data.draft`.
         """
         name, root = self.split_named(split), Path(root).expanduser()
         if not root.exists():

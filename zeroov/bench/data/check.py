@@ -90,7 +90,7 @@ def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
 
 
 def look_at(split: Split, sample: Sample) -> Look:
-    """Open a sample's picture and mask, and tell what of its truth cannot be true."""
+    """Open a sample's picture and mask, and say what of its truth cannot be true."""
     picture, mask, box = None, None, sample.box
     try:
         picture = open_picture(split.root / sample.image)

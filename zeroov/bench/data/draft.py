@@ -1,7 +1,7 @@
 """Collect a split while it is read, with one set of rules for everything that annotations get wrong.
 
 A line is left out of the split only when no question with a usable truth can be made of it: nothing is asked, the
-image's name leaves the root, or its box and its mask are both unusable. It then stands as a remark, and the count of
+image's name leaves the root, or its box and its mask are both unusable. It then becomes a remark, and the count of
 samples falls short of the published one. Everything else stays in, in its place:
 
 - corners the wrong way round are exchanged;
@@ -31,7 +31,7 @@ LEFT_OUT = "left out"
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: a file below the root, and its line, counted from 1, where it has lines."""
+    """Where something is: a file below the root, and its line, counted from 1, where it has lines."""
 
     file: str
     line: int | None = None
@@ -101,7 +101,7 @@ class Draft:
         kind: str = "",
         needs_truth: bool = True,
     ) -> None:
-        """Add a sample, unless nothing usable is left of it; what makes a box or a file unusable is already told."""
+        """Add a sample, unless nothing usable is left of it; why a box or a file is unusable is already a remark."""
         text = expression.strip() if isinstance(expression, str) else ""
         if not text:
             self.remark(place, "no expression", LEFT_OUT)
@@ -119,15 +119,15 @@ class Draft:
         self.samples.append(Sample(id, image, text, box, mask, category, kind))
 
     def remark_missing_files(self) -> None:
-        """Tell every picture that is named and not there; a folder that is missing whole is told once."""
-        told = set()
+        """Remark on every picture that is named and not there; a folder that is missing whole is one remark."""
+        remarked = set()
         for file in missing_files(self.root, files_named(self.samples)):
             folder = file.rpartition("/")[0]
             what = "no such file" if (self.root / folder).is_dir() else "no such folder"
             name = file if what == "no such file" else folder
-            if name not in told:
+            if name not in remarked:
                 self.remark(Place(name), what, "its samples stay in and count as misses")
-                told.add(name)
+                remarked.add(name)
 
     def _number(self, place: Place, value: object) -> float | None:
         if isinstance(value, bool):

@@ -45,7 +45,7 @@ def below(prefixes: Iterable[str], *paths: str) -> tuple[str, ...]:
 
 
 def require(root: Path, title: str, wanted: Mapping[str, Sequence[str]], source: str) -> tuple[str, ...]:
-    """Return, for each thing wanted, the first of its candidates that is there; tell all that is missing at once."""
+    """Return, for each thing wanted, the first of its candidates that is there; one error names all that is missing."""
     found = {what: first_of(root, candidates) for what, candidates in wanted.items()}
     missing = [
         f"no {what} (looked for {', '.join(f'`{path}`' for path in wanted[what])})"

@@ -24,7 +24,7 @@ from zeroov.types import Box
 MARGIN = 0.25  # of the box's width and height, added on each side: what ZoomVG widens a box by at test time
 
 
-def export_patches(split: Split, out: Path, tell: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
+def export_patches(split: Split, out: Path, report: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
     """Write per object a copy of its picture and a crop around its true box; return what could not be written.
 
     `<split>.jsonl` lists them: id, image, expression, category, box_xyxy in that image; crop, crop_xyxy (where it was
@@ -71,7 +71,7 @@ def export_patches(split: Split, out: Path, tell: Callable[[int, int], None] = l
             "box_in_crop_xyxy": in_crop,
         }
         lines.append(json.dumps(line, ensure_ascii=False))
-        tell(number + 1, len(split.samples))
+        report(number + 1, len(split.samples))
     write_atomically(folder / f"{split.name}.jsonl", "".join(f"{line}\n" for line in lines).encode())
     return problems
 

@@ -15,7 +15,7 @@ WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 def read_lines(draft: Draft, file: str) -> list[str]:
-    """Return a text file's lines without their ends; a line that is not UTF-8 is read as Windows-1252, and told.
+    """Return a text file's lines without their ends; a line that is not UTF-8 is read as Windows-1252, with a remark.
 
     Lines end in LF, CRLF or CR, and in nothing else: other characters that Unicode counts as line ends stay in the
     expressions that hold them.
@@ -42,7 +42,7 @@ def read_lines(draft: Draft, file: str) -> list[str]:
 
 
 def is_utf8(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8 text."""
+    """Return whether bytes are UTF-8 text."""
     try:
         data.decode()
     except UnicodeDecodeError:

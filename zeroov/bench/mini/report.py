@@ -46,7 +46,7 @@ def report(rows: Mapping[str, Rows]) -> dict[str, Any]:
 def _stage(rows: Rows, reading: str) -> dict[str, Any]:
     masks = column(rows, reading, "mask_iou")
     stage = STAGE[reading]
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "reading": reading,
         "box_pr50": float(np.mean(column(rows, reading, "box_iou") >= 0.5)),
         "box_miou": float(np.mean(column(rows, reading, "box_iou"))),
@@ -59,8 +59,8 @@ def _stage(rows: Rows, reading: str) -> dict[str, Any]:
     }
     if reading in CHAIN[1:]:
         before = CHAIN[CHAIN.index(reading) - 1]
-        told["gain"] = _difference(column(rows, before, "mask_iou"), masks)
-    return told
+        figures["gain"] = _difference(column(rows, before, "mask_iou"), masks)
+    return figures
 
 
 def _overall(rows: Rows, reading: str) -> float:
@@ -68,8 +68,8 @@ def _overall(rows: Rows, reading: str) -> float:
 
 
 def _difference(before: Any, after: Any) -> dict[str, float]:
-    told = paired(before, after)
-    return {"difference": told.difference, "low": told.low, "high": told.high, "p": told.p}
+    test = paired(before, after)
+    return {"difference": test.difference, "low": test.low, "high": test.high, "p": test.p}
 
 
 def _variant(variant: Variant, rows: Rows, others: Rows) -> dict[str, Any]:
@@ -93,10 +93,10 @@ def _variant(variant: Variant, rows: Rows, others: Rows) -> dict[str, Any]:
 
 def _groups(rows: Rows, key: str) -> list[dict[str, Any]]:
     present = [row for row in rows if "readings" in row]
-    told = []
+    groups = []
     for value in sorted({row[key] for row in present}):
         some = [row for row in present if row[key] == value]
-        told.append(
+        groups.append(
             {
                 key: value,
                 "scenes": len(some),
@@ -107,7 +107,7 @@ def _groups(rows: Rows, key: str) -> list[dict[str, Any]]:
                 "sam_box_pr50": float(np.mean(column(some, "+sam", "box_iou") >= 0.5)),
             }
         )
-    return told
+    return groups
 
 
 def _absent(rows: Rows) -> dict[str, Any]:
@@ -121,10 +121,10 @@ def _absent(rows: Rows) -> dict[str, Any]:
     }
 
 
-def markdown(told: Mapping[str, Any]) -> str:
+def markdown(tables: Mapping[str, Any]) -> str:
     """Return the tables as Markdown, which is also readable as it is."""
     parts = [
-        f"Stage by stage, {told['scenes']} test scenes, one expression each:",
+        f"Stage by stage, {tables['scenes']} test scenes, one expression each:",
         _table(
             (
                 "",
@@ -138,24 +138,24 @@ def markdown(told: Mapping[str, Any]) -> str:
                 "s",
                 "MiB",
             ),
-            [_stage_cells(row) for row in told["stages"]],
+            [_stage_cells(row) for row in tables["stages"]],
         ),
         "What settings change (mask mIoU; differences are after Evolve, on the same scenes):",
         _table(
             ("variant", "what", "scenes", "Focus", "+ Evolve", "difference", "+ SAM", "box Pr@0.5", "Focus, s"),
-            [_variant_cells(row) for row in told["variants"]],
+            [_variant_cells(row) for row in tables["variants"]],
         ),
         "By kind of expression and by size (an object covers less than 1 %, up to 3 %, more of its scene):",
         _table(
             ("", "scenes", "own box Pr@0.5", "pointing", "+ Evolve mIoU", "+ SAM mIoU", "+ SAM box Pr@0.5"),
-            [_group_cells(row) for row in (*told["forms"], *told["sizes"])],
+            [_group_cells(row) for row in (*tables["forms"], *tables["sizes"])],
         ),
         "Of {questions} expressions whose object is absent, the model says so for {said_absent_when_absent:.3f} (and "
         "for {said_absent_when_there:.3f} of those whose object is there); AUROC of `score`: {score_auroc:.3f}.".format(
-            **told["absent"]
+            **tables["absent"]
         ),
     ]
-    if any(row["scenes"] == COSTLY < told["scenes"] for row in told["variants"]):
+    if any(row["scenes"] == COSTLY < tables["scenes"] for row in tables["variants"]):
         parts.append(f"Null-text optimisation is costly: it was measured on the first {COSTLY} scenes.")
     return "\n\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""What a run was made with, and what it came to: the file that is written last."""
+"""What a run was made with, and its result: the file that is written last."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def write(
     path = manifest_path(folder, shard)
     if path.exists():
         return int(summary(items)["failed"])
-    told = {
+    manifest = {
         **summary(items),
         "recipe": recipe.name,
         "recipe_digest": recipe.digest,
@@ -89,8 +89,8 @@ def write(
         "command": sys.argv[1:],
         "dumps": [str((folder / "dumps").resolve())],
     }
-    write_json(path, told)
-    return int(told["failed"])
+    write_json(path, manifest)
+    return int(manifest["failed"])
 
 
 def summary(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -25,16 +25,16 @@ def merge_when_all_are_done(folder: Path, shard: Shard) -> None:
 def merge(folders: Sequence[Path], out: Path) -> int:
     """Join the shards that lie in `folders` into `out`; return the number of records.
 
-    Shards that were made with different things, that overlap, or of which one is missing or unfinished are refused, and
-    so is a folder `out` that holds a run made with anything else.
+    Refused are shards that were made with different things, that overlap, or of which one is missing or unfinished, and
+    a folder `out` that holds a run made with anything else.
     """
     parts: dict[int, tuple[Path, dict[str, Any]]] = {}
     count, alike = 0, None
     for path in sorted(path for folder in folders for path in folder.glob("records-*-of-*.jsonl")):
         index, of = map(int, re.findall(r"\d+", path.stem)[-2:])
         about = json.loads(about_path(path).read_bytes())
-        told = path.with_name(path.stem.replace("records", "manifest") + ".json")
-        if not told.exists():
+        manifest = path.with_name(path.stem.replace("records", "manifest") + ".json")
+        if not manifest.exists():
             raise UsageError(f"shard {index}/{of} in `{path.parent}` is not finished; give its command again")
         rest = _without_shard(about)
         if alike is not None and (rest != alike or of != count):
@@ -45,7 +45,7 @@ def merge(folders: Sequence[Path], out: Path) -> int:
         if index in parts:
             raise UsageError(f"shard {index}/{of} is there twice: `{parts[index][0]}` and `{path}`; leave one out")
         alike, count = rest, of
-        parts[index] = path, json.loads(told.read_bytes())
+        parts[index] = path, json.loads(manifest.read_bytes())
     if not parts:
         raise UsageError(
             f"no shards in {', '.join(f'`{folder}`' for folder in folders)}; `bench run --shard i/n` makes them"
@@ -61,7 +61,7 @@ def merge(folders: Sequence[Path], out: Path) -> int:
     items.sort(
         key=lambda item: [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in _parts(item)]
     )
-    manifests = [told for _, told in parts.values()]
+    manifests = [manifest for _, manifest in parts.values()]
     made_with = {**(alike or {}), "shard": "1/1"}
     whole = out / "records.jsonl"
     with Lock(whole.with_suffix(".lock"), whole, wait=True):
@@ -78,8 +78,8 @@ def merge(folders: Sequence[Path], out: Path) -> int:
             | {
                 "made_with": made_with,
                 "shards": count,
-                "peak_bytes": _largest([told["peak_bytes"] for told in manifests]),
-                "dumps": sorted({folder for told in manifests for folder in told["dumps"]}),
+                "peak_bytes": _largest([manifest["peak_bytes"] for manifest in manifests]),
+                "dumps": sorted({folder for manifest in manifests for folder in manifest["dumps"]}),
             },
         )
     return len(items)
@@ -99,7 +99,7 @@ def refuse_other_runs(folder: Path, shard: Shard, made_with: Mapping[str, Any]) 
 
 
 def _made_with(path: Path) -> dict[str, Any]:
-    """Return what a file of records was made with, as it stands beside it."""
+    """Return what a file of records was made with, from the file beside it."""
     try:
         return dict(json.loads(about_path(path).read_bytes()))
     except (OSError, ValueError, TypeError) as error:
@@ -114,5 +114,5 @@ def _parts(item: Mapping[str, Any]) -> list[str]:
     return [part for part in re.split(r"(\d+)", item["id"]) if part]
 
 
-def _largest(several: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    return {stage: max(one.get(stage, 0) for one in several) for stage in several[0]}
+def _largest(peaks: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    return {stage: max(peak.get(stage, 0) for peak in peaks) for stage in peaks[0]}

@@ -95,7 +95,7 @@ def _truth(sample: Sample, root: Path, hw: tuple[int, int]) -> tuple[Corners | N
 
 
 def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
-    """Return the size of an image that may be damaged or missing; where nothing tells it, what holds the true box."""
+    """Return the size of an image that may be damaged or missing; where nothing states it, what holds the true box."""
     if sample.mask and sample.mask.hw:
         return sample.mask.hw
     if sample.mask and sample.mask.rle:

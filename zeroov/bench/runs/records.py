@@ -36,7 +36,7 @@ class Record:
     `{"size": [H, W], "counts": text}`, of the image's size. `box` and `mask` are the answer, the `coarse_` ones what it
     was before Refine, `answer_box` the model's own box in the words of its `answer`. `point` is where the attention
     that was cut has its maximum, (x, y). `error` says why a sample failed. `seconds` and `dumps` are by stage.
-    `content` tells the question, its image and its truth from any others, as `recording.contents_of` has it.
+    `content` identifies the question, its image and its truth, as `recording.contents_of` has it.
     """
 
     id: str
@@ -120,7 +120,7 @@ class Run:
 def read_run(path: Path, *, partial: bool = False) -> Run:
     """Read a run's folder, or one file of records; a run that is not finished only if `partial` allows it.
 
-    A run's manifest is written last: without it, or with fewer records than the `samples` it tells, it is unfinished.
+    A run's manifest is written last: without it, or with fewer records than the `samples` it names, it is unfinished.
     """
     if not path.is_dir():
         if path.is_file() and not is_run(path):
@@ -138,7 +138,7 @@ def read_run(path: Path, *, partial: bool = False) -> Run:
     if (not manifest or (isinstance(expected, int) and expected != len(records))) and not partial:
         raise ZeroovError(
             f"run `{path}` is not finished ({lacks}); give the same `zeroov bench run` again, which goes on where it "
-            "was, or add --partial to look at what is there"
+            "stopped, or add --partial to look at what is there"
         )
     return Run(path.resolve().name, tuple(records), manifest)
 
@@ -164,7 +164,7 @@ def is_run(path: Path) -> bool:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Read a file of records. A last line that was not finished is told and dropped; anything else odd is refused."""
+    """Read a file of records. An unfinished last line is left out with a warning; anything else odd is refused."""
     records = []
     for number, value in _json_lines(path):
         try:
@@ -217,11 +217,11 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _refuse_twins(records: list[Record], path: Path) -> None:
-    seen = set()
+    ids = set()
     for record in records:
-        if record.id in seen:
+        if record.id in ids:
             raise ZeroovError(f"`{path}` holds sample `{record.id}` twice; every sample has one record")
-        seen.add(record.id)
+        ids.add(record.id)
 
 
 def _require(condition: bool, expected: str, got: Any) -> None:

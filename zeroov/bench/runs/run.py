@@ -1,4 +1,4 @@
-"""Run a recipe over a split, stage by stage, one model in memory at a time; killed anywhere, it goes on where it was.
+"""Run a recipe over a split, stage by stage, one model in memory; killed anywhere, it goes on where it stopped.
 
 What a stage made is kept as dumps in the run's folder; the last stage writes one record per sample. Nothing is held in
 memory for the whole split but the questions themselves.

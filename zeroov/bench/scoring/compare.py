@@ -62,7 +62,7 @@ class Comparison:
                     **_statuses(system.run),
                     "figures": {
                         target: {
-                            name: {"value": value, **_told(system.against.get(target, {}).get(name))}
+                            name: {"value": value, **_as_values(system.against.get(target, {}).get(name))}
                             for name, value in named.items()
                         }
                         for target, named in system.values.items()
@@ -86,9 +86,9 @@ class Comparison:
         count = len(self.systems[0].run.records)
         heads = [f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}"]
         for system in self.systems:
-            told = ", ".join(f"{number} {status}" for status, number in _statuses(system.run).items())
+            counts = ", ".join(f"{number} {status}" for status, number in _statuses(system.run).items())
             what = about(system.run.manifest)
-            heads.append(f"  {system.run.name}{f' ({what})' if what else ''}: {told}")
+            heads.append(f"  {system.run.name}{f' ({what})' if what else ''}: {counts}")
         notes = (
             f"Differences to {self.systems[0].run.name}, their 95 % intervals, and p of a two-sided paired bootstrap "
             "test, not corrected for the number of figures."
@@ -221,11 +221,11 @@ def _way_out(*records: Record) -> str:
 
 def _distinct(runs: Sequence[Run]) -> list[Run]:
     """Return the runs with a number behind the names that occur more than once."""
-    seen = Counter[str]()
+    uses = Counter[str]()
     named = []
     for run in runs:
-        seen[run.name] += 1
-        named.append(replace(run, name=f"{run.name} ({seen[run.name]})" if seen[run.name] > 1 else run.name))
+        uses[run.name] += 1
+        named.append(replace(run, name=f"{run.name} ({uses[run.name]})" if uses[run.name] > 1 else run.name))
     return named
 
 
@@ -234,5 +234,5 @@ def _statuses(run: Run) -> dict[str, int]:
     return {status: counts[status] for status in STATUSES}
 
 
-def _told(paired: Paired | None) -> dict[str, float]:
+def _as_values(paired: Paired | None) -> dict[str, float]:
     return paired._asdict() if paired else {}

@@ -41,7 +41,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Entry:
-    """An answer as its file has it: where it stands, the sample it is for, the answer, and how boxes are written."""
+    """An answer as its file has it: where it is, the sample it is for, the answer, and how boxes are written."""
 
     where: str
     sample: str

@@ -1,7 +1,7 @@
 """Answers of other systems, put in the place of a run's own, so that one protocol scores both on the same samples.
 
 An answer is four numbers, or an object or row with them as `box` or `bbox` or in the columns of `COLUMNS`; `mask` (run
-lengths), `score` and `answer` may stand beside them. Their order is xyxy and they count pixels, where nothing else is
+lengths), `score` and `answer` may be beside them. Their order is xyxy and they count pixels, where nothing else is
 given. Where there is only an `answer`, the first four numbers in its text are the box. Without a scale they are read
 as VRSBench reads them: whole numbers, in hundredths of the image.
 """
@@ -35,7 +35,7 @@ COLUMNS = {
 WHOLE = re.compile(r"\d+")
 # No digits inside a word (bbox_2d); a dash between two numbers is no minus.
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?\w)")
-SHOWN = 3  # odd things told one by one; the rest are counted
+SHOWN = 3  # odd things reported one by one; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     """Read another system's answers to a run's samples; `form` holds where the file itself does not state another.
 
     A sample without an answer is a failure, a box with reversed corners encloses nothing and is no answer, a mask of
-    another size is resized by the nearest pixel, an unknown sample is passed over: all told. What cannot be understood
-    is an error with its file and line.
+    another size is resized by the nearest pixel, an unknown sample is passed over: each of these is reported. What
+    cannot be understood is an error with its file and line.
     """
     known = {record.id: record for record in run.records}
     answered: dict[str, Record] = {}
@@ -124,7 +124,7 @@ def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
         mask=mask,
         score=score,
         answer=str(text),
-        coarse_box=box,  # it has one answer, which stands for every reading
+        coarse_box=box,  # it has one answer, which is taken for every reading
         coarse_mask=mask,
         answer_box=box,
     )

@@ -21,13 +21,13 @@ from zeroov.types import Bool, Uint8
 
 
 def write_pictures(
-    comparison: Comparison, folder: Path, root: Path, tell: Callable[[str], None] = lambda _: None
+    comparison: Comparison, folder: Path, root: Path, report: Callable[[str], None] = lambda _: None
 ) -> list[Path]:
     """Draw every sample of `worst` into `folder`, the truth and each system's answer; images are read below `root`.
 
-    An image that cannot be read is told and drawn as a grey plane; if none can, nothing is drawn.
+    An image that cannot be read is reported and drawn as a grey plane; if none can, nothing is drawn.
     """
-    images = [_image(case.record, root, tell) for case in comparison.worst]
+    images = [_image(case.record, root, report) for case in comparison.worst]
     if images and all(image is None for image in images):
         raise UsageError(
             f"none of the images is below `{root}`, e.g. `{comparison.worst[0].record.image}`; "
@@ -65,9 +65,9 @@ def _mask(rle: Rle | None) -> Bool | None:
     return None if rle is None else decode_rle(rle)
 
 
-def _image(record: Record, root: Path, tell: Callable[[str], None]) -> Uint8 | None:
+def _image(record: Record, root: Path, report: Callable[[str], None]) -> Uint8 | None:
     try:
         return open_picture(root / contained(record.image)).rgb
     except (PictureError, ValueError) as error:
-        tell(f"the image of sample `{record.id}`, `{record.image}`, cannot be drawn: {error}")
+        report(f"the image of sample `{record.id}`, `{record.image}`, cannot be drawn: {error}")
         return None

@@ -99,11 +99,11 @@ class Score:
         return "\n\n".join([self._head(), *self._all(), *self._groups()])
 
     def _head(self) -> str:
-        told = ", ".join(f"{count} {status}" for status, count in self.statuses.items())
+        counts = ", ".join(f"{count} {status}" for status, count in self.statuses.items())
         reading = "" if self.reading == "final" else f"; reading {self.reading}"
         return (
             f"{self.run}{f' ({self.about})' if self.about else ''}\n"
-            f"{sum(self.statuses.values())} samples: {told}{reading}\n"
+            f"{sum(self.statuses.values())} samples: {counts}{reading}\n"
             f"protocol {self.protocol.name}: {self.protocol.about}"
         )
 
@@ -166,8 +166,8 @@ def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
 
 def about(manifest: Mapping[str, Any]) -> str:
     """Return what a manifest says of benchmark, split and recipe, in a few words."""
-    told = {**manifest.get("made_with", {}), **manifest}
-    values = (told.get(key) for key in ("benchmark", "split", "recipe"))
+    facts = {**manifest.get("made_with", {}), **manifest}
+    values = (facts.get(key) for key in ("benchmark", "split", "recipe"))
     return ", ".join(value for value in values if isinstance(value, str) and value)
 
 

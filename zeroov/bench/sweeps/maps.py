@@ -97,6 +97,6 @@ class Maps:
 
     @cached_property
     def _focuses_by_key(self) -> dict[str, Dump]:
-        dumps = [dump for several in self._focuses_by_picture.values() for dump in several]
+        dumps = [dump for of_picture in self._focuses_by_picture.values() for dump in of_picture]
         copies = {dump.about["quantised"]["made_from"]: dump for dump in dumps if "quantised" in dump.about}
         return copies | {dump.key: dump for dump in dumps}

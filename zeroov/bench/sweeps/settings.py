@@ -98,7 +98,7 @@ def settings_of(recipe: Recipe, grid: Grid, captured: Sequence[int], groups: Seq
 
 
 def _expanded(values: Sequence[Any], each: Sequence[Any]) -> list[Any]:
-    """Return the values with `each` replaced; one that stands there already is not repeated."""
+    """Return the values with `each` replaced; one that is there already is not repeated."""
     found: list[Any] = []
     for value in values:
         found += [item for item in (each if value == "each" else [value]) if item not in found]

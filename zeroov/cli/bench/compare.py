@@ -65,7 +65,7 @@ def compare(
     from zeroov.bench.scoring.peer_files import Format
 
     if len(systems) < 2:
-        raise UsageError("two systems at least are compared; `zeroov bench score` tells of one")
+        raise UsageError("two systems at least are compared; `zeroov bench score` reports one")
     chosen, read_as = protocols.named(protocol), records.reading_named(reading)
     runs = _read(systems, Format(boxes, scale), partial)
     found = comparing.compare(runs, chosen, read_as, worst=worst, seed=seed)
@@ -75,10 +75,10 @@ def compare(
     if pictures:
         from zeroov.bench.scoring.pictures import write_pictures
 
-        told = runs[0].manifest.get("root")
-        if root is None and not isinstance(told, str):
+        recorded = runs[0].manifest.get("root")
+        if root is None and not isinstance(recorded, str):
             raise UsageError("pictures need the data set's images; add --root with its folder")
-        drawn = write_pictures(found, pictures, root or Path(str(told)), _note)
+        drawn = write_pictures(found, pictures, root or Path(str(recorded)), _note)
     if json:
         options.say_json(found.to_json() | {"pictures": [str(path) for path in drawn]})
         return

@@ -147,7 +147,7 @@ def say_reports(benchmark: Benchmark, root: Path, reports: Sequence[SplitReport]
         options.say(f"{report.name:9} {len(report.split.samples):,} samples{published}; {state}; {opened}")
         _say_some("missing", report.missing, most)
         _say_some("wrong", [f"{look.sample.id}: {look.problem}" for look in bad], most)
-        missing = set(report.missing)  # told above
+        missing = set(report.missing)  # printed above
         _say_some("remark", [remark for remark in report.split.remarks if remark.file not in missing], most)
 
 

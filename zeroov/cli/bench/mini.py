@@ -44,9 +44,9 @@ def mini(
         for item in VARIANTS:
             if item.name in wanted:
                 rows[item.name] = measure(folder, item, limit, device, progress)
-    told = report(rows)
-    write_json(folder / "report.json", told)
+    tables = report(rows)
+    write_json(folder / "report.json", tables)
     if json:
-        options.say_json(told)
+        options.say_json(tables)
     else:
-        options.say(markdown(told))
+        options.say(markdown(tables))

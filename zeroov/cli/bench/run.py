@@ -35,7 +35,7 @@ def run(
 ) -> None:
     """Run a recipe over a split: stage by stage, one model in memory at a time.
 
-    Interrupted, however rudely, the same command goes on where it was. Every sample ends as one line of records.jsonl;
+    Interrupted anywhere, the same command goes on where it stopped. Every sample ends as one line of records.jsonl;
     one that fails is a line with its reason, counts as missed, and makes the exit code 1.
 
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
@@ -67,7 +67,7 @@ def run(
             retry_failed=retry_failed,
             progress=progress,
         )
-    told = {
+    result = {
         "folder": str(out),
         "shard": f"{part.index}/{part.count}",
         "samples": outcome.samples,
@@ -75,7 +75,7 @@ def run(
         "failed": outcome.failed,
     }
     if json:
-        options.say_json(told)
+        options.say_json(result)
     else:
         options.say(f"{outcome.samples} samples, {outcome.done_now} of them done now, {outcome.failed} failed")
         options.say(f"score     zeroov bench score {out}")

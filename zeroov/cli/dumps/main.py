@@ -100,13 +100,13 @@ def _document(inventory: Inventory) -> dict[str, Any]:
     for stage in STAGES:
         sizes = [entry.bytes for entry in inventory.entries if entry.stage == stage]
         stages[stage] = {"files": len(sizes), "bytes": sum(sizes)}
-    told = []
+    listed = []
     for (stage, digest), entries in groups(inventory).items():
         alike = [entry.dump for entry in entries if entry.dump]
         settings = dict(alike[0].about["settings"])
         if stage == "evolve":  # the keys of a sample's own maps
             del settings["overview"], settings["focus"]
-        told.append(
+        listed.append(
             {
                 "stage": stage,
                 "digest": digest,
@@ -124,7 +124,7 @@ def _document(inventory: Inventory) -> dict[str, Any]:
         "pictures": len({dump.about["picture"]["digest"] for dump in dumps}),
         "expressions": len(samples),
         "stages": stages,
-        "groups": told,
+        "groups": listed,
         "orphans": [entry.path.name for entry in inventory.orphans],
         "damaged": _faults(inventory.damaged),
         "leftovers": [entry.path.name for entry in inventory.leftovers],

@@ -76,13 +76,13 @@ def prune(
         options.say_json({"folder": str(folder), "removed": yes, "files": names, "bytes": freed})
         return
     parts = Counter(entry.stage or "leftover" for entry in going)
-    told = ", ".join(f"{count} {name}" for name, count in parts.items())
+    counts = ", ".join(f"{count} {name}" for name, count in parts.items())
     if not going:
         options.say("nothing meets that; `zeroov dumps ls` says what is there")
     elif yes:
-        options.say(f"removed {len(going)} files ({told}), {size(freed)} freed")
+        options.say(f"removed {len(going)} files ({counts}), {size(freed)} freed")
     else:
-        options.say(f"would remove {len(going)} files ({told}), {size(freed)}; add --yes to do it")
+        options.say(f"would remove {len(going)} files ({counts}), {size(freed)}; add --yes to do it")
 
 
 def _meeting(

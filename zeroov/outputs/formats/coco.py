@@ -23,7 +23,7 @@ class Coco:
 
     A category is `label`, by default each of `expressions`, whether found or not. An image that is added again gets
     further annotations. `bbox` is the mask's, as COCO has it, `box_xyxy` the answer's. `score`, `status` and the
-    provenance stand in every annotation; readers of COCO pass over what they do not know. `images` are the run's.
+    provenance are in every annotation; readers of COCO pass over what they do not know. `images` are the run's.
     """
 
     def __init__(

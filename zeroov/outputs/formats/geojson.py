@@ -17,7 +17,7 @@ from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.polygons import box_polygon, polygons
 
-GRID = 5  # points along each side that tell where a scene lies
+GRID = 5  # points along each side that say where a scene lies
 SLACK = 1e-6  # of a degree
 PLACE_ANEW = "set them right (gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE)"
 KEEP_CRS = "write gpkg, which keeps the CRS"
@@ -76,14 +76,14 @@ def require_degrees(info: SceneInfo) -> None:
     """Refuse a scene without a georeference, or with one that leads nowhere on Earth; GeoJSON knows degrees only."""
     if not info.is_on_map:
         missing = "CRS" if info.transform else "georeference" if info.crs is None else "transform"
-        how = {
+        command = {
             "CRS": "gdal_edit.py -a_srs EPSG:32633",
             "transform": "gdal_edit.py -a_ullr ULX ULY LRX LRY",
             "georeference": "gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY",
         }[missing]
         raise OutputError(
             f"GeoJSON is longitude and latitude, and `{info.source}` has no {missing}; "
-            f"give it one ({how} FILE), or write pixels: coco, yolo or labelstudio"
+            f"give it one ({command} FILE), or write pixels: coco, yolo or labelstudio"
         )
     _require_earth(info)
 

@@ -96,7 +96,7 @@ def _make(
 
 
 def _require_whole(made: Path, layers: Mapping[str, tuple[list[bytes], str]], about: Mapping[str, str]) -> None:
-    """Read every layer back; on a full disk GDAL leaves out the last that it writes, as the index, without a word."""
+    """Read every layer back; on a full disk GDAL leaves out what it writes last, as the index, without a warning."""
     pyogrio = need("pyogrio", "a GeoPackage")
     for layer, (shapes, _) in layers.items():
         count = len(pyogrio.raw.read(str(made), layer=layer, columns=[])[2])

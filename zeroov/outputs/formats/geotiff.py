@@ -88,7 +88,9 @@ def _read_back(rasterio: Any, memory: Any, drawn: Mapping[Window, int]) -> dict[
     A CRS that a GeoTIFF cannot hold goes into such a file.
     """
     for _, row in itertools.groupby(drawn.items(), key=lambda each: each[0][1]):
-        with memory.open() as dataset:  # anew for each row of blocks: until it is closed GDAL holds what was read of it
+        with (
+            memory.open() as dataset
+        ):  # again for each row of blocks: until it is closed GDAL holds what was read of it
             for block, checksum in row:
                 if zlib.crc32(dataset.read(1, window=_window(rasterio, block))) != checksum:
                     raise OSError(f"the block {block} that was read back is not what was drawn")

@@ -121,7 +121,7 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Admits what stands in `_ADMITTED` and nothing else."""
+    """Admits what is in `_ADMITTED` and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for what a pickle names."""

@@ -49,7 +49,7 @@ def read_refer(draft: Draft, refs_file: str, instances_file: str, images: str, s
 
 
 def _belongs(ref_split: str, split: str) -> bool:
-    """Tell whether a ref is of a split, by REFER's own rules: a ref of `testAB` is of testA and of testB."""
+    """Return whether a ref is of a split, by REFER's own rules: a ref of `testAB` is of testA and of testB."""
     if split in ("testA", "testB"):
         return ref_split.startswith("test") and split[-1] in ref_split
     if split == "test":

@@ -18,7 +18,7 @@ OLD_SPLIT = {"train": 15328, "val": 3832, "test": 19160}
 
 
 def read(root: Path, split: str) -> Draft:
-    """Read a split; tell it when it is the division of 2022, on which papers until mid-2023 report."""
+    """Read a split; a remark says so when it is the division of 2022, on which papers until mid-2023 report."""
     draft = read_voc(root, split, LAYOUT)
     if len(draft.samples) == OLD_SPLIT[split]:
         what = f"{OLD_SPLIT[split]} numbers are those of the division of 2022 (40/10/50)"

@@ -161,7 +161,7 @@ def _from_xywh(values: list[Any]) -> list[Any]:
     try:
         x, y, width, height = (float(str(value).replace(",", ".")) for value in values)
     except ValueError:
-        return values  # told where the box is made
+        return values  # remarked on where the box is made
     return [x, y, x + width, y + height]
 
 
@@ -184,7 +184,7 @@ def _mask(draft: Draft, place: Place, row: Mapping[str, Any]) -> tuple[bool, Mas
 
 
 def _hw(row: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the image's size where a row tells it as `image_height` and `image_width`."""
+    """Return the image's size where a row gives it as `image_height` and `image_width`."""
     try:
         height, width = int(row["image_height"]), int(row["image_width"])
     except (LookupError, ValueError, TypeError):

@@ -102,12 +102,12 @@ def _box(draft: Draft, place: Place, record: Mapping[str, Any], hw: tuple[int, i
 
 
 def _is_fraction(value: object) -> bool:
-    """Tell whether a value is a number; objects cut by the border reach a little past 0 and 1."""
+    """Return whether a value is a number; objects cut by the border reach a little past 0 and 1."""
     return isinstance(value, int | float) and abs(value) < 100
 
 
 def _picture_hw(folder: Path) -> tuple[int, int]:
-    """Return the size of the pictures: all are of one, so the first that opens tells it, even of a resized copy."""
+    """Return the size of the pictures: all have the same, so the first that opens has it, even in a resized copy."""
     from PIL import Image
 
     for name in sorted(names_in(folder) or ())[:20]:
