@@ -31,7 +31,7 @@ def serve(
     from zeroov.serve.handler import Handler
     from zeroov.serve.server import MIB, Server
 
-    pipeline = Pipeline(chosen, device)  # never closed: it ends with the process, and closing waits for a question
+    pipeline = Pipeline(chosen, device)  # a second Ctrl-C does not close it: that would wait for the question in hand
     pipeline.models.locate_all()  # an error for a missing model, before anything is opened
     with Server(
         pipeline,
@@ -53,3 +53,4 @@ def serve(
         except KeyboardInterrupt:
             options.note("stopping; Ctrl-C again stops at once")
             server.finish()
+            pipeline.close()  # no question is in hand any more

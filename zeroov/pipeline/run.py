@@ -234,7 +234,7 @@ class Stages:
             if self._encoded is None or self._encoded[0] != picture.digest:
                 self._encoded = picture.digest, encode(sam, picture)
             refined = refine(sam, self._encoded[1], box, recipe, evolved)
-        if refined.box is None:
+        if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
 

@@ -8,6 +8,7 @@ import socket
 import socketserver
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -58,6 +59,7 @@ class Server(ThreadingHTTPServer):
         self.is_local = ip_address(self.server_name).is_loopback
         self.turn = threading.Lock()
         self.room = threading.Semaphore(MOST_AT_ONCE)
+        self.handlers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self.stopping = False
 
     def server_bind(self) -> None:
@@ -75,6 +77,13 @@ class Server(ThreadingHTTPServer):
         self.stopping = True
         for _ in range(MOST_AT_ONCE):
             self.room.acquire()
+        for thread in list(self.handlers):  # a thread that ends while the process ends may abort it
+            thread.join(1)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Handle a request in a thread of its own."""
+        self.handlers.add(threading.current_thread())
+        super().process_request_thread(request, client_address)
 
     def server_close(self) -> None:
         """Give the port back and remove what is left of uploads."""
