@@ -21,6 +21,7 @@ from zeroov.errors import (
     UsageError,
     ZeroovError,
     attempt,
+    first_few,
 )
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal, read_items
@@ -176,9 +177,11 @@ def batch(
         todo = [each for each in asked if not each.content or before.get(each) is None]
         changed = tuple(str(each.image) for each in todo if each.content and before.is_changed(each))
         if changed:
-            shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
             log.warning(
-                "%d of %d images changed since they were answered (%s); asked again", len(changed), len(asked), shown
+                "%d of %d images changed since they were answered (%s); asked again",
+                len(changed),
+                len(asked),
+                first_few(changed),
             )
         progress.report("images", len(asked) - len(todo), len(asked))
         streak, inside = Streak(), progress.inner()

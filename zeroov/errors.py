@@ -7,7 +7,7 @@ anything else that escapes is a bug in zeroov.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -111,6 +111,11 @@ def first_line(error: BaseException) -> str:
     """Return the first line of another library's message, cut to a readable length; its type where it says nothing."""
     text = str(error).replace("For details look at the above report!", "").strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first three of some names, for a message; `...` stands for the others."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

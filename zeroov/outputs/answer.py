@@ -88,6 +88,11 @@ class Answer:
         return mask
 
     @property
+    def all_looks(self) -> tuple[Look, ...]:
+        """The looks at the image, the closer ones included."""
+        return (*self.looks, *(each.look for each in self.closer))
+
+    @property
     def searched(self) -> bool:
         """Whether the image was searched tile by tile."""
         return bool(self.tiles)

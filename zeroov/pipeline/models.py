@@ -62,17 +62,20 @@ class LoadedModels:
             self._located[stage] = found
         return self._located[stage]
 
+    @property
+    def stages(self) -> tuple[ModelStage, ...]:
+        """The recipe's stages that have a model."""
+        return tuple(stage for stage in MODEL_STAGES if stage in self.recipe.stages)
+
     def locate_all(self) -> None:
         """Locate the model of every stage that the recipe has."""
-        for stage in MODEL_STAGES:
-            if stage in self.recipe.stages:
-                self.locate(stage)
+        for stage in self.stages:
+            self.locate(stage)
 
     def load_all(self) -> None:
         """Load the model of every stage that the recipe has."""
-        for stage in MODEL_STAGES:
-            if stage in self.recipe.stages:
-                self.load(stage)
+        for stage in self.stages:
+            self.load(stage)
 
     @contextlib.contextmanager
     def only(self, stage: ModelStage) -> Iterator[None]:
@@ -105,14 +108,13 @@ class LoadedModels:
     def identities(self) -> dict[str, dict[str, str]]:
         """Return what identifies the models of the recipe's stages: name, revision and dtype by stage."""
         found: dict[str, dict[str, str]] = {}
-        for stage in MODEL_STAGES:
-            if stage in self.recipe.stages:
-                located = self.locate(stage)
-                found[stage] = {
-                    "model": located.reference,
-                    "revision": located.revision,
-                    "dtype": self.dtype_name(stage),
-                }
+        for stage in self.stages:
+            located = self.locate(stage)
+            found[stage] = {
+                "model": located.reference,
+                "revision": located.revision,
+                "dtype": self.dtype_name(stage),
+            }
         return found
 
     def holds(self, stage: ModelStage) -> bool:

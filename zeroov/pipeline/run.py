@@ -88,9 +88,8 @@ class Stages:
         for question in questions:
             self._warn_if_unknown(question)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
-        overviews = iter(
-            self.overview([*questions, *chain(*parts)], progress)
-        )  # Overview: where does the language look?
+        # Overview: where does the language look?
+        overviews = iter(self.overview([*questions, *chain(*parts)], progress))
         firsts = [next(overviews) for _ in questions]
         scales = [[(part, next(overviews).value) for part in own] for own in parts]
         tied = self.focus(questions, progress)  # Focus: which cells belong together?

@@ -9,23 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.bench.scoring.peers import BOX, RUN, answers, first_box
 from tests.bench.scoring.runs import HW, record, rectangle
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.peer_files import Format
 from zeroov.bench.scoring.peers import read_peer
 from zeroov.errors import UsageError, ZeroovError
 from zeroov.outputs.rle import decode_rle, encode_rle
-
-RUN = Run("mine", tuple(record(number) for number in range(3)))
-BOX = (10.0, 20.0, 30.0, 60.0)  # of an image of 60 x 80
-
-
-def answers(path, form=None):
-    return read_peer(path, RUN, form)
-
-
-def first_box(path, form=None):
-    return answers(path, form).run.records[0].box
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from tests.bench.scoring.runs import record, truth, write_run
+from tests.bench.scoring.peers import BOX, RUN, answers, first_box
+from tests.bench.scoring.runs import truth, write_run
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.peer_files import Format
 from zeroov.bench.scoring.peers import read_peer
@@ -18,17 +19,6 @@ from zeroov.bench.scoring.protocols import named
 from zeroov.bench.scoring.score import score
 from zeroov.cli.main import app
 from zeroov.errors import ZeroovError
-
-RUN = Run("mine", tuple(record(number) for number in range(3)))
-BOX = (10.0, 20.0, 30.0, 60.0)  # of an image of 60 x 80
-
-
-def answers(path, form=None):
-    return read_peer(path, RUN, form)
-
-
-def first_box(path, form=None):
-    return answers(path, form).run.records[0].box
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
 def _seconds(answer: Answer) -> dict[str, float]:
     """Return each stage's seconds, those of closer looks included."""
     spent: dict[str, float] = {}
-    for look in (*answer.looks, *(each.look for each in answer.closer)):
+    for look in answer.all_looks:
         for stage, cost in look.costs.items():
             spent[stage] = round(spent.get(stage, 0.0) + cost.seconds, 6)
     return spent

@@ -21,7 +21,7 @@ from zeroov.bench.runs import manifest
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.recording import contents_of, failed_record, record
 from zeroov.bench.runs.shards import Shard
-from zeroov.errors import Failed, HardwareError, Streak, attempt
+from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal
 from zeroov.ground import Pipeline, ground_pictures
@@ -84,13 +84,12 @@ def _forget_changed(journal: Journal, contents: Mapping[str, str]) -> None:
     """Take those samples out of a journal whose question, image or truth is not what it was when they were recorded."""
     changed = [name for name, content in journal.done.items() if content != contents.get(name)]
     if changed:
-        shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
         log.warning(
             "%d of %d samples changed since they were recorded (%s): their images or what is true of them; "
             "they are done again",
             len(changed),
             len(journal.done),
-            shown,
+            first_few(changed),
         )
         journal.rewrite(journal.done.keys() - set(changed))
 
@@ -183,6 +182,6 @@ class _Runner:
         self._streak.add(failed)
 
     def _meter(self, answer: Answer) -> None:
-        for look in (*answer.looks, *(each.look for each in answer.closer)):
+        for look in answer.all_looks:
             for stage, cost in look.costs.items():
                 self.peak_bytes[stage] = max(self.peak_bytes.get(stage, 0), cost.peak_bytes or 0)

@@ -19,7 +19,7 @@ import numpy as np
 
 from zeroov.bench.runs.records import Corners, Record, Rle, Run
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
-from zeroov.errors import ZeroovError
+from zeroov.errors import ZeroovError, first_few
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.types import Bool
@@ -35,7 +35,6 @@ COLUMNS = {
 WHOLE = re.compile(r"\d+")
 # No digits inside a word (bbox_2d); a dash between two numbers is no minus.
 NUMBER = re.compile(r"(?<![\w.])-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?\w)")
-SHOWN = 3  # odd things reported one by one; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -230,5 +229,4 @@ def _read_as_hundredths(odd: _Odd) -> str:
 
 
 def _some(samples: Sequence[str]) -> str:
-    shown = ", ".join(f"`{sample}`" for sample in samples[:SHOWN])
-    return shown + (", ..." if len(samples) > SHOWN else "")
+    return first_few([f"`{sample}`" for sample in samples])
