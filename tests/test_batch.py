@@ -15,8 +15,10 @@ from tests.raster.scenes import UTM, write_scene
 from zeroov.batch import batch, images_in, one_by_one, read_expressions
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
-from zeroov.errors import ModelError, OutputError, PictureError, UsageError, ZeroovError
+from zeroov.errors import Cancelled, ModelError, OutputError, PictureError, UsageError, ZeroovError
+from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
+from zeroov.progress import Progress
 from zeroov.raster.scene import Scene, open_picture
 from zeroov.types import Picture, Window
 
@@ -411,3 +413,16 @@ def test_a_single_look_keeps_to_what_is_valid(tmp_path: Path, pipeline: Pipeline
     valid = open_picture(files[1]).valid
     assert valid is not None
     assert not (mask & ~valid).any()
+
+
+def test_a_stop_inside_an_image_ends_the_work_and_is_no_failure_of_the_image(
+    pipeline: Pipeline, folder: Path, tmp_path: Path
+) -> None:
+    class StopsInside(Progress):
+        def inner(self) -> Progress:
+            self.stop()
+            return super().inner()
+
+    with pytest.raises(Cancelled):
+        batch(pipeline, images_in([folder]), ASKED, tmp_path / "out", {}, progress=StopsInside())
+    assert not read_items(tmp_path / "out" / "answers.jsonl")

@@ -55,7 +55,11 @@ class OutputError(ZeroovError):
     """Results cannot be written where they were asked for."""
 
 
-FATAL = (ModelError, RecipeError, OutputError)  # no item's fault, and the next item would meet them too
+class Cancelled(ZeroovError):
+    """The work was stopped by whoever asked for it."""
+
+
+FATAL = (ModelError, RecipeError, OutputError, Cancelled)  # no item's fault, and the next item would meet them too
 
 
 @dataclass(frozen=True)

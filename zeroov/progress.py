@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from zeroov.errors import ZeroovError
-
-
-class Cancelled(ZeroovError):
-    """The work was stopped by whoever asked for it."""
+from zeroov.errors import Cancelled
 
 
 class Progress:
