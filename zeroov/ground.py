@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from zeroov.recipe import Recipe, SearchRecipe
 from zeroov.search.search import Sought, search_scene
 from zeroov.types import clean_expression
 from zeroov.zoom.closer import Trail, closer_looks, place_of
-from zeroov.zoom.merge import Merge, merged_box
+from zeroov.zoom.merge import merged_box
 
 SHOWN = 1600  # longer side of the picture that is shown of a searched scene
 Asked = tuple[Scene, str]
@@ -136,7 +136,7 @@ def picture_answer(
     if trail.best:
         scores[0] = first.score(first.coarse.box)
         if box and first.coarse.box:
-            box = merged_box(first.coarse.box, box, cast("Merge", recipe.zoom.merge), (scores[0], scores[1]))
+            box = merged_box(first.coarse.box, box, recipe.zoom.merge, (scores[0], scores[1]))
     else:
         first = drawn
     score = sum(scores) / 2

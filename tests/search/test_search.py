@@ -18,9 +18,10 @@ from zeroov.language.phrase import parse
 from zeroov.mini.expressions import ask
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.outputs.answer import Answer
+from zeroov.progress import SILENT
 from zeroov.raster.scene import open_source
-from zeroov.search.search import described, neighbours
-from zeroov.types import Box
+from zeroov.search.search import described, look_closer, neighbours
+from zeroov.types import Box, Candidate
 
 STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
 
@@ -216,3 +217,30 @@ def test_what_cannot_be_decoded_is_no_object(
         for found in answer.found:
             x0, y0, x1, y1 = found.window_xyxy
             assert not damaged[y0:y1, x0:x1][found.mask].any()
+
+
+def test_the_closer_look_in_a_search_merges_boxes_as_the_recipe_says(
+    asked: list[tuple[Scene, str, int]], tmp_path: Path
+) -> None:
+    scene, expression, target = asked[0]
+    truth = Box(*map(float, scene.objects[target].box_xyxy))
+    seen = Box(truth.x0 - 6, truth.y0 - 6, truth.x1 + 2, truth.y1 + 2)  # as a tile may have seen it
+    Image.fromarray(scene.image).save(tmp_path / "scene.tif")
+    text = described(parse(expression), sizes=False)
+    boxes = {}
+    for rule, whole in (("refined", True), ("mean", True), ("weighted", True), ("mean", False)):
+        with (
+            zeroov.load("mini", device="cpu", zoom__merge=rule) as pipeline,
+            open_source(tmp_path / "scene.tif") as opened,
+        ):
+            candidate = Candidate(seen, 0.5, whole)
+            found = look_closer(pipeline, opened, candidate, text, expression, pipeline.recipe, 1, SILENT)
+        assert found
+        boxes[rule, whole] = np.array(found.box.xyxy)
+    refined = boxes["refined", True]
+    assert frames.box_iou(Box(*refined), truth) > 0.5
+    assert boxes["mean", True] == pytest.approx((refined + seen.xyxy) / 2)
+    weighted = (boxes["weighted", True] - seen.xyxy)[0] / (refined - seen.xyxy)[0]
+    assert 0 < weighted < 1
+    assert weighted != pytest.approx(0.5)
+    assert boxes["mean", False] == pytest.approx(refined)  # the tile's edge cut this one off

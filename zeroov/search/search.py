@@ -31,6 +31,7 @@ from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
 from zeroov.types import Box, Candidate, Tile, Window
 from zeroov.zoom.closer import Place, Trail, closer_looks
+from zeroov.zoom.merge import merged_box
 
 log = logging.getLogger("zeroov")
 _AND_A = re.compile(r" and (?:the|an?) ")
@@ -159,10 +160,14 @@ def look_closer(
     if not trail.best:
         outline = Outline(drawn.refined.mask, drawn.refined.box) if drawn.refined and drawn.refined.box else None
     box = outline.box if outline else None
-    score = math.sqrt(candidate.score * look.score(box or look.question.near))
+    near_score = look.score(box or look.question.near)
+    score = math.sqrt(candidate.score * near_score)
     if outline is None or box is None:
         return box_alone(candidate.box, scene.hw, expression, score)
-    return found_of(drawn, outline, expression, score)
+    in_scene = frames.to_scene(box, drawn.picture)
+    if trail.best and candidate.whole:  # a box that a tile's edge cut off says nothing of the object's size
+        in_scene = merged_box(candidate.box, in_scene, recipe.zoom.merge, (candidate.score, near_score))
+    return found_of(drawn, outline, expression, score, in_scene)
 
 
 def glance_candidates(glance: Look) -> list[Candidate]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from zeroov import frames
 from zeroov.frames import HW
 from zeroov.types import Box, Float32
-
-Merge = Literal["refined", "mean", "weighted"]
 
 
 def near_weights(near: Box, image_hw: HW, grid_hw: HW, pull: float) -> Float32:
@@ -27,8 +23,8 @@ def near_weights(near: Box, image_hw: HW, grid_hw: HW, pull: float) -> Float32:
     return (1 - np.float32(pull)) + np.float32(pull) * bell
 
 
-def merged_box(first: Box, second: Box, rule: Merge, scores: tuple[float, float]) -> Box:
-    """Return the second box, the mean of the corners, or their mean weighted by the scores of both looks."""
+def merged_box(first: Box, second: Box, rule: str, scores: tuple[float, float]) -> Box:
+    """Return, by a recipe's `zoom.merge`, the second box, the corners' mean, or that weighted by both looks' scores."""
     if rule == "refined":
         return second
     weight = scores[1] / sum(scores) if rule == "weighted" and sum(scores) > 0 else 0.5
