@@ -244,3 +244,14 @@ def test_the_closer_look_in_a_search_merges_boxes_as_the_recipe_says(
     assert 0 < weighted < 1
     assert weighted != pytest.approx(0.5)
     assert boxes["mean", False] == pytest.approx(refined)  # the tile's edge cut this one off
+
+
+def test_an_object_longer_than_a_tile_is_found_whole(pipeline: Pipeline, tmp_path: Path) -> None:
+    scene = make_scene(seed_for("test", 3), SceneStyle(height_width=(896, 896), scale=4.0))
+    truth = next(Box(*map(float, each.box_xyxy)) for each in scene.objects if each.kind == "building")
+    Image.fromarray(scene.image).save(tmp_path / "scene.tif")
+    part = Candidate(Box(336, 672, 358, 698), 0.4, whole=False)  # what a tile of 224 pixels sees of it
+    with open_source(tmp_path / "scene.tif") as opened:
+        found = look_closer(pipeline, opened, part, "the building", "the building", pipeline.recipe, 1, SILENT)
+    assert found
+    assert frames.box_iou(found.box, truth) > 0.9
