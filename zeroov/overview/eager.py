@@ -21,9 +21,7 @@ class _LayerRead(Exception):
     """Leave the forward pass: all that follows is not wanted."""
 
 
-def eager_map(
-    models: OverviewModels, picture: Picture, expression: str, recipe: OverviewRecipe, layer: int
-) -> Float32:
+def eager_map(models: OverviewModels, picture: Picture, expression: str, recipe: OverviewRecipe, layer: int) -> Float32:
     """Return one layer's attention (rows, cols) at the first step of the answer, mean over heads.
 
     That layer alone computes its matrix, (heads, tokens, tokens), for the length of this call.
