@@ -21,7 +21,7 @@ def doctor(
     """Say whether this machine grounds as it should: packages, device, memory, models, and each stage on two pictures.
 
     Every line is ok, warning, failed (exit code 1) or skipped, and says what to do. The report holds the same lines
-    without paths and names: attach it to an issue. On a GPU the default recipe takes about two minutes.
+    without paths and names: attach it to an issue. Models are not downloaded: `zeroov models get` does that.
 
     Example: zeroov doctor --recipe mini
     """

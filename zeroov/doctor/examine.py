@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zeroov import hardware
 from zeroov.doctor import machine
 from zeroov.doctor.check import Check, checked
-from zeroov.errors import Failed, attempt
+from zeroov.errors import Failed, HardwareError, ModelError, attempt
 from zeroov.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -109,8 +109,12 @@ def _model(pipeline: Pipeline, stage: ModelStage, options: str) -> Check:
 
 def _failed_model(stage: ModelStage, failed: Failed, options: str) -> Check:
     reason = failed.reason.replace("--recipe NAME", options)
-    advice = f"`zeroov models {options}` lists what is needed and where it was looked for"
-    return Check(f"{stage} model", "failed", reason, f"{advice}, `zeroov models get {options}` fetches it")
+    advice = "see `packages`" if isinstance(failed.error, ImportError) else CLOSER
+    if isinstance(failed.error, HardwareError):
+        advice = "see `memory`"
+    elif isinstance(failed.error, ModelError):
+        advice = f"`zeroov models {options}` lists what is needed, `zeroov models get {options}` fetches it"
+    return Check(f"{stage} model", "failed", reason, advice)
 
 
 def _too_large(stage: ModelStage) -> Check:

@@ -96,10 +96,11 @@ def _computes(device: torch.device, dtypes: Mapping[ModelStage, str], real: bool
         ones = torch.ones(16, 16, dtype=getattr(torch, dtype), device=device)
         if float((ones @ ones).sum()) != 16**3:
             return Check("device", "failed", f"{device} multiplies wrongly in {dtype}", "another device or dtype")
-    name = str(device)
+    built = f"torch built for CUDA {torch.version.cuda}" if torch.version.cuda else "torch built without CUDA"
+    name = f"{device}, {built}"
     if device.type == "cuda":
         major, minor = torch.cuda.get_device_capability(device)
-        name += f", {torch.cuda.get_device_name(device)}, capability {major}.{minor}, CUDA {torch.version.cuda}"
+        name += f", {torch.cuda.get_device_name(device)}, capability {major}.{minor}"
     runs = ", ".join(f"{stage} in {dtype}" for stage, dtype in dtypes.items())
     if device.type == "cpu" and real:
         return Check("device", "warning", f"{name}: minutes per picture; {runs}", f"no GPU is used: {NO_GPU}")
