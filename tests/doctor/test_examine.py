@@ -121,6 +121,13 @@ def test_a_recipe_without_focus_has_no_line_of_it(small: Recipe) -> None:
     assert "refine masks, lake" in found
 
 
+@pytest.mark.parametrize("key", ["overview.model", "focus.model", "refine.checkpoint"])
+def test_a_recipe_with_one_miniature_model_is_asked_about_drawn_scenes(key: str) -> None:
+    asked = cases(recipes.load("fast", {key: "builtin:mini"}))
+    assert [case.name for case in asked] == ["drawn scene 7", "drawn scene 3"]
+    assert all(looks_drawn(case.picture.rgb) for case in asked)
+
+
 def test_the_pictures_ship_with_their_origin() -> None:
     asked = cases(recipes.load("fast"))
     note = (PICTURES / "README.md").read_text(encoding="utf-8")

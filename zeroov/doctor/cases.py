@@ -33,8 +33,8 @@ class Case:
 
 
 def cases(recipe: Recipe) -> list[Case]:
-    """Return two pictures for a recipe: those that ship, or drawn scenes for models that know nothing else."""
-    if recipe.overview.model == "builtin:mini":
+    """Return two pictures for a recipe: those that ship, or drawn scenes where one of its models knows nothing else."""
+    if "builtin:mini" in (recipe.overview.model, recipe.focus.model, recipe.refine.checkpoint):
         return [drawn(index) for index in SCENES]
     return [shipped(*each) for each in SHIPPED]
 
