@@ -106,6 +106,13 @@ def test_rows_of_another_layer_or_place_fail(rng: np.random.Generator) -> None:
     assert stages.compare_rows("rows", own * 0, own * 0, "float32").verdict == "failed", "nothing was compared"
 
 
+def test_rows_of_an_even_map_prove_nothing() -> None:
+    for dtype in stages.ROWS:
+        check = stages.compare_rows("rows", ONES, ONES, dtype)
+        assert check.verdict == "warning"
+        assert "the map is even" in check.measured
+
+
 def test_an_answer_without_a_box_fails(pipeline: Pipeline, lake: Case) -> None:
     assert stages.answer(pipeline, lake, random=True).verdict == "skipped"
     check = stages.answer(pipeline, lake, random=False)

@@ -53,6 +53,9 @@ def compare_rows(name: str, captured: Float32, own: Float32, dtype: str) -> Chec
     alike = float(np.corrcoef(captured.ravel(), own.ravel())[0, 1]) if np.ptp(captured) and np.ptp(own) else 0.0
     figures = {"apart": apart, "allowed": ROWS[dtype], "correlation": alike}
     measured = f"captured and eager {apart:.1e} of the peak apart ({ROWS[dtype]:g} allowed in {dtype})"
+    if apart <= ROWS[dtype] and np.ptp(own) <= ROWS[dtype] * own.max():
+        advice = "check that overview.model is a trained model"
+        return Check(name, "warning", f"{measured}, but the map is even: it would hide a mistake", advice, figures)
     if apart <= ROWS[dtype]:
         return Check(name, "ok", measured, figures=figures)
     if alike >= ALIKE and dtype != "float32":
