@@ -103,6 +103,21 @@ def _peak_rss() -> int | None:
     return None
 
 
+def free_bytes(device: torch.device) -> int | None:
+    """Return the memory of a device that nobody uses; `None` where that cannot be known (MPS, a CPU without Linux)."""
+    import torch
+
+    if device.type == "cuda":
+        free: int = torch.cuda.mem_get_info(device)[0]
+        return free
+    if device.type == "cpu":
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/meminfo").read_text().splitlines():
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    return None
+
+
 def release(device: torch.device) -> None:
     """Give freed memory back, after the last reference to a model is gone."""
     import torch

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zeroov.cli import batch, demo, evolve, focus, ground, models, options, overview, recipes, refine, serve
+from zeroov.cli import batch, demo, doctor, evolve, focus, ground, models, options, overview, recipes, refine, serve
 from zeroov.cli.bench import main as bench
 from zeroov.cli.dumps import main as dumps
 from zeroov.errors import ZeroovError
@@ -63,6 +63,7 @@ app.command("focus")(focus.focus)
 app.command("evolve")(evolve.evolve)
 app.command("refine")(refine.refine)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(dumps.app, name="dumps")
 app.add_typer(recipes.app, name="recipes")

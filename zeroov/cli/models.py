@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -29,7 +28,7 @@ def models(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json
     chosen = options.chosen(recipe, set_)
     needs = _show(chosen, json)
     missing = [need for need in needs if need.state == "missing"]
-    same = shlex.join(["--recipe", recipe or chosen.name, *(word for text in set_ or [] for word in ("--set", text))])
+    same = options.same_recipe(chosen, recipe, set_)
     for need in missing:
         typer.echo(need.problem.replace("--recipe NAME", same), err=True)
     if missing:

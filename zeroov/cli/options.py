@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -41,6 +42,13 @@ def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) ->
 
     found = recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
     return found.with_values({"zoom.rounds": 1}) if zoom and not found.zoom.rounds else found
+
+
+def same_recipe(chosen: Recipe, recipe: str | None, changes: list[str] | None) -> str:
+    """Return the options that choose the same recipe again, to be typed after a command."""
+    return shlex.join(
+        ["--recipe", recipe or chosen.name, *(word for text in changes or [] for word in ("--set", text))]
+    )
 
 
 def say(text: str = "") -> None:

@@ -45,12 +45,16 @@ class LoadedModels:
         self._models: dict[ModelStage, Any] = {}
         self._only: ModelStage | None = None
 
+    def reference(self, stage: ModelStage) -> str:
+        """Return what the recipe calls a stage's model."""
+        recipe = self.recipe
+        references = {"overview": recipe.overview.model, "focus": recipe.focus.model}
+        return references.get(stage, recipe.refine.checkpoint)
+
     def locate(self, stage: ModelStage) -> Located:
         """Return where a stage's model is and what identifies it, without loading it."""
         if stage not in self._located:
-            recipe = self.recipe
-            references = {"overview": recipe.overview.model, "focus": recipe.focus.model}
-            reference = references.get(stage, recipe.refine.checkpoint)
+            recipe, reference = self.recipe, self.reference(stage)
             if is_builtin(reference):
                 found = locate_builtin(reference, PARTS[stage])
             elif stage == "overview":

@@ -148,13 +148,32 @@ def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, ev
 
     With `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is.
     """
+    decoded = decode(sam, encoded, box, recipe, evolved)
+    if decoded is None:  # a box beside the picture holds nothing of it
+        return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
+    low_res, predicted_iou = decoded
+    best = int(predicted_iou[0].argmax())
+    # Only the best hypothesis is brought to the image's size: the others would triple the memory.
+    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
+    found = (logits[0, 0] > sam.mask_threshold).cpu().numpy()
+    return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
+
+
+@torch.inference_mode()
+def decode(
+    sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None
+) -> tuple[Tensor, Tensor] | None:
+    """Return SAM's hypotheses for `box` (image pixels), or `None` where it lies beside the picture.
+
+    They are low-res logits (1, hypotheses, rows, cols) and the predicted IoU of each, (1, hypotheses).
+    """
     side = sam.image_encoder.img_size
     x0, y0, x1, y1 = box.xyxy
     if recipe.inclusive_box:  # the last pixel instead of the edge; a box of one pixel keeps a trace of width
         x1, y1 = max(x1 - 1, x0 + 1e-3), max(y1 - 1, y0 + 1e-3)
     inside = scale_box((x0, y0, x1, y1), encoded.image_hw, encoded.resized_hw)
-    if inside is None:  # a box beside the picture holds nothing of it
-        return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
+    if inside is None:
+        return None
     x0, y0, x1, y1 = inside.xyxy
     points, mask = None, None
     if recipe.prompt == "box+point":
@@ -178,11 +197,7 @@ def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, ev
         dense_prompt_embeddings=dense,
         multimask_output=True,
     )
-    best = int(predicted_iou[0].argmax())
-    # Only the best hypothesis is brought to the image's size: the others would triple the memory.
-    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    found = (logits[0, 0] > sam.mask_threshold).cpu().numpy()
-    return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
+    return low_res, predicted_iou
 
 
 def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:
