@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,10 @@ class Outcome:
 
     images: int
     done_now: int
+    changed: tuple[str, ...]
     failed: Mapping[str, str]
+    unwritten: Mapping[str, str]
     files: tuple[Path, ...]
-    unwritten: Mapping[str, str] = field(default_factory=dict)
-    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def batch(
             _write(writers, asked, answers, provenance)
             raise
         failed, files, unwritten = _write(writers, asked, Answers(read_items(journal.path)), provenance)
-    return Outcome(len(asked), len(todo), failed, files, unwritten, changed)
+    return Outcome(len(asked), len(todo), changed, failed, unwritten, files)
 
 
 def _write(

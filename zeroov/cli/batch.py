@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Dumps, Json, RecipeName, Set
+from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, RecipeName, Set, Tolerance
 from zeroov.errors import UsageError
 
 
@@ -21,10 +21,10 @@ def batch(
     ] = "coco",
     recipe: RecipeName = None,
     set_: Set = None,
-    every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
-    bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
-    label: Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")] = 0.0,
+    every: Every = False,
+    bands: Bands = None,
+    label: Label = None,
+    tolerance: Tolerance = 0.0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the images again that failed.")] = False,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although images failed.")
@@ -45,15 +45,14 @@ def batch(
     chosen = options.chosen(recipe, set_)
     from zeroov.batch import batch as run
     from zeroov.batch import images_in, one_by_one, read_expressions
-    from zeroov.cli.options import band_numbers, format_names
     from zeroov.ground import Pipeline
 
     out = out.expanduser()
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
     files, asked = images_in(images, out), read_expressions(expressions)
-    shown = band_numbers(bands)
-    writers = one_by_one(out, format_names(formats), asked, files, label=label, tolerance=tolerance)
+    shown = options.band_numbers(bands)
+    writers = one_by_one(out, options.format_names(formats), asked, files, label=label, tolerance=tolerance)
     with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
         outcome = run(
             pipeline,
@@ -66,14 +65,7 @@ def batch(
             retry_failed=retry_failed,
             progress=progress,
         )
-    report = {
-        "images": outcome.images,
-        "done_now": outcome.done_now,
-        "changed": list(outcome.changed),
-        "failed": dict(outcome.failed),
-        "unwritten": dict(outcome.unwritten),
-        "files": [str(path) for path in outcome.files],
-    }
+    report = vars(outcome) | {"files": [str(path) for path in outcome.files]}
     if json:
         options.say_json(report)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Dumps, Json, Out, RecipeName, Set
+from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Set, Tolerance, Zoom
 from zeroov.errors import UsageError
 
 
@@ -18,20 +18,20 @@ def ground(
     out: Out = Path("out"),
     recipe: RecipeName = None,
     set_: Set = None,
-    zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
+    zoom: Zoom = False,
     scene: Annotated[
         bool | None, typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: large rasters.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
-    bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
+    every: Every = False,
+    bands: Bands = None,
     formats: Annotated[
         str | None,
         typer.Option(
             "--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelstudio ..."
         ),
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")] = None,
-    tolerance: Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")] = 0.0,
+    label: Label = None,
+    tolerance: Tolerance = 0.0,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,

@@ -34,6 +34,11 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the 
 Dumps = Annotated[
     Path | None, typer.Option("--dumps", metavar="DIR", help="Keep every stage's maps here, and use them again.")
 ]
+Every = Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")]
+Zoom = Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")]
+Bands = Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")]
+Label = Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")]
+Tolerance = Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")]
 
 
 def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) -> Recipe:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, RecipeName, Set
+from zeroov.cli.options import Device, RecipeName, Set, Zoom
 
 
 def serve(
@@ -16,7 +16,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
     recipe: RecipeName = None,
     set_: Set = None,
-    zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
+    zoom: Zoom = False,
     most_mib: Annotated[int, typer.Option("--max-mib", min=1, help="Largest image taken, in MiB.")] = 256,
     device: Device = "auto",
 ) -> None:
