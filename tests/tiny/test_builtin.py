@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from zeroov.errors import ModelError
+from zeroov.files.content import cache_folder
 from zeroov.tiny.builtin import locate_builtin
-from zeroov.weights.find import cache_folder
 
 
 def test_the_builtin_models() -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from tests.weights.conftest import COMMIT, cached
 from zeroov.errors import ModelError
-from zeroov.weights.find import cache_folder, fingerprint, locate_checkpoint, locate_model
+from zeroov.files.content import cache_folder
+from zeroov.weights.find import fingerprint, locate_checkpoint, locate_model
 
 Copy = Callable[[str], Path]
 NAME = "someone/some-model"

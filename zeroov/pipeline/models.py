@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from zeroov import hardware
 from zeroov.recipe import Recipe
 from zeroov.tiny.builtin import locate_builtin
-from zeroov.weights.find import Located, is_builtin, locate_checkpoint, locate_model
+from zeroov.weights.find import Located, is_builtin, locate
+from zeroov.weights.needs import model_of
 
 if TYPE_CHECKING:
     import torch
@@ -47,23 +48,16 @@ class LoadedModels:
 
     def reference(self, stage: ModelStage) -> str:
         """Return what the recipe calls a stage's model."""
-        recipe = self.recipe
-        references = {"overview": recipe.overview.model, "focus": recipe.focus.model}
-        return references.get(stage, recipe.refine.checkpoint)
+        return model_of(self.recipe, stage)[1]
 
     def locate(self, stage: ModelStage) -> Located:
         """Return where a stage's model is and what identifies it, without loading it."""
         if stage not in self._located:
-            recipe, reference = self.recipe, self.reference(stage)
+            kind, reference, revision = model_of(self.recipe, stage)
             if is_builtin(reference):
-                found = locate_builtin(reference, PARTS[stage])
-            elif stage == "overview":
-                found = locate_model(recipe.overview.model, recipe.overview.revision, "vlm")
-            elif stage == "focus":
-                found = locate_model(recipe.focus.model, recipe.focus.revision, "diffusion")
+                self._located[stage] = locate_builtin(reference, PARTS[stage])
             else:
-                found = locate_checkpoint(recipe.refine.checkpoint)
-            self._located[stage] = found
+                self._located[stage] = locate(kind, reference, revision)
         return self._located[stage]
 
     @property

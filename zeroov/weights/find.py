@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from zeroov.errors import ModelError
-from zeroov.files.content import cache_folder, remembered_digest
+from zeroov.files.content import remembered_digest
 from zeroov.recipe import FocusRecipe, OverviewRecipe
 from zeroov.weights.complete import faults
 from zeroov.weights.places import checkpoint_folders
 
-__all__ = ["Located", "cache_folder", "fingerprint", "is_builtin", "locate_checkpoint", "locate_model"]
-
 Part = Literal["vlm", "diffusion"]
+Kind = Part | Literal["sam"]
 STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
 USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model}
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
@@ -39,6 +38,11 @@ class Located:
 def is_builtin(reference: str) -> bool:
     """Say if a reference names models that come with zeroov."""
     return reference.startswith("builtin:")
+
+
+def locate(kind: Kind, reference: str, revision: str) -> Located:
+    """Find the model folder or the SAM checkpoint that a recipe calls `reference`."""
+    return locate_checkpoint(reference) if kind == "sam" else locate_model(reference, revision, kind)
 
 
 def locate_model(reference: str, revision: str, part: Part) -> Located:

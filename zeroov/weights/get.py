@@ -14,7 +14,7 @@ from zeroov.errors import ModelError, did_you_mean
 from zeroov.files.content import cache_folder, digest_of
 from zeroov.weights import official
 from zeroov.weights.complete import broken_files, wanted_files
-from zeroov.weights.find import STAGE_OF_PART, Located, Part, locate_checkpoint, locate_model, looks_like_path, snapshot
+from zeroov.weights.find import STAGE_OF_PART, Part, locate, looks_like_path, snapshot
 from zeroov.weights.needs import Requirement
 from zeroov.weights.places import PACKAGE
 
@@ -22,22 +22,13 @@ CHUNK = 1 << 20
 PATIENCE_S = 30.0
 
 
-def offline() -> bool:
-    """Say if HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids the network."""
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-def get(need: Requirement) -> Located:
-    """Bring one requirement to this machine and return where it lies; what is complete already is not touched."""
-    if need.kind != "sam":
-        if need.state == "missing":
-            download_model(need.reference, need.revision, need.kind)
-        return locate_model(need.reference, need.revision, need.kind)
-    if need.state == "missing":
+def get(need: Requirement) -> None:
+    """Bring what is missing to this machine, and refuse it where it is not complete then."""
+    if need.kind == "sam":
         download_checkpoint(need.reference, checkpoint_target(need.reference))
-    return locate_checkpoint(need.reference)
+    else:
+        download_model(need.reference, need.revision, need.kind)
+    locate(need.kind, need.reference, need.revision)
 
 
 def download_model(reference: str, revision: str, part: Part) -> None:
@@ -158,7 +149,9 @@ def _stream(url: str, part: Path, start: int, total: int) -> None:
 
 
 def _refuse_offline(reference: str) -> None:
-    if offline():
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:  # or TRANSFORMERS_OFFLINE
         raise ModelError(f"HF_HUB_OFFLINE is set, so `{reference}` is not downloaded; unset it, or copy the files here")
 
 

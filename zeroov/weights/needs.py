@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from zeroov.errors import ModelError
-from zeroov.weights.find import is_builtin, locate_checkpoint, locate_model
+from zeroov.weights.find import Kind, is_builtin, locate
 from zeroov.weights.official import SAM_FILES
 
 if TYPE_CHECKING:
     from zeroov.recipe import Recipe
 
-Kind = Literal["vlm", "diffusion", "sam"]
 State = Literal["found", "missing", "builtin"]
 
 # Bytes of the files that are needed (not of the whole repository; `None`: not known before asking) and the licence.
@@ -48,12 +47,17 @@ class Requirement:
 
 def requirements(recipe: Recipe) -> list[Requirement]:
     """Return what the stages of a recipe need, in their order. Nothing is built and nothing is downloaded."""
-    needed = [_require("overview", "vlm", recipe.overview.model, recipe.overview.revision)]
-    if "focus" in recipe.stages:
-        needed.append(_require("focus", "diffusion", recipe.focus.model, recipe.focus.revision))
-    if "refine" in recipe.stages:
-        needed.append(_require("refine", "sam", recipe.refine.checkpoint, ""))
-    return needed
+    stages = [stage for stage in ("overview", "focus", "refine") if stage in recipe.stages]
+    return [_require(stage, *model_of(recipe, stage)) for stage in stages]
+
+
+def model_of(recipe: Recipe, stage: str) -> tuple[Kind, str, str]:
+    """Return the kind of a stage's model, what the recipe calls it, and the revision to which it is pinned, if any."""
+    if stage == "overview":
+        return "vlm", recipe.overview.model, recipe.overview.revision
+    if stage == "focus":
+        return "diffusion", recipe.focus.model, recipe.focus.revision
+    return "sam", recipe.refine.checkpoint, ""
 
 
 def _require(stage: str, kind: Kind, reference: str, revision: str) -> Requirement:
@@ -61,7 +65,7 @@ def _require(stage: str, kind: Kind, reference: str, revision: str) -> Requireme
         return Requirement(stage, kind, reference, "", None, None, "builtin")
     size, licence = WELL_KNOWN.get(Path(reference).name if kind == "sam" else reference, (None, None))
     try:
-        located = locate_checkpoint(reference) if kind == "sam" else locate_model(reference, revision, kind)
+        located = locate(kind, reference, revision)
     except ModelError as error:
         return Requirement(stage, kind, reference, revision, size, licence, "missing", problem=str(error))
     return Requirement(
