@@ -15,6 +15,7 @@ import torch
 from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.recipe import FocusRecipe
+from zeroov.weights.complete import PARTS, weights_of
 from zeroov.weights.quiet import quietly
 
 GET = "copy it there, or fetch a hub model with `zeroov models get`"
@@ -54,7 +55,7 @@ class FocusModels:
 def load_focus(
     folder: Path, recipe: FocusRecipe, device: torch.device, *, name: str, revision: str, offload: bool = False
 ) -> FocusModels:
-    """Load the five parts from a complete folder; `name` and `revision` are only noted."""
+    """Load the five parts from a folder that `weights.find` found complete; `name` and `revision` are only noted."""
     dtype = pick_dtype(recipe.dtype, device)
     with quietly():
         parts = {part: _load_part(folder, part, dtype) for part in CLASSES}
@@ -75,17 +76,18 @@ def load_focus(
 
 
 def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
-    """Load one model, refusing a folder that lacks a file, holds another class, or lacks some of the weights."""
+    """Load one model, refusing a folder that holds another class, or lacks some of the weights."""
     import diffusers
     import transformers
     from safetensors import SafetensorError
 
-    config = _read_json(folder, f"{part}/config.json")
+    config = json.loads((folder / part / "config.json").read_text(encoding="utf-8"))
     found = config.get("_class_name") or (config.get("architectures") or [CLASSES[part]])[0]
     if found != CLASSES[part] or config.get("addition_embed_type"):
         kind = f"a {found}" if found != CLASSES[part] else "that of another family (SDXL?)"
         raise ModelError(f"{folder}/{part} is {kind}; the Focus stage needs Stable Diffusion 1.x or 2.x; {GET}")
-    weights = _find_weights(folder, part)
+    weights = weights_of(folder / part, PARTS["diffusion"][part][0])
+    assert weights is not None
     options: dict[str, Any] = {
         "local_files_only": True,
         "output_loading_info": True,
@@ -110,25 +112,10 @@ def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
     return model
 
 
-def _find_weights(folder: Path, part: str) -> Path:
-    """Return the file to load: full precision before fp16, safetensors before pickled."""
-    safe, pickled = ("model", "pytorch_model") if part == "text_encoder" else ("diffusion_pytorch_model",) * 2
-    names = [f"{safe}.safetensors", f"{safe}.safetensors.index.json", f"{pickled}.bin", f"{pickled}.bin.index.json"]
-    names += [f"{safe}.fp16.safetensors", f"{pickled}.fp16.bin"]
-    for name in names:
-        if (folder / part / name).is_file():
-            return folder / part / name
-    raise ModelError(f"{folder} lacks {part}/{names[0]}; {GET}")
-
-
 def _load_tokenizer(folder: Path) -> Any:
     from transformers import CLIPTokenizer
 
     place = folder / "tokenizer"
-    if not (place / "tokenizer.json").is_file():
-        for name in ("vocab.json", "merges.txt"):
-            if not (place / name).is_file():
-                raise ModelError(f"{folder} lacks tokenizer/{name}; {GET}")
     try:
         tokenizer = CLIPTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
         if len(tokenizer("a plane")["input_ids"]) < 3:  # an empty vocabulary reads every text as nothing
@@ -142,7 +129,7 @@ def _load_scheduler(folder: Path) -> Any:
     """Build DDIM on the published noise schedule, whatever class the folder names (SD 1.4's says PNDMScheduler)."""
     from diffusers import DDIMScheduler
 
-    config = _read_json(folder, "scheduler/scheduler_config.json")
+    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     prediction = config.get("prediction_type", "epsilon")
     if prediction not in PREDICTIONS:
         raise ModelError(
@@ -172,16 +159,3 @@ def _check_fit(folder: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
     width, expected = text_encoder.config.hidden_size, unet.config.cross_attention_dim
     if width != expected:
         raise ModelError(f"{folder}: the unet expects text of width {expected}, text_encoder makes {width}; {AGAIN}")
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise ModelError(f"{folder} lacks {name}; {GET}")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path} is no JSON ({first_line(error)}); {AGAIN}") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{path} holds no settings; {AGAIN}")
-    return values

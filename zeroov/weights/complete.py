@@ -83,16 +83,18 @@ def wanted_files(part: str, names: Iterable[str]) -> list[str]:
     return sorted(wanted)
 
 
+def weights_of(folder: Path, stems: tuple[str, ...]) -> Path | None:
+    """Return the weights that are loaded from a folder, or the index of their shards; `None` where there are none."""
+    names = (f"{stem}.{suffix}{end}" for suffix in FORMATS for stem in stems for end in ("", ".index.json"))
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
 def _weight_faults(folder: Path, stems: tuple[str, ...]) -> list[str]:
     """Return what is wrong with the weights of one folder: every shard of an index counts."""
-    for suffix in FORMATS:
-        for stem in stems:
-            if (whole := folder / f"{stem}.{suffix}").is_file():
-                return _file_faults(whole)
-            index = folder / f"{stem}.{suffix}.index.json"
-            if index.is_file():
-                return _shard_faults(index)
-    return [f"{stems[0]}.safetensors (or its index with every shard) is missing"]
+    found = weights_of(folder, stems)
+    if found is None:
+        return [f"{stems[0]}.safetensors (or its index with every shard) is missing"]
+    return _shard_faults(found) if found.suffix == ".json" else _file_faults(found)
 
 
 def _shard_faults(index: Path) -> list[str]:
