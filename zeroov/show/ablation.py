@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from zeroov.files.atomic import write_atomically
-from zeroov.show.panel import DPI, GREY, INK
+from zeroov.show.page import GREY, INK, Page
 from zeroov.show.words import FAMILY, wrapped
 
 MOST = 6  # maps of colour side by side
@@ -34,17 +31,13 @@ def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
     rows: Sequence[Row] = document["settings"]
     values = {key: _values(rows, key) for key in document["keys"]}
     keys = sorted(values, key=lambda key: -len(values[key]))
-    figure = Figure(dpi=DPI, facecolor="white", layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     if len(keys) == 1 or len(values[keys[1]]) == 1:
-        _draw_lines(figure, rows, keys[0], values[keys[0]])
+        page = _draw_lines(rows, keys[0], values[keys[0]])
     else:
-        _draw_maps(figure, rows, keys, values)
+        page = _draw_maps(rows, keys, values)
     title = f"{document['run']}: {len(rows)} settings, {document['samples']} samples, before Refine"
-    figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
-    buffer = io.BytesIO()
-    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
-    write_atomically(path, buffer.getvalue())
+    page.figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
+    write_atomically(path, page.png())
 
 
 def _values(rows: Sequence[Row], key: str) -> list[Any]:
@@ -54,10 +47,10 @@ def _values(rows: Sequence[Row], key: str) -> list[Any]:
     return sorted(found) if all(isinstance(value, int | float) for value in found) else found
 
 
-def _draw_lines(figure: Figure, rows: Sequence[Row], key: str, values: Sequence[Any]) -> None:
+def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
     """Draw every figure over a key's values, with its 95 % interval and a star on the run's own setting."""
-    figure.set_size_inches(max(5.2, 2 + 0.45 * len(values)), 4.4)
-    axes = figure.subplots()
+    page = Page(max(5.2, 2 + 0.45 * len(values)), 4.4, layout="constrained")
+    axes = page.figure.subplots()
     places = [values.index(row["setting"][key]) for row in rows]
     for (part, name), (label, colour) in FIGURES.items():
         if name not in rows[0].get(part, {}):
@@ -76,9 +69,10 @@ def _draw_lines(figure: Figure, rows: Sequence[Row], key: str, values: Sequence[
     axes.grid(color="#e3e5ea", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+    return page
 
 
-def _draw_maps(figure: Figure, rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, list[Any]]) -> None:
+def _draw_maps(rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, list[Any]]) -> Page:
     """Draw the mIoU over the two keys with most values, a map for each choice of the others, a star on the run's own.
 
     One scale holds for all maps of a target, and a dot is on its best setting; of many maps the best are drawn.
@@ -92,8 +86,9 @@ def _draw_maps(figure: Figure, rows: Sequence[Row], keys: Sequence[str], values:
     best = sorted(choices, key=lambda name: -max(row[targets[-1]]["mIoU"] for row in choices[name]))[:MOST]
     shown = [name for name in choices if name in best]
     wide, high = len(values[along]), len(values[down])
-    figure.set_size_inches(2 + len(shown) * (0.9 + 0.24 * wide), 1.4 + len(targets) * (1.2 + 0.26 * high))
-    grid = figure.subplots(len(targets), len(shown), squeeze=False)
+    width, height = 2 + len(shown) * (0.9 + 0.24 * wide), 1.4 + len(targets) * (1.2 + 0.26 * high)
+    page = Page(width, height, layout="constrained")
+    grid = page.figure.subplots(len(targets), len(shown), squeeze=False)
     for line, target in zip(grid, targets, strict=True):
         scores = [row[target]["mIoU"] for row in rows]
         for axes, name in zip(line, shown, strict=True):
@@ -109,8 +104,9 @@ def _draw_maps(figure: Figure, rows: Sequence[Row], keys: Sequence[str], values:
             axes.set_title(f"{name}: {np.nanmax(table):.3f} at most".removeprefix(": "), size=8.5, color=INK, **PLAIN)
             _name(axes, along, values[along], along="x")
             _name(axes, down, values[down], along="y")
-        bar = figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU")
+        bar = page.figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU")
         bar.ax.tick_params(labelsize=7, colors=GREY)
+    return page
 
 
 def _name(axes: Axes, key: str, values: Sequence[Any], *, along: Literal["x", "y"]) -> None:

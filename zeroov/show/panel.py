@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-import cv2
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
 from zeroov.look import Cost, Look, Outline
 from zeroov.outputs.answer import Answer, Closer
-from zeroov.outputs.images import BOX_RGB, overlay
+from zeroov.outputs.images import overlay
 from zeroov.raster.scene import Scene
+from zeroov.show.page import (
+    GAP,
+    GREY,
+    INCHES,
+    MARGIN,
+    YELLOW,
+    Page,
+    draw_box,
+    drawn,
+    drawn_aspect,
+    say_nothing_found,
+    tile_size,
+)
 from zeroov.show.scene import draw_scene_panel
-from zeroov.show.words import FAMILY, legible, wrapped
+from zeroov.show.words import FAMILY, fitted, legible, wrapped
 from zeroov.types import Bool, Box, Evolved, Float32, Picture, Uint8
 
-DRAWN = 640  # the longer side of a picture before it is laid out, in pixels
-STEEPEST = 3.0  # aspect ratios beyond this are drawn stretched, or nothing could be seen
-INCHES, DPI = 2.9, 110  # the side of a square picture
-MARGIN, ABOVE, BELOW, GAP = 0.3, 0.34, 0.34, 0.25  # inches around the pictures
-INK, GREY, YELLOW = "#16181d", "#666b75", tuple(value / 255 for value in BOX_RGB)
-OUTLINE = [withStroke(linewidth=3.5, foreground="black", alpha=0.7)]
-PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a `$` is a dollar, whatever a matplotlibrc says
+ABOVE, BELOW = 0.34, 0.34  # inches around a picture
 
 Draw = Callable[[Axes], None]
 
@@ -76,40 +77,30 @@ def draw_look(look: Look, recipe: str) -> bytes:
 
 
 def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequence[Tile]) -> bytes:
-    height, width = picture.hw
-    aspect = _drawn_aspect(picture)
-    tile_w, tile_h = INCHES * math.sqrt(aspect), INCHES / math.sqrt(aspect)
+    tile_w, tile_h = tile_size(picture.hw)
     cell_w, cell_h = max(tile_w, INCHES * 0.8) + GAP, tile_h + ABOVE + BELOW
     columns = _columns(len(tiles), cell_w, cell_h)
-    figure_w = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
-    expression, expression_fonts = legible(asked)
-    headline = wrapped(expression, int((figure_w - 2 * MARGIN) * 6.6), 3)
-    summary, summary_fonts = legible(" · ".join(part for part in about if part))
-    summary = wrapped(summary, int((figure_w - 2 * MARGIN) * 10.5), 1)
-    header = MARGIN + 0.25 * (headline.count("\n") + 1) + 0.36
-    figure_h = header + math.ceil(len(tiles) / columns) * cell_h + MARGIN / 2
+    width = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
+    headline = fitted(asked, int((width - 2 * MARGIN) * 6.6), 3)
+    summary = fitted(" · ".join(part for part in about if part), int((width - 2 * MARGIN) * 10.5))
+    header = MARGIN + 0.25 * (headline[0].count("\n") + 1) + 0.36
+    height = header + math.ceil(len(tiles) / columns) * cell_h + MARGIN / 2
 
-    figure = Figure(figsize=(figure_w, figure_h), dpi=DPI, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
-    inches: dict[str, Any] = {"transform": figure.dpi_scale_trans, **PLAIN}
-    heading: dict[str, Any] = {"size": 14, "weight": "bold", "color": INK, "va": "top", "linespacing": 1.15}
-    figure.text(MARGIN, figure_h - MARGIN, headline, family=expression_fonts, **heading, **inches)
-    figure.text(MARGIN, figure_h - header + 0.16, summary, size=10, color=GREY, family=summary_fonts, **inches)
+    page = Page(width, height)
+    page.text(MARGIN, height - MARGIN, headline, size=14, weight="bold", va="top", linespacing=1.15)
+    page.text(MARGIN, height - header + 0.16, summary, size=10, color=GREY)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
         x = MARGIN + column * cell_w
-        y = figure_h - header - row * cell_h - ABOVE - tile_h
-        axes = figure.add_axes((x / figure_w, y / figure_h, tile_w / figure_w, tile_h / figure_h))
+        y = height - header - row * cell_h - ABOVE - tile_h
+        axes = page.axes(x, y, tile_w, tile_h)
         tile.draw(axes)
-        shown_h, shown_w = tile.crop.hw if tile.crop else (height, width)
-        aspect_of_axes = "equal" if tile.crop else "auto"
-        axes.set(xlim=(0, shown_w), ylim=(shown_h, 0), xticks=[], yticks=[], aspect=aspect_of_axes)
-        axes.spines[:].set(color="#c9ccd3", linewidth=0.8)
-        figure.text(x, y + tile_h + 0.08, tile.title, size=10.5, weight="bold", color=INK, family=FAMILY, **inches)
-        figure.text(x, y - 0.18, tile.caption, size=8.5, color=GREY, family=FAMILY, **inches)
-    buffer = io.BytesIO()
-    canvas.print_png(buffer)  # type: ignore[no-untyped-call]
-    return buffer.getvalue()
+        shown_h, shown_w = tile.crop.hw if tile.crop else picture.hw
+        aspect = "equal" if tile.crop else "auto"
+        axes.set(xlim=(0, shown_w), ylim=(shown_h, 0), xticks=[], yticks=[], aspect=aspect)
+        page.text(x, y + tile_h + 0.08, (tile.title, [FAMILY]), size=10.5, weight="bold")
+        page.text(x, y - 0.18, (tile.caption, [FAMILY]), size=8.5, color=GREY)
+    return page.png()
 
 
 def _columns(count: int, cell_w: float, cell_h: float) -> int:
@@ -124,7 +115,7 @@ def _columns(count: int, cell_w: float, cell_h: float) -> int:
 
 def _tiles(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
     """Yield the pictures in the order of the stages."""
-    picture, rgb, costs = look.picture, _drawn(look.picture), look.costs
+    picture, rgb, costs = look.picture, drawn(look.picture.rgb), look.costs
     evolved, affinity, refined, answer_box = look.evolved, look.affinity, look.refined, look.overview.answer_box
     heat: Float32 = (
         evolved.cross_on_grid
@@ -153,7 +144,7 @@ def _tiles(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
 
 def _outline_tile(title: str, picture: Picture, outline: Outline, caption: str = "") -> Tile:
     """Return the picture of an outline (pixels of `picture`)."""
-    rgb, (mask, box) = _drawn(picture), outline
+    rgb, (mask, box) = drawn(picture.rgb), outline
     return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
 
 
@@ -161,18 +152,18 @@ def _closer_tiles(number: int, picture: Picture, rgb: Uint8, closer: Closer) -> 
     """Yield the pictures of a closer look: where it looked, what it attended to, and what it found there."""
     look = closer.look
     crop, evolved = look.picture, look.evolved
-    drawn = _drawn(crop)
+    near = drawn(crop.rgb)
     expression, _ = legible(look.question.expression)
     asked = wrapped(f'asked "{expression}"', 34, 1)
     window = Box(*map(float, crop.window))
     yield Tile(f"Zoom {number}: where", asked, lambda axes: _draw_window(axes, picture, rgb, window))
     if evolved:
         heat, cost = evolved.cross_on_grid, _cost(look.costs.get("overview"))
-        yield Tile(f"Zoom {number}: attention", cost, lambda axes: _draw_heat(axes, crop, drawn, heat), crop)
+        yield Tile(f"Zoom {number}: attention", cost, lambda axes: _draw_heat(axes, crop, near, heat), crop)
         shown = look.refined if look.refined and look.refined.box else evolved
         mask, box = shown.mask, shown.box
         verdict = f"{'believed' if closer.verdict == 'agrees' else 'not believed'}, agreement {look.agreement:.2f}"
-        yield Tile(f"Zoom {number}: found", verdict, lambda axes: _draw_found(axes, crop, drawn, mask, box), crop)
+        yield Tile(f"Zoom {number}: found", verdict, lambda axes: _draw_found(axes, crop, near, mask, box), crop)
 
 
 def _draw_window(axes: Axes, picture: Picture, rgb: Uint8, window: Box) -> None:
@@ -180,14 +171,14 @@ def _draw_window(axes: Axes, picture: Picture, rgb: Uint8, window: Box) -> None:
     dark = np.broadcast_to(_grey(rgb) * 0.5, rgb.shape).astype(np.uint8)
     inside = resize_mask(box_to_mask(window, picture.hw), _hw(rgb))
     _draw_pixels(axes, picture, np.where(inside[..., None], rgb, dark))
-    _draw_box(axes, window, "-")
+    draw_box(axes, window.xyxy)
 
 
 def _draw_picture(axes: Axes, picture: Picture, rgb: Uint8, answer_box: Box | None) -> None:
     """Draw the picture, and dashed the box that the language model gave in its answer."""
     _draw_pixels(axes, picture, rgb)
     if answer_box:
-        _draw_box(axes, answer_box, (0, (4, 3)))
+        draw_box(axes, answer_box.xyxy, linestyle=(0, (4, 3)))
 
 
 def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box | None) -> None:
@@ -196,10 +187,9 @@ def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box |
         _draw_pixels(axes, picture, overlay(rgb, resize_mask(mask, _hw(rgb)), None))
     else:
         _draw_pixels(axes, picture, np.broadcast_to(_grey(rgb) * 0.4, rgb.shape).astype(np.uint8))
-        centred: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
-        axes.text(0.5, 0.5, "nothing found", size=12, color="white", family=FAMILY, **centred, **PLAIN)
+        say_nothing_found(axes, 12)
     if box:
-        _draw_box(axes, box, "-")
+        draw_box(axes, box.xyxy)
 
 
 def _draw_region(axes: Axes, picture: Picture, rgb: Uint8, evolved: Evolved) -> None:
@@ -220,32 +210,10 @@ def _draw_heat(axes: Axes, picture: Picture, rgb: Uint8, heat: Float32, cell: in
         axes.plot(x, y, "o", markersize=9, markerfacecolor="none", markeredgecolor="white", markeredgewidth=1.8)
 
 
-def _draw_box(axes: Axes, box: Box, style: Any) -> None:
-    corner, width, height = (box.x0, box.y0), box.x1 - box.x0, box.y1 - box.y0
-    line: dict[str, Any] = {"edgecolor": YELLOW, "linewidth": 1.8, "linestyle": style, "path_effects": OUTLINE}
-    axes.add_patch(Rectangle(corner, width, height, fill=False, clip_on=False, zorder=5, **line))
-
-
 def _draw_pixels(axes: Axes, picture: Picture, pixels: Uint8) -> None:
     """Draw pixels so that the axes count in pixels of the picture itself."""
     height, width = picture.hw
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="auto")
-
-
-def _drawn_aspect(picture: Picture) -> float:
-    """Return width over height as the picture is drawn."""
-    height, width = picture.hw
-    return min(max(width / height, 1 / STEEPEST), STEEPEST)
-
-
-def _drawn(picture: Picture) -> Uint8:
-    """Return the picture at the size that it is drawn from: a large one is averaged, a tiny one shows its pixels."""
-    aspect = _drawn_aspect(picture)
-    width, height = round(DRAWN * min(aspect, 1)), round(DRAWN * min(1 / aspect, 1))
-    enlarged = height >= picture.hw[0] and width >= picture.hw[1]
-    method = cv2.INTER_NEAREST if enlarged else cv2.INTER_AREA
-    drawn: Uint8 = cv2.resize(picture.rgb, (width, height), interpolation=method)
-    return drawn
 
 
 def _grey(rgb: Uint8) -> Float32:
@@ -259,7 +227,7 @@ def _hw(array: NDArray[Any]) -> tuple[int, int]:
 
 def _size(picture: Picture, answer_box: Box | None) -> str:
     height, width = picture.hw
-    stretched = "" if width / height == _drawn_aspect(picture) else ", stretched"
+    stretched = "" if width / height == drawn_aspect(picture.hw) else ", stretched"
     return f"{width} x {height} px{stretched}{', dashed: answer' if answer_box else ''}"
 
 

@@ -45,6 +45,12 @@ def wrapped(text: str, width: int, lines: int) -> str:
     return "\n".join(done)
 
 
+def fitted(text: str, width: int, lines: int = 1) -> tuple[str, list[str]]:
+    """Return a text as `legible` and `wrapped` make it, and the font families that draw it."""
+    shown, families = legible(text)
+    return wrapped(shown, width, lines), families
+
+
 def columns(text: str) -> int:
     """Return the columns that a text takes, two for each wide character."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -1,0 +1,88 @@
+"""What all pictures are drawn on and with: a page that counts in inches, its colours and text, boxes, and the PNG."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import cv2
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from zeroov.frames import HW, XYXY
+from zeroov.outputs.images import BOX_RGB
+from zeroov.show.words import FAMILY
+from zeroov.types import Uint8
+
+INCHES, DPI = 2.9, 110  # the side of a square picture
+MARGIN, GAP = 0.3, 0.25  # inches around the page and between the pictures
+DRAWN = 640  # the longer side of a picture before it is laid out, in pixels
+STEEPEST = 3.0  # aspect ratios beyond this are drawn stretched, or nothing could be seen
+OUTLINE = (3.5, 0.7)  # width and opacity of the black behind a box
+INK, GREY, YELLOW = "#16181d", "#666b75", tuple(value / 255 for value in BOX_RGB)
+PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a `$` is a dollar, whatever a matplotlibrc says
+
+
+class Page:
+    """A white figure; places and sizes on it are inches from its lower left corner."""
+
+    def __init__(self, width: float, height: float, **options: Any) -> None:
+        self._wh = width, height
+        self.figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white", **options)
+
+    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        """Return framed axes of that size."""
+        across, down = self._wh
+        axes = self.figure.add_axes((x / across, y / down, width / across, height / down))
+        axes.spines[:].set(color="#c9ccd3", linewidth=0.8)
+        return axes
+
+    def text(self, x: float, y: float, text: tuple[str, list[str]], **style: Any) -> None:
+        """Write a text with its font families, as `words.fitted` returns them."""
+        inches = {"transform": self.figure.dpi_scale_trans, **PLAIN}
+        self.figure.text(x, y, text[0], family=text[1], **inches, **{"color": INK, **style})
+
+    def png(self) -> bytes:
+        """Return the page as PNG."""
+        buffer = io.BytesIO()
+        FigureCanvasAgg(self.figure).print_png(buffer)  # type: ignore[no-untyped-call] # savefig heeds a matplotlibrc
+        return buffer.getvalue()
+
+
+def drawn_aspect(hw: HW) -> float:
+    """Return width over height of a picture as it is drawn."""
+    return min(max(hw[1] / hw[0], 1 / STEEPEST), STEEPEST)
+
+
+def tile_size(hw: HW) -> tuple[float, float]:
+    """Return the width and height in inches at which a picture is drawn."""
+    aspect = drawn_aspect(hw)
+    return INCHES * math.sqrt(aspect), INCHES / math.sqrt(aspect)
+
+
+def drawn(rgb: Uint8) -> Uint8:
+    """Return a picture at the size that it is drawn from: a large one is averaged, a tiny one shows its pixels."""
+    height, width = rgb.shape[:2]
+    aspect = drawn_aspect((height, width))
+    wide, high = round(DRAWN * min(aspect, 1)), round(DRAWN * min(1 / aspect, 1))
+    method = cv2.INTER_NEAREST if high >= height and wide >= width else cv2.INTER_AREA
+    pixels: Uint8 = cv2.resize(rgb, (wide, high), interpolation=method)
+    return pixels
+
+
+def draw_box(axes: Axes, corners_xyxy: XYXY, outline: tuple[float, float] = OUTLINE, **line: Any) -> None:
+    """Draw a box in the pixels that the axes count in; where it leaves them it is to be seen, too."""
+    x0, y0, x1, y1 = corners_xyxy
+    behind = withStroke(linewidth=outline[0], foreground="black", alpha=outline[1])
+    style = {"edgecolor": YELLOW, "linewidth": 1.8, "clip_on": False, "zorder": 5, "path_effects": [behind], **line}
+    axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **style))
+
+
+def say_nothing_found(axes: Axes, size: float) -> None:
+    """Write in the middle of the axes that nothing was found."""
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes, "color": "white"}
+    axes.text(0.5, 0.5, "nothing found", size=size, family=FAMILY, **centred, **PLAIN)
