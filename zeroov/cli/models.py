@@ -8,6 +8,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Json, RecipeName, Set
+from zeroov.cli.report import say_table
 from zeroov.errors import ZeroovError
 
 if TYPE_CHECKING:
@@ -89,6 +90,4 @@ def _print_table(needs: list[Requirement]) -> None:
         where = {"found": str(need.path), "missing": "MISSING", "builtin": "comes with zeroov"}[need.state]
         licence = need.licence or ("none needed" if need.state == "builtin" else "see its model card")
         rows.append((need.stage, need.reference, _size(need), licence, where))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        options.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    say_table(rows)

@@ -34,6 +34,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the 
 Dumps = Annotated[
     Path | None, typer.Option("--dumps", metavar="DIR", help="Keep every stage's maps here, and use them again.")
 ]
+Maps = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of dumps.")]
 Every = Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")]
 Zoom = Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")]
 Bands = Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")]

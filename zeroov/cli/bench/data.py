@@ -67,9 +67,9 @@ def data(
     for report in reports:
         found = len(report.split.samples) if report.split else None
         if found is not None and report.published not in (None, found):
-            typer.echo(f"warning: {report.name} has {found:,} samples, {report.published:,} are published", err=True)
+            options.note(f"warning: {report.name} has {found:,} samples, {report.published:,} are published")
     for problem in problems:
-        typer.echo(f"warning: not exported: {problem}", err=True)
+        options.note(f"warning: not exported: {problem}")
     if problems or not all(report.complete for report in reports):
         raise typer.Exit(1)
 

@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Json
+from zeroov.cli.options import Json, Maps
 from zeroov.cli.report import size
 from zeroov.errors import DumpError
 
-Maps = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of dumps.")]
 To = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to; made when absent.")]
 
 

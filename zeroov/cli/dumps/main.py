@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from zeroov.cli import options
 from zeroov.cli.dumps import export, prune
-from zeroov.cli.options import Json
+from zeroov.cli.options import Json, Maps
 from zeroov.cli.report import counting, say_table, size
 
 if TYPE_CHECKING:
     from zeroov.dumps.inventory import Entry, Inventory
-
-Maps = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of dumps.")]
 
 app = typer.Typer(help="Look into folders of dumps: list, verify, prune, export.", no_args_is_help=True)
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Json, Set
+from zeroov.cli.options import Json, Maps, Set
 from zeroov.cli.report import counting, size
 from zeroov.errors import UsageError, did_you_mean
 
@@ -21,7 +20,7 @@ DAY = 86_400
 
 
 def prune(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of dumps.")],
+    folder: Maps,
     stage: Annotated[str | None, typer.Option("--stage", help="Dumps of this stage: overview, focus, evolve.")] = None,
     older_than: Annotated[
         float | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Dumps written longer ago.")
