@@ -98,7 +98,6 @@ def test_what_is_missing_unknown_or_reversed_is_told(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"s/0": [10, 20, 30, 60], "s/1": [30, 20, 10, 60], "zzz": [1, 2, 3, 4]}')
     read = answers(path)
-    assert (read.missing, read.unknown) == (1, 1)
     assert [r.status for r in read.run.records] == ["found", "empty", "failed"]
     assert read.run.records[2].error == "no answer in a.json"
     assert [r.truth_box for r in read.run.records] == [r.truth_box for r in RUN.records]

@@ -14,7 +14,7 @@ from PIL import Image
 from zeroov import frames
 from zeroov.bench.data.masks import read_mask
 from zeroov.bench.data.sample import Sample
-from zeroov.bench.runs.records import Corners, Record, Rle
+from zeroov.bench.runs.records import QUESTION, Corners, Record, Rle
 from zeroov.errors import ZeroovError
 from zeroov.files.content import content_of
 from zeroov.outputs.answer import Answer
@@ -84,7 +84,7 @@ def failed_record(sample: Sample, content: str, root: Path, reason: str) -> Reco
 
 
 def _asked(sample: Sample) -> dict[str, Any]:
-    return {name: getattr(sample, name) for name in ("id", "image", "expression", "category", "kind")}
+    return {name: getattr(sample, name) for name in QUESTION}
 
 
 def _truth(sample: Sample, root: Path, hw: tuple[int, int]) -> tuple[Corners | None, Rle | None]:

@@ -20,6 +20,7 @@ Corners = tuple[float, float, float, float]
 Rle = Mapping[str, Any]
 Reading = Literal["final", "coarse", "answer"]
 READINGS: tuple[Reading, ...] = ("final", "coarse", "answer")
+QUESTION = ("id", "image", "expression", "category", "kind")  # of a record, as of a sample
 STATUSES = ("found", "empty", "failed")
 COUNTS = re.compile(r"[0-o]*[0-O]")  # COCO's letters; the last one must say that its number ends there
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
+from zeroov.bench.runs.records import Reading, Record, Run
 from zeroov.bench.scoring.metrics import figures
 from zeroov.bench.scoring.overlaps import Overlaps, overlaps
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
-from zeroov.bench.scoring.score import about, why_nothing
+from zeroov.bench.scoring.score import about, statuses, why_nothing
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
 from zeroov.bench.scoring.tables import aligned, percent
 from zeroov.errors import UsageError
@@ -59,13 +59,14 @@ class Comparison:
                 {
                     "name": system.run.name,
                     "about": about(system.run.manifest),
-                    **_statuses(system.run),
+                    **statuses(system.run),
                     "figures": {
                         target: {
-                            name: {"value": value, **_as_values(system.against.get(target, {}).get(name))}
+                            name: {"value": value} | (tested[name]._asdict() if name in tested else {})
                             for name, value in named.items()
                         }
                         for target, named in system.values.items()
+                        for tested in [system.against.get(target, {})]
                     },
                 }
                 for system in self.systems
@@ -86,7 +87,7 @@ class Comparison:
         count = len(self.systems[0].run.records)
         heads = [f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}"]
         for system in self.systems:
-            counts = ", ".join(f"{number} {status}" for status, number in _statuses(system.run).items())
+            counts = ", ".join(f"{number} {status}" for status, number in statuses(system.run).items())
             what = about(system.run.manifest)
             heads.append(f"  {system.run.name}{f' ({what})' if what else ''}: {counts}")
         notes = (
@@ -227,12 +228,3 @@ def _distinct(runs: Sequence[Run]) -> list[Run]:
         uses[run.name] += 1
         named.append(replace(run, name=f"{run.name} ({uses[run.name]})" if uses[run.name] > 1 else run.name))
     return named
-
-
-def _statuses(run: Run) -> dict[str, int]:
-    counts = Counter[str](record.status for record in run.records)
-    return {status: counts[status] for status in STATUSES}
-
-
-def _as_values(paired: Paired | None) -> dict[str, float]:
-    return paired._asdict() if paired else {}

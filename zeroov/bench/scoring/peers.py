@@ -11,19 +11,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zeroov.bench.runs.records import Corners, Record, Rle, Run
+from zeroov.bench.runs.records import QUESTION, Corners, Record, Rle, Run
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
 from zeroov.errors import ZeroovError, first_few
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.types import Bool
 
+TRUTH = ("hw", "truth_box", "truth_mask", "truth_mask_unreadable")
 BOXES = {"box": "", "bbox": "", "box_xyxy": "xyxy", "bbox_xyxy": "xyxy", "box_xywh": "xywh", "bbox_xywh": "xywh"}
 COLUMNS = {
     ("x0", "y0", "x1", "y1"): "xyxy",
@@ -42,8 +43,6 @@ class Predictions:
     """A system's answers as records of the run's samples, in its order, and what was odd about them."""
 
     run: Run
-    missing: int
-    unknown: int
     remarks: tuple[str, ...]
 
 
@@ -51,12 +50,12 @@ class Predictions:
 class _Odd:
     """What is met while reading."""
 
-    unknown: list[str]
-    reversed: list[str]
-    resized: list[str]
-    wordy: list[str]
-    hundredths: list[str]
-    outside: list[str]
+    unknown: list[str] = field(default_factory=list)
+    reversed: list[str] = field(default_factory=list)
+    resized: list[str] = field(default_factory=list)
+    wordy: list[str] = field(default_factory=list)
+    hundredths: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
 
 
 def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
@@ -68,7 +67,7 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     """
     known = {record.id: record for record in run.records}
     answered: dict[str, Record] = {}
-    odd = _Odd([], [], [], [], [], [])
+    odd = _Odd()
     for entry in entries(path, form or Format(), known):
         if entry.sample not in known:
             odd.unknown.append(entry.sample)
@@ -99,7 +98,7 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
         )
         if samples
     ]
-    return Predictions(Run(path.stem, records), len(missing), len(odd.unknown), tuple(remarks))
+    return Predictions(Run(path.stem, records), tuple(remarks))
 
 
 def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
@@ -131,19 +130,8 @@ def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
 
 def _blank(record: Record, error: str) -> Record:
     """Return a record with its question and truth, and no answer."""
-    return Record(
-        id=record.id,
-        image=record.image,
-        expression=record.expression,
-        hw=record.hw,
-        status="failed" if error else "empty",
-        category=record.category,
-        kind=record.kind,
-        truth_box=record.truth_box,
-        truth_mask=record.truth_mask,
-        truth_mask_unreadable=record.truth_mask_unreadable,
-        error=error,
-    )
+    kept: dict[str, Any] = {name: getattr(record, name) for name in (*QUESTION, *TRUTH)}
+    return Record(**kept, status="failed" if error else "empty", error=error)
 
 
 def _numbers(value: Mapping[str, Any], form: Format) -> tuple[Sequence[Any] | None, Format]:

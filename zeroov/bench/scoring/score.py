@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,16 +57,6 @@ class Score:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        rows = [
-            {
-                "target": row.target,
-                "by": row.by,
-                "group": row.group,
-                "samples": row.samples,
-                "figures": {name: vars(figure) for name, figure in row.figures.items()},
-            }
-            for row in self.rows
-        ]
         return {
             "run": self.run,
             "about": self.about,
@@ -74,7 +64,7 @@ class Score:
             "reading": self.reading,
             "samples": sum(self.statuses.values()),
             **self.statuses,
-            "rows": rows,
+            "rows": [asdict(row) for row in self.rows],
         }
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -147,9 +137,13 @@ def score(run: Run, protocol: Protocol, by: Sequence[str] = (), reading: Reading
             rows += [row for key in by for row in _grouped(run.records, found, key, seed)]
     if not any(row.target != "point" for row in rows):
         raise UsageError(why_nothing(run, protocol, reading))
+    return Score(run.name, about(run.manifest), protocol, reading, statuses(run), tuple(rows))
+
+
+def statuses(run: Run) -> dict[str, int]:
+    """Return how many samples of a run have each status."""
     counts = Counter[str](record.status for record in run.records)
-    statuses = {status: counts[status] for status in STATUSES}
-    return Score(run.name, about(run.manifest), protocol, reading, statuses, tuple(rows))
+    return {status: counts[status] for status in STATUSES}
 
 
 def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
