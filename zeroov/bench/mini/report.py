@@ -24,6 +24,9 @@ READINGS = {
 }
 STAGE = {"answer": "overview", "answer+sam": "refine", "overview": "overview"}
 STAGE |= {"+focus": "focus", "+evolve": "evolve", "+sam": "refine"}
+BY_STAGE = ("", "box Pr@0.5", "box mIoU", "mask mIoU", "95 %", "mask oIoU", "pointing", "gain in mask mIoU", "s", "MiB")
+BY_VARIANT = ("variant", "what", "scenes", "Focus", "+ Evolve", "difference", "+ SAM", "box Pr@0.5", "Focus, s")
+BY_GROUP = ("", "scenes", "own box Pr@0.5", "pointing", "+ Evolve mIoU", "+ SAM mIoU", "+ SAM box Pr@0.5")
 
 
 def report(rows: Mapping[str, Rows]) -> dict[str, Any]:
@@ -59,17 +62,12 @@ def _stage(rows: Rows, reading: str) -> dict[str, Any]:
     }
     if reading in CHAIN[1:]:
         before = CHAIN[CHAIN.index(reading) - 1]
-        figures["gain"] = _difference(column(rows, before, "mask_iou"), masks)
+        figures["gain"] = paired(column(rows, before, "mask_iou"), masks)._asdict()
     return figures
 
 
 def _overall(rows: Rows, reading: str) -> float:
     return float(np.sum(column(rows, reading, "shared")) / np.sum(column(rows, reading, "union")))
-
-
-def _difference(before: Any, after: Any) -> dict[str, float]:
-    test = paired(before, after)
-    return {"difference": test.difference, "low": test.low, "high": test.high, "p": test.p}
 
 
 def _variant(variant: Variant, rows: Rows, others: Rows) -> dict[str, Any]:
@@ -87,7 +85,7 @@ def _variant(variant: Variant, rows: Rows, others: Rows) -> dict[str, Any]:
         "sam_box_pr50": float(np.mean(column(rows, "+sam", "box_iou") >= 0.5)),
         "focus_seconds": float(np.mean([row["seconds"]["focus"] for row in rows])),
         "beside": variant.beside,
-        "evolve_against": _difference(column(beside, "+evolve", "mask_iou"), column(mine, "+evolve", "mask_iou")),
+        "evolve_against": paired(*(column(part, "+evolve", "mask_iou") for part in (beside, mine)))._asdict(),
     }
 
 
@@ -125,31 +123,11 @@ def markdown(tables: Mapping[str, Any]) -> str:
     """Return the tables as Markdown, which is also readable as it is."""
     parts = [
         f"Stage by stage, {tables['scenes']} test scenes, one expression each:",
-        _table(
-            (
-                "",
-                "box Pr@0.5",
-                "box mIoU",
-                "mask mIoU",
-                "95 %",
-                "mask oIoU",
-                "pointing",
-                "gain in mask mIoU",
-                "s",
-                "MiB",
-            ),
-            [_stage_cells(row) for row in tables["stages"]],
-        ),
+        _table(BY_STAGE, [_stage_cells(row) for row in tables["stages"]]),
         "What settings change (mask mIoU; differences are after Evolve, on the same scenes):",
-        _table(
-            ("variant", "what", "scenes", "Focus", "+ Evolve", "difference", "+ SAM", "box Pr@0.5", "Focus, s"),
-            [_variant_cells(row) for row in tables["variants"]],
-        ),
+        _table(BY_VARIANT, [_variant_cells(row) for row in tables["variants"]]),
         "By kind of expression and by size (an object covers less than 1 %, up to 3 %, more of its scene):",
-        _table(
-            ("", "scenes", "own box Pr@0.5", "pointing", "+ Evolve mIoU", "+ SAM mIoU", "+ SAM box Pr@0.5"),
-            [_group_cells(row) for row in (*tables["forms"], *tables["sizes"])],
-        ),
+        _table(BY_GROUP, [_group_cells(row) for row in (*tables["forms"], *tables["sizes"])]),
         "Of {questions} expressions whose object is absent, the model says so for {said_absent_when_absent:.3f} (and "
         "for {said_absent_when_there:.3f} of those whose object is there); AUROC of `score`: {score_auroc:.3f}.".format(
             **tables["absent"]
@@ -163,39 +141,26 @@ def markdown(tables: Mapping[str, Any]) -> str:
 def _stage_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     low, high = row["mask_miou_interval"]
     gain = f"{row['gain']['difference']:+.3f}, {_p(row['gain']['p'])}" if "gain" in row else ""
-    return (
-        READINGS[row["reading"]],
-        f"{row['box_pr50']:.3f}",
-        f"{row['box_miou']:.3f}",
-        f"{row['mask_miou']:.3f}",
-        f"{low:.3f}-{high:.3f}",
-        f"{row['mask_oiou']:.3f}",
-        f"{row['pointing']:.3f}",
-        gain,
-        f"{row['seconds']:.3f}",
-        f"{row['peak_bytes'] / 2**20:.0f}" if row["peak_bytes"] else "",
-    )
+    memory = f"{row['peak_bytes'] / 2**20:.0f}" if row["peak_bytes"] else ""
+    boxes, masks = _shares(row, "box_pr50", "box_miou", "mask_miou"), _shares(row, "mask_oiou", "pointing")
+    return (READINGS[row["reading"]], *boxes, f"{low:.3f}-{high:.3f}", *masks, gain, *_shares(row, "seconds"), memory)
 
 
 def _variant_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     against = row["evolve_against"]
     difference = f"{against['difference']:+.3f}, {_p(against['p'])}, to {row['beside']}"
-    return (
-        row["variant"],
-        row["about"],
-        str(row["scenes"]),
-        f"{row['focus_miou']:.3f}",
-        f"{row['evolve_miou']:.3f}",
-        "" if row["variant"] == row["beside"] else difference,
-        f"{row['sam_miou']:.3f}",
-        f"{row['sam_box_pr50']:.3f}",
-        f"{row['focus_seconds']:.2f}",
-    )
+    maps, drawn = _shares(row, "focus_miou", "evolve_miou"), _shares(row, "sam_miou", "sam_box_pr50")
+    shown = "" if row["variant"] == row["beside"] else difference
+    return (row["variant"], row["about"], str(row["scenes"]), *maps, shown, *drawn, f"{row['focus_seconds']:.2f}")
 
 
 def _group_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     figures = ("answer_box_pr50", "overview_pointing", "evolve_miou", "sam_miou", "sam_box_pr50")
-    return (str(next(iter(row.values()))), str(row["scenes"]), *(f"{row[name]:.3f}" for name in figures))
+    return (str(next(iter(row.values()))), str(row["scenes"]), *_shares(row, *figures))
+
+
+def _shares(row: Mapping[str, Any], *names: str) -> list[str]:
+    return [f"{row[name]:.3f}" for name in names]
 
 
 def _p(p: float) -> str:
