@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("zeroov")
 ModelStage = Literal["overview", "focus", "refine"]
 PARTS: dict[ModelStage, str] = {"overview": "vlm", "focus": "diffusion", "refine": "sam.pth"}
-MODEL_STAGES: tuple[ModelStage, ...] = ("overview", "focus", "refine")
+MODEL_STAGES = tuple(PARTS)
 SLOW_ON_CPU = 500_000_000  # parameters
 
 

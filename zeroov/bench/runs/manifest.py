@@ -17,7 +17,7 @@ from zeroov.bench.data.sample import Split
 from zeroov.bench.runs.shards import Shard
 from zeroov.errors import OutputError
 from zeroov.files.atomic import write_json
-from zeroov.files.journal import Journal, read_items
+from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
 from zeroov.recipe import Recipe
 from zeroov.version import __version__
@@ -40,11 +40,6 @@ def made_with(split: Split, recipe: Recipe, pipeline: Pipeline, shard: Shard) ->
         "models": pipeline.models.identities(),
         **recipe.deciding(),
     }
-
-
-def forget_failed(journal: Journal) -> None:
-    """Take the failed samples out of a journal, so that they are tried again."""
-    journal.rewrite({str(item["id"]) for item in read_items(journal.path) if item["status"] != "failed"})
 
 
 def manifest_path(folder: Path, shard: Shard) -> Path:

@@ -23,7 +23,7 @@ from zeroov.bench.runs.recording import contents_of, failed_record, record
 from zeroov.bench.runs.shards import Shard
 from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
-from zeroov.files.journal import Journal
+from zeroov.files.journal import Journal, read_items
 from zeroov.ground import Pipeline, ground_pictures
 from zeroov.outputs.answer import Answer
 from zeroov.pipeline.models import ModelStage, NeedsModel
@@ -66,7 +66,7 @@ def run(
         refuse_other_runs(folder, shard, about)
         journal = closing.enter_context(Journal(folder / f"records{shard.suffix}.jsonl", about))
         if retry_failed:
-            manifest.forget_failed(journal)
+            journal.rewrite({str(item["id"]) for item in read_items(journal.path) if item["status"] != "failed"})
         samples = shard.take(split.samples)
         contents = contents_of(samples, split.root)
         _forget_changed(journal, contents)

@@ -23,8 +23,8 @@ class LabelStudio:
     """A file of Label Studio tasks in the making: `add` image after image, then `finish` writes it.
 
     Every found object is a rectangle (RectangleLabels) and a polygon (PolygonLabels), in percent of the image. Beside
-    NAME.json lies NAME.xml, the labeling configuration that fits it. Images are named `prefix` and their path
-    from the folder that all of the run's `images` lie in. A label is `label`, by default each of `expressions`.
+    NAME.json lies NAME.xml, the labeling configuration that fits it. Images are named `LOCAL_FILES` and their
+    path from the folder that all of the run's `images` lie in. A label is `label`, by default each of `expressions`.
     """
 
     def __init__(
@@ -35,9 +35,8 @@ class LabelStudio:
         expressions: Sequence[str] = (),
         images: Sequence[str] = (),
         tolerance: float = 0.0,
-        prefix: str = LOCAL_FILES,
     ) -> None:
-        self._path, self._tolerance, self._prefix = Path(path), tolerance, prefix
+        self._path, self._tolerance = Path(path), tolerance
         self._tasks: dict[str, dict[str, Any]] = {}
         self._classes, self._names = Classes(label, expressions), Names(images)
 
@@ -76,7 +75,7 @@ class LabelStudio:
     def finish(self) -> tuple[Path, ...]:
         """Write the tasks and the labeling configuration."""
         for source, task in self._tasks.items():  # now that all images are known
-            task["data"]["image"] = self._prefix + quote(self._names.file(source), errors="surrogateescape")
+            task["data"]["image"] = LOCAL_FILES + quote(self._names.file(source), errors="surrogateescape")
         atomic.write_json(self._path, list(self._tasks.values()), compact=True)
         labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in self._classes.names)
         controls = "".join(

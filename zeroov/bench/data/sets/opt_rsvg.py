@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from zeroov.bench.data.benchmark import Benchmark
-from zeroov.bench.data.draft import Draft
 from zeroov.bench.data.forms.voc import Layout, read_voc
 
 LAYOUT = Layout(
@@ -14,11 +13,6 @@ LAYOUT = Layout(
     prefixes=("", "opt_rsvg", "OPT_RSVG", "OPT-RSVG", "data/opt_rsvg"),
     objects=48952,
 )
-
-
-def read(root: Path, split: str) -> Draft:
-    """Read a split."""
-    return read_voc(root, split, LAYOUT)
 
 
 OPT_RSVG = Benchmark(
@@ -32,5 +26,5 @@ OPT_RSVG = Benchmark(
     ),
     source=LAYOUT.source,
     has_masks=False,
-    reader=read,
+    reader=partial(read_voc, layout=LAYOUT),
 )
