@@ -14,7 +14,6 @@ import functools
 import logging
 import os
 import shlex
-import types
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +77,7 @@ class Scene:
     def __enter__(self) -> Scene:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

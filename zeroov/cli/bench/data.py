@@ -122,15 +122,8 @@ def say_list(json: bool) -> None:
 
 
 def _about(benchmark: Benchmark) -> dict[str, Any]:
-    return {
-        "name": benchmark.name,
-        "title": benchmark.title,
-        "aliases": list(benchmark.aliases),
-        "splits": dict(benchmark.splits),
-        "has_masks": benchmark.has_masks,
-        "layout": list(benchmark.layout),
-        "source": benchmark.source,
-    }
+    shown = ("name", "title", "aliases", "splits", "has_masks", "layout", "source")
+    return {name: getattr(benchmark, name) for name in shown}
 
 
 def say_reports(benchmark: Benchmark, root: Path, reports: Sequence[SplitReport], most: int | None) -> None:

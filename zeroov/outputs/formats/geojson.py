@@ -28,14 +28,10 @@ def write_geojson(
     info: SceneInfo,
     founds: Sequence[Found],
     provenance: Provenance,
-    *,
-    boxes: bool = False,
-    tolerance: float = 0.0,
-    expressions: Sequence[str] = (),
+    **options: Any,
 ) -> None:
-    """Write a FeatureCollection of the masks' polygons, or of the boxes; `tolerance` as in `polygons`."""
-    collection = feature_collection(info, founds, provenance, boxes=boxes, tolerance=tolerance, expressions=expressions)
-    atomic.write_json(path, collection, compact=True)
+    """Write a FeatureCollection; the options are those of `feature_collection`."""
+    atomic.write_json(path, feature_collection(info, founds, provenance, **options), compact=True)
 
 
 def feature_collection(
@@ -47,7 +43,10 @@ def feature_collection(
     tolerance: float = 0.0,
     expressions: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return a FeatureCollection as plain values; `expressions` are those asked, which its member `zeroov` names."""
+    """Return a FeatureCollection of the masks' polygons, or of the boxes, as plain values.
+
+    `tolerance` is as in `polygons`; `expressions` are those asked, which the collection's member `zeroov` names.
+    """
     require_degrees(info)
     info.require_inside(founds)
     assert info.transform is not None
