@@ -13,16 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zeroov.errors import (
-    Failed,
-    HardwareError,
-    OutputError,
-    Streak,
-    UsageError,
-    ZeroovError,
-    attempt,
-    first_few,
-)
+from zeroov.errors import Failed, HardwareError, OutputError, Streak, UsageError, ZeroovError, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal, read_items
 from zeroov.ground import Pipeline

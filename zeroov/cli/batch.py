@@ -55,15 +55,7 @@ def batch(
     writers = one_by_one(out, options.format_names(formats), asked, files, label=label, tolerance=tolerance)
     with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
         outcome = run(
-            pipeline,
-            files,
-            asked,
-            out,
-            writers,
-            every=every,
-            bands=shown,
-            retry_failed=retry_failed,
-            progress=progress,
+            pipeline, files, asked, out, writers, every=every, bands=shown, retry_failed=retry_failed, progress=progress
         )
     report = vars(outcome) | {"files": [str(path) for path in outcome.files]}
     if json:

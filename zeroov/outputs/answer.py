@@ -176,11 +176,7 @@ class Answer:
         return f'<Answer "{self.expression}": {self.status} {boxes}{more}, score {self.score:.3f}, in {self.source}>'
 
     def save(
-        self,
-        folder: Path | str,
-        formats: Sequence[str] | Writers = (),
-        panel: bytes | None = None,
-        prefix: str = "",
+        self, folder: Path | str, formats: Sequence[str] | Writers = (), panel: bytes | None = None, prefix: str = ""
     ) -> dict[str, Any]:
         """Write mask.png, overlay.png, result.json and the asked formats into a folder; return what result.json holds.
 

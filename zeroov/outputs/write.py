@@ -114,17 +114,11 @@ OUTLINES = ("shapely", "rasterio")
 FORMATS = {
     "geotiff": Format(".mask.tif", write_mask_tiff, modules=("rasterio",)),
     "geotiff-instances": Format(
-        ".instances.tif",
-        functools.partial(write_mask_tiff, instances=True),
-        modules=("rasterio",),
+        ".instances.tif", functools.partial(write_mask_tiff, instances=True), modules=("rasterio",)
     ),
     "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
-        ".geojson",
-        write_geojson,
-        takes=("tolerance",),
-        modules=(*OUTLINES, "pyproj"),
-        check=require_degrees,
+        ".geojson", write_geojson, takes=("tolerance",), modules=(*OUTLINES, "pyproj"), check=require_degrees
     ),
     "geojson-boxes": Format(
         ".boxes.geojson",
@@ -133,21 +127,12 @@ FORMATS = {
         check=require_degrees,
     ),
     "gpkg": Format(
-        ".gpkg",
-        write_geopackage,
-        takes=("tolerance",),
-        modules=(*OUTLINES, "pyogrio"),
-        check=require_transform,
+        ".gpkg", write_geopackage, takes=("tolerance",), modules=(*OUTLINES, "pyogrio"), check=require_transform
     ),
     "coco": Format(".json", Coco, "coco.json", ("label",), check=require_countable),
     "yolo": Format("", Yolo, "yolo", ("label",), may_be_empty=True),
     "yolo-seg": Format(
-        "",
-        functools.partial(Yolo, segments=True),
-        "yolo-seg",
-        ("label", "tolerance"),
-        OUTLINES,
-        may_be_empty=True,
+        "", functools.partial(Yolo, segments=True), "yolo-seg", ("label", "tolerance"), OUTLINES, may_be_empty=True
     ),
     "labelstudio": Format(".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES),
 }

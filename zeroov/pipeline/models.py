@@ -108,11 +108,7 @@ class LoadedModels:
         found: dict[str, dict[str, str]] = {}
         for stage in self.stages:
             located = self.locate(stage)
-            found[stage] = {
-                "model": located.reference,
-                "revision": located.revision,
-                "dtype": self.dtype_name(stage),
-            }
+            found[stage] = {"model": located.reference, "revision": located.revision, "dtype": self.dtype_name(stage)}
         return found
 
     def holds(self, stage: ModelStage) -> bool:

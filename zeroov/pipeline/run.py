@@ -50,12 +50,7 @@ class Stages:
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        device: str = "auto",
-        dumps_folder: str | Path | None = None,
-        *,
-        keep_evolved: bool = True,
+        self, recipe: Recipe, device: str = "auto", dumps_folder: str | Path | None = None, *, keep_evolved: bool = True
     ):
         """With a folder of dumps every stage's maps are kept there; `keep_evolved` = false leaves out Evolve's."""
         self.recipe = recipe

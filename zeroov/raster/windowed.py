@@ -195,21 +195,14 @@ class Windowed:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        with (
-            decoding(self._name),
-            geotiff.gdal_errors(self._rasterio),
-            self._rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
-        ):
+        with decoding(self._name), geotiff.gdal_errors(self._rasterio), self._rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
             yield
 
 
 def _nearest(window: Window, out_hw: tuple[int, ...]) -> RowsCols:
     """Return the rows and columns of the scene that are nearest to those of a reduced window."""
     height, width = window.hw
-    return (
-        window.y0 + frames.nearest_pixels(height, out_hw[0]),
-        window.x0 + frames.nearest_pixels(width, out_hw[1]),
-    )
+    return (window.y0 + frames.nearest_pixels(height, out_hw[0]), window.x0 + frames.nearest_pixels(width, out_hw[1]))
 
 
 def _inside(rows_cols: RowsCols, window: Window) -> tuple[slice, slice]:

@@ -131,15 +131,8 @@ def _stream(url: str, part: Path, start: int, total: int) -> None:
     with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {start}-")
         console = Console(stderr=True, quiet=not sys.stderr.isatty())  # rich before 15 ends a line even when disabled
-        columns = (
-            *progress.Progress.get_default_columns(),
-            progress.DownloadColumn(),
-            progress.TransferSpeedColumn(),
-        )
-        with (
-            part.open("ab" if resumed else "wb") as file,
-            progress.Progress(*columns, console=console) as bar,
-        ):
+        columns = (*progress.Progress.get_default_columns(), progress.DownloadColumn(), progress.TransferSpeedColumn())
+        with part.open("ab" if resumed else "wb") as file, progress.Progress(*columns, console=console) as bar:
             task = bar.add_task(part.stem, total=total, completed=start if resumed else 0)
             while chunk := answer.read(CHUNK):
                 file.write(chunk)

@@ -50,11 +50,7 @@ Value = TypeVar("Value")
 
 
 def measure(
-    cases: Sequence[Case],
-    settings: Sequence[Setting],
-    rule: MaskRule | None,
-    jobs: int,
-    progress: Progress,
+    cases: Sequence[Case], settings: Sequence[Setting], rule: MaskRule | None, jobs: int, progress: Progress
 ) -> Measured:
     """Return for every setting and case the mask's box, its overlap with the truth under `rule`, and two peaks.
 

@@ -70,15 +70,7 @@ def ablate(
     run, maps, left_out = _read(source, truth, dumps or [], recipe, set_)
     start = time.perf_counter()
     with options.progress() as progress:
-        swept = sweep(
-            run,
-            maps,
-            values,
-            scoring,
-            jobs=jobs,
-            lost_are_missed=truth is None,
-            progress=progress,
-        )
+        swept = sweep(run, maps, values, scoring, jobs=jobs, lost_are_missed=truth is None, progress=progress)
     document: dict[str, Any] = {
         "run": run.name,
         "protocol": scoring.name,

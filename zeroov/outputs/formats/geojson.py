@@ -24,11 +24,7 @@ KEEP_CRS = "write gpkg, which keeps the CRS"
 
 
 def write_geojson(
-    path: str | os.PathLike[str],
-    info: SceneInfo,
-    founds: Sequence[Found],
-    provenance: Provenance,
-    **options: Any,
+    path: str | os.PathLike[str], info: SceneInfo, founds: Sequence[Found], provenance: Provenance, **options: Any
 ) -> None:
     """Write a FeatureCollection; the options are those of `feature_collection`."""
     atomic.write_json(path, feature_collection(info, founds, provenance, **options), compact=True)
