@@ -53,7 +53,6 @@ class SceneObject:
     kind: str
     colour: str
     large: bool
-    degrees: float
     box_xyxy: tuple[int, int, int, int]
     mask: Mask = field(repr=False, compare=False)
 
@@ -193,7 +192,7 @@ def make_scene(seed: int, style: SceneStyle | None = None) -> Scene:
     objects = []
     for item in placed:
         mask = _compose(canvas, item, shadow_xy, float(rng.uniform(0.92, 1.06)))
-        objects.append(SceneObject(item.kind, item.colour, item.large, item.degrees, item.box_xyxy, mask))
+        objects.append(SceneObject(item.kind, item.colour, item.large, item.box_xyxy, mask))
     canvas *= float(rng.uniform(0.92, 1.06))
     canvas += rng.standard_normal((*style.height_width, 1), dtype=np.float32) * float(rng.uniform(2, 6))
     image = np.clip(canvas, 0, 255).astype(np.uint8)

@@ -13,7 +13,6 @@ from zeroov.frames import HW
 class Family:
     """One family: `answer_unit` is pixels of the resized image, or thousandths of its sides."""
 
-    name: str
     answer_unit: Literal["pixels", "thousandths"]
 
     def answer_frame_hw(self, resized_hw: HW) -> HW:
@@ -22,9 +21,9 @@ class Family:
 
 
 FAMILIES = {
-    "qwen2_5_vl": Family("Qwen2.5-VL", "pixels"),
-    "qwen2_vl": Family("Qwen2-VL", "thousandths"),
-    "qwen3_vl": Family("Qwen3-VL", "thousandths"),
+    "qwen2_5_vl": Family("pixels"),
+    "qwen2_vl": Family("thousandths"),
+    "qwen3_vl": Family("thousandths"),
 }
 
 

@@ -67,15 +67,8 @@ def run(
             retry_failed=retry_failed,
             progress=progress,
         )
-    result = {
-        "folder": str(out),
-        "shard": f"{part.index}/{part.count}",
-        "samples": outcome.samples,
-        "done_now": outcome.done_now,
-        "failed": outcome.failed,
-    }
     if json:
-        options.say_json(result)
+        options.say_json({"folder": str(out), "shard": f"{part.index}/{part.count}"} | vars(outcome))
     else:
         options.say(f"{outcome.samples} samples, {outcome.done_now} of them done now, {outcome.failed} failed")
         options.say(f"score     zeroov bench score {out}")
