@@ -202,8 +202,6 @@ def test_the_content_tells_files_apart_and_no_names(tmp_path, monkeypatch):
     one, same, *others = [image_content(tmp_path / name) for name in names]
     assert one == same
     assert len({one, *others}) == 1 + len(others)
-    with open_source(first) as scene:
-        assert scene.content == one
     assert image_content(tmp_path / "nowhere.tif") == ""
     (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset><Metadata><MDI key='A'>1</MDI></Metadata></PAMDataset>")
     assert image_content(first) == one  # another program's statistics

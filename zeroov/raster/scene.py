@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import logging
 import os
 import shlex
@@ -66,9 +65,8 @@ class Scene:
         source: str,
         placed: Placed = NOWHERE,
         closing: contextlib.ExitStack | None = None,
-        file: Path | None = None,
     ) -> None:
-        self._pixels, self.source, self._file = pixels, source, file
+        self._pixels, self.source = pixels, source
         self.crs, self.transform = placed
         self._closing = closing or contextlib.ExitStack()
         self._kept: list[Picture] = []  # the whole picture, once it was read
@@ -93,13 +91,6 @@ class Scene:
     def bands(self) -> tuple[int, ...]:
         """The numbers, from 1, of the bands that are shown."""
         return self._pixels.bands
-
-    @functools.cached_property
-    def content(self) -> str:
-        """A digest of what the file, or an image in memory, holds and where it lies on the map."""
-        if self._file:
-            return image_content(self._file)
-        return content_of([], self.read().digest, crs_text(self.crs), self.transform)
 
     def read(self, window: Window | None = None, most: int = 0, *, tolerant: bool = False) -> Picture:
         """Read the whole scene or a window of it, as a `Picture`: pixels, what of them is valid, and their place.
@@ -200,7 +191,7 @@ def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentile
     with contextlib.ExitStack() as closing:
         dataset = rasterio and _opened(rasterio, file, name, closing)
         if not dataset:
-            return Scene(Whole(decode_file(file), name, bands, percentiles), name, file=file)
+            return Scene(Whole(decode_file(file), name, bands, percentiles), name)
         with decoding(name), geotiff.gdal_errors(rasterio):
             placed = place(dataset, name) if georeferenced else NOWHERE
             turned = not has_place(dataset)
@@ -208,16 +199,16 @@ def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentile
             mention_frames(name, len(dataset.subdatasets))
             if view.needs_pil or is_for_pil(dataset, file):
                 decoded = decode_file(file, dataset if dataset.driver == "GTiff" else None, turned=turned)
-                return Scene(Whole(decoded, name, bands, percentiles), name, placed, file=file)
+                return Scene(Whole(decoded, name, bands, percentiles), name, placed)
             chosen = choose_bands(dataset, name, bands)
             if turned and view.orientation != 1:
                 refuse_too_large(name, (dataset.width, dataset.height))
                 decoded = Decoded(*BandReader(dataset, chosen, name).read(), view.orientation)
                 whole = Whole(decoded, name, None, percentiles)
                 whole.bands = chosen
-                return Scene(whole, name, placed, file=file)
+                return Scene(whole, name, placed)
             pixels = Windowed(rasterio, dataset, name, chosen, percentiles)
-        return Scene(pixels, name, placed, closing.pop_all(), file)
+        return Scene(pixels, name, placed, closing.pop_all())
 
 
 def image_content(path: str | os.PathLike[str]) -> str:
