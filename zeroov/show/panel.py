@@ -18,19 +18,8 @@ from zeroov.look import Cost, Look, Outline
 from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.images import overlay
 from zeroov.raster.scene import Scene
-from zeroov.show.page import (
-    GAP,
-    GREY,
-    INCHES,
-    MARGIN,
-    YELLOW,
-    Page,
-    draw_box,
-    drawn,
-    drawn_aspect,
-    say_nothing_found,
-    tile_size,
-)
+from zeroov.show import page as pages
+from zeroov.show.page import GAP, GREY, INCHES, MARGIN, YELLOW, Page, draw_box
 from zeroov.show.scene import draw_scene_panel
 from zeroov.show.words import FAMILY, fitted, legible, wrapped
 from zeroov.types import Bool, Box, Evolved, Float32, Picture, Uint8
@@ -77,7 +66,7 @@ def draw_look(look: Look, recipe: str) -> bytes:
 
 
 def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequence[Tile]) -> bytes:
-    tile_w, tile_h = tile_size(picture.hw)
+    tile_w, tile_h = pages.tile_size(picture.hw)
     cell_w, cell_h = max(tile_w, INCHES * 0.8) + GAP, tile_h + ABOVE + BELOW
     columns = _columns(len(tiles), cell_w, cell_h)
     width = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
@@ -115,7 +104,7 @@ def _columns(count: int, cell_w: float, cell_h: float) -> int:
 
 def _tiles(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
     """Yield the pictures in the order of the stages."""
-    picture, rgb, costs = look.picture, drawn(look.picture.rgb), look.costs
+    picture, rgb, costs = look.picture, pages.drawn(look.picture.rgb), look.costs
     evolved, affinity, refined, answer_box = look.evolved, look.affinity, look.refined, look.overview.answer_box
     heat: Float32 = (
         evolved.cross_on_grid
@@ -144,7 +133,7 @@ def _tiles(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
 
 def _outline_tile(title: str, picture: Picture, outline: Outline, caption: str = "") -> Tile:
     """Return the picture of an outline (pixels of `picture`)."""
-    rgb, (mask, box) = drawn(picture.rgb), outline
+    rgb, (mask, box) = pages.drawn(picture.rgb), outline
     return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
 
 
@@ -152,7 +141,7 @@ def _closer_tiles(number: int, picture: Picture, rgb: Uint8, closer: Closer) -> 
     """Yield the pictures of a closer look: where it looked, what it attended to, and what it found there."""
     look = closer.look
     crop, evolved = look.picture, look.evolved
-    near = drawn(crop.rgb)
+    near = pages.drawn(crop.rgb)
     expression, _ = legible(look.question.expression)
     asked = wrapped(f'asked "{expression}"', 34, 1)
     window = Box(*map(float, crop.window))
@@ -187,7 +176,7 @@ def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box |
         _draw_pixels(axes, picture, overlay(rgb, resize_mask(mask, _hw(rgb)), None))
     else:
         _draw_pixels(axes, picture, np.broadcast_to(_grey(rgb) * 0.4, rgb.shape).astype(np.uint8))
-        say_nothing_found(axes, 12)
+        pages.say_nothing_found(axes, 12)
     if box:
         draw_box(axes, box.xyxy)
 
@@ -227,7 +216,7 @@ def _hw(array: NDArray[Any]) -> tuple[int, int]:
 
 def _size(picture: Picture, answer_box: Box | None) -> str:
     height, width = picture.hw
-    stretched = "" if width / height == drawn_aspect(picture.hw) else ", stretched"
+    stretched = "" if width / height == pages.drawn_aspect(picture.hw) else ", stretched"
     return f"{width} x {height} px{stretched}{', dashed: answer' if answer_box else ''}"
 
 
