@@ -211,7 +211,7 @@ def test_the_content_tells_files_apart_and_no_names(tmp_path, monkeypatch):
 
 def test_the_content_of_a_vrt_is_that_of_its_sources(tmp_path):
     source = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=UTM)
-    rasterio.shutil.copy(source, tmp_path / "a.vrt", driver="VRT")
+    pytest.importorskip("rasterio.shutil").copy(source, tmp_path / "a.vrt", driver="VRT")
     before = image_content(tmp_path / "a.vrt")
     write_scene(source, textured(seed=1), crs="EPSG:32633", transform=UTM)
     assert image_content(tmp_path / "a.vrt") != before
