@@ -77,6 +77,17 @@ def test_zoom_differs_from_fast_by_one_key() -> None:
         ({"stages": ["evolve", "overview"]}, r"in this order"),
         ({"stages": ["overvew"]}, r"did you mean `overview`"),
         ({"overview.min_pixels": 9, "overview.max_pixels": 3}, r"exceeds"),
+        ({"evolve.alpha": 10**310}, r"evolve.alpha takes a smaller number, got 1000"),
+        ({"evolve.k": 16**5000}, r"evolve.k takes a smaller number, got a number of thousands of digits"),
+        ({"overview.layers": [16**5000]}, r"overview.layers takes a smaller number"),
+        ({"overview.prompt": 16**5000}, r"overview.prompt takes a smaller number"),
+        ({"overview.layers": 16**5000}, r"overview.layers takes a list, got a number of thousands"),
+        ({"evolve": 16**5000}, r"`evolve` is a section"),
+        (
+            {"overview.prompt": "{expression} \udcff"},
+            r"overview.prompt holds what is no UTF-8, got '\{expression\} \\udcff'",
+        ),
+        ({"overview.model": "/data/\udce9"}, r"overview.model holds what is no UTF-8"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(changes: dict[str, Any], message: str) -> None:
@@ -113,6 +124,16 @@ def test_assignments_are_toml_or_plain_text() -> None:
     }
     with pytest.raises(UsageError, match="KEY=VALUE"):
         recipes.parse_assignments(["evolve.alpha"])
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 4310, "[" * 1500, "{a=" * 1500])
+def test_a_value_that_toml_cannot_hold_is_refused_in_one_line(tmp_path: Path, value: str) -> None:
+    with pytest.raises(RecipeError, match=r"evolve.alpha takes a number, got '.{1,80}\.\.\.$"):
+        recipes.load("mini", recipes.parse_assignments([f"evolve.alpha={value}"]))
+    path = tmp_path / "mine.toml"
+    path.write_text(f"[evolve]\nalpha = {value}\n")
+    with pytest.raises(RecipeError, match="is not TOML"):
+        recipes.load(path)
 
 
 def test_a_recipe_file(tmp_path: Path) -> None:

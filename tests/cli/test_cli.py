@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,20 @@ def test_import_and_help_are_quick_and_need_no_torch() -> None:
         [sys.executable, "-m", "zeroov.cli.main", "--help"], capture_output=True, text=True, check=True
     )
     assert "ground" in shown.stdout
+
+
+def test_a_stop_while_modules_are_imported_is_no_traceback() -> None:
+    code = (
+        "import sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop())\n"
+        "from zeroov.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert tomllib.loads(pyproject)["project"]["scripts"]["zeroov"] == "zeroov.__main__:main"

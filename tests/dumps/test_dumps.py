@@ -14,23 +14,37 @@ from zeroov.dumps.values import from_overview, to_overview
 from zeroov.errors import DumpError, OutputError
 from zeroov.types import Box, Overview
 
+SAMPLE = {"picture": {"digest": "d", "source": "a.png", "hw": [84, 112]}, "expression": "白色的飞机", "settings": {}}
+VALUE = Overview(
+    layers=np.random.default_rng(0).random((2, 3, 4), dtype=np.float32),
+    layer_numbers=(3, 7),
+    answer="[1, 2, 3, 4]",
+    answer_box=Box(1, 2, 3, 4),
+    confidence=0.25,
+    resized_hw=(84, 112),
+    steps=9,
+    model="m",
+    revision="r",
+)
+ABOUT = {**SAMPLE, **from_overview(VALUE, VALUE.layers[0], recipes.load("fast").overview)[1]}
+
 
 def write(folder: Path) -> Path:
     arrays = {"layers": np.arange(12, dtype=np.float32).reshape(1, 3, 4)}
-    return DumpStore(folder).write("overview", "k" * 32, arrays, {"expression": "白色的飞机"})
+    return DumpStore(folder).write("overview", "a" * 32, arrays, ABOUT)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = write(tmp_path)
-    dump = DumpStore(tmp_path).read("overview", "k" * 32)
+    dump = DumpStore(tmp_path).read("overview", "a" * 32)
     assert dump is not None
     assert dump.path == path
-    assert dump.about == {"expression": "白色的飞机"}
+    assert dump.about == ABOUT
     np.testing.assert_array_equal(dump.arrays["layers"].ravel(), np.arange(12))
 
 
 def test_an_absent_dump_is_none(tmp_path: Path) -> None:
-    assert DumpStore(tmp_path).read("overview", "k" * 32) is None
+    assert DumpStore(tmp_path).read("overview", "a" * 32) is None
 
 
 def cut(path: Path) -> None:
@@ -64,14 +78,14 @@ def test_a_damaged_file_is_told_and_never_used(
     with pytest.raises(DumpError, match=path.name):
         read_dump(path)
     logging.getLogger("zeroov").propagate = True
-    assert DumpStore(tmp_path).read("overview", "k" * 32) is None
+    assert DumpStore(tmp_path).read("overview", "a" * 32) is None
     assert "made again" in caplog.text
 
 
 def test_a_renamed_dump_is_not_taken_for_another(tmp_path: Path) -> None:
     path = write(tmp_path)
-    path.rename(tmp_path / f"{'j' * 32}.overview.safetensors")
-    assert DumpStore(tmp_path).read("overview", "j" * 32) is None
+    path.rename(tmp_path / f"{'b' * 32}.overview.safetensors")
+    assert DumpStore(tmp_path).read("overview", "b" * 32) is None
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,24 +101,13 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 def test_an_overview_survives_the_disk(tmp_path: Path) -> None:
-    value = Overview(
-        layers=np.random.default_rng(0).random((2, 3, 4), dtype=np.float32),
-        layer_numbers=(3, 7),
-        answer="[1, 2, 3, 4]",
-        answer_box=Box(1, 2, 3, 4),
-        confidence=0.25,
-        resized_hw=(84, 112),
-        steps=9,
-        model="m",
-        revision="r",
-    )
-    arrays, about = from_overview(value, value.layers[0], recipes.load("fast").overview)
-    DumpStore(tmp_path).write("overview", "k" * 32, arrays, about)
-    dump = DumpStore(tmp_path).read("overview", "k" * 32)
+    arrays, _ = from_overview(VALUE, VALUE.layers[0], recipes.load("fast").overview)
+    DumpStore(tmp_path).write("overview", "a" * 32, arrays, ABOUT)
+    dump = DumpStore(tmp_path).read("overview", "a" * 32)
     assert dump
     read = to_overview(dump)
-    np.testing.assert_array_equal(read.layers, value.layers)
-    assert replace(read, layers=value.layers).__dict__ == value.__dict__
+    np.testing.assert_array_equal(read.layers, VALUE.layers)
+    assert replace(read, layers=VALUE.layers).__dict__ == VALUE.__dict__
 
 
 def keys(**changes: object) -> tuple[str, str, str]:

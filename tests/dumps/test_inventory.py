@@ -60,13 +60,14 @@ def test_a_renamed_dump_and_one_without_its_arrays_are_damaged(tmp_path: Path) -
     world = write_world(tmp_path)
     [first, *_] = sorted(world.maps.glob("*.focus.*"))
     first.rename(world.maps / f"{'b' * 32}.focus.safetensors")
-    world.store.write("focus", "c" * 32, {"other": np.zeros(3)}, {"settings": {}})
+    about = next(world.store.all("focus")).about
+    world.store.write("focus", "c" * 32, {"other": np.zeros(3)}, about)
     faults = [entry.fault for entry in take_inventory(world.maps, thorough=True).damaged]
     assert len(faults) == 2
     assert "not what its name says" in faults[0]
     assert "lacks" in faults[1]
     world.store.write("focus", "d" * 32, {"other": np.zeros(3)}, {"settings": {}})
-    assert any("does not say" in entry.fault for entry in take_inventory(world.maps).damaged)
+    assert any("does not say `picture`" in entry.fault for entry in take_inventory(world.maps).damaged)
 
 
 def test_an_empty_and_an_absent_folder(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import struct
 
 import numpy as np
 import pytest
+from affine import Affine
 from PIL import Image
 
 from tests.raster.scenes import DEGREES, UTM, textured, write_scene
@@ -17,6 +19,7 @@ from zeroov.raster.scene import Scene, image_content, open_picture, open_source
 from zeroov.types import Window
 
 rasterio = pytest.importorskip("rasterio")
+pytest.importorskip("rasterio.shutil")  # an attribute of `rasterio` once it is imported
 STORED = [{}, {"tiled": True, "blockxsize": 64, "blockysize": 32, "compress": "deflate"}, {"interleave": "band"}]
 
 
@@ -258,3 +261,27 @@ def test_an_overview_shows_what_is_left_of_a_damaged_file(tmp_path, caplog):
         with pytest.raises(PictureError, match="copy or download it again"):
             scene.read()
     assert caplog.text.count("left out") == 1
+
+
+def test_a_small_file_that_claims_many_blocks_is_refused_soon(tmp_path, monkeypatch):
+    path = tmp_path / "a.tif"
+    profile = {"height": 50, "width": 60, "count": 1, "dtype": "uint16", "blockysize": 1, "transform": Affine(*UTM)}
+    with rasterio.open(path, "w", driver="GTiff", **profile) as dataset:
+        dataset.write(np.arange(3000, dtype=np.uint16).reshape(1, 50, 60))
+    data = path.read_bytes()
+    height = struct.pack("<HHI", 257, 3, 1)  # ImageLength, one short number
+    assert data.count(height) == 1
+    path.write_bytes(data.replace(height + struct.pack("<H", 50), height + struct.pack("<H", 65_000)))
+    tried = []
+    original = windowed.Windowed._samples
+    monkeypatch.setattr(
+        windowed.Windowed, "_samples", lambda self, window: tried.append(window) or original(self, window)
+    )
+    with open_source(path) as scene:
+        assert scene.hw == (65_000, 60)
+        shown = scene.read(most=1000, tolerant=True)
+        assert shown.valid.any()
+        assert not shown.valid.all()
+        with pytest.raises(PictureError, match="cannot be decoded"):
+            scene.read(most=1000)
+    assert len(tried) < 5000

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from zeroov.bench.mini.measure import Question
-from zeroov.errors import ModelError, UsageError
+from zeroov.errors import ModelError, OutputError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.serve import handler
 from zeroov.serve.answer import Reply
@@ -28,6 +28,7 @@ from zeroov.serve.server import Server
 
 ORIGINAL = handler.answer
 GROUND = "/ground?expression=the+ship"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # what the server finds out with whether a client is gone
 
 
 def ask(
@@ -174,7 +175,7 @@ def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline) ->
     ],
 )
 def test_garbage_ends_its_own_request_only(server: Server, garbage: bytes) -> None:
-    answer = raw(server, garbage, hang_up=True)
+    answer = raw(server, garbage, hang_up=True).removeprefix(CONTINUE)
     assert b"Traceback" not in answer
     assert b"X-Evil" not in answer
     assert not answer or re.match(rb"HTTP/1\.1 4\d\d ", answer) or answer.startswith(b"{"), answer[:100]
@@ -223,6 +224,20 @@ def test_nothing_is_computed_for_a_client_that_has_gone(
     wait_until(lambda: any(line.endswith("499") for line in server.lines))  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_a_client_that_sends_no_more_gets_its_answer(server: Server, photo: bytes, version: str) -> None:
+    head = f"POST {GROUND} {version}\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port), 30) as connection:
+        with server.turn:  # so that all of it is there when the server asks whether anybody waits
+            connection.sendall(head.encode() + photo)
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(1 << 16):
+            answer += part
+    assert answer.startswith(CONTINUE) == (version == "HTTP/1.1")
+    assert answer.removeprefix(CONTINUE).startswith(b"HTTP/1.1 200 OK")
+
+
 def test_a_search_ends_when_its_client_goes(server: Server, wide: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ended = threading.Event(), threading.Event()
 
@@ -268,6 +283,95 @@ def test_our_own_faults_are_logged_and_not_shown(
     assert "secret" in caplog.text
     monkeypatch.setattr(handler, "answer", failing(ModelError("the model is damaged; fetch it again")))
     assert refused(server, "POST", GROUND, photo) == (500, "the model is damaged; fetch it again")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
+def test_our_own_disk_that_is_full_is_no_fault_of_the_client(
+    server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(server, "folder", server.folder / "none")
+        assert refused(server, "POST", GROUND, photo)[0] == 507
+    original = Path.open
+
+    def on_a_full_disk(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        return original(Path("/dev/full"), "wb", 0) if mode == "xb" else original(path, mode, *rest, **more)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", on_a_full_disk)
+        status, text = refused(server, "POST", GROUND, photo)
+    assert status == 507
+    assert text == "the server cannot keep the image (No space left on device); try again later"
+
+    def cannot_write(*_: Any) -> Reply:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise OutputError("`upload` cannot be written") from error
+
+    with monkeypatch.context() as full:
+        full.setattr(handler, "answer", cannot_write)
+        assert refused(server, "POST", GROUND, photo)[0] == 507
+    assert ask(server, "POST", "/preview", photo)[0] == 200
+
+
+def stopped(server: Server) -> threading.Thread:
+    """Stop a server as the command does, in a thread."""
+    server.shutdown()
+    stopping = threading.Thread(target=server.finish)
+    stopping.start()
+    return stopping
+
+
+def test_a_stop_waits_for_no_client_that_still_sends(server: Server) -> None:
+    where = ("127.0.0.1", server.server_port)
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection(where, 10) as slow, socket.create_connection(where, 10) as silent:
+        slow.sendall(head.encode() + b"h")
+        wait_until(lambda: any(server.folder.glob("*/image")))
+        stopping = stopped(server)
+        assert slow.recv(1 << 16).startswith(b"HTTP/1.1 503")
+        assert silent.recv(1 << 16) == b""
+        stopping.join(20)
+        assert not stopping.is_alive()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(where, 10)
+
+
+def test_a_stop_waits_not_long_for_an_answer_that_nobody_takes(
+    server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zeroov.serve.server.GRACE", 0.5)
+    monkeypatch.setattr(handler, "answer", lambda *_: Reply(bytes(2**26), "image/png"))
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port), 10) as idle:
+        idle.sendall(head.encode() + photo)
+        assert idle.recv(12) == b"HTTP/1.1 200"
+        stopping = stopped(server)
+        stopping.join(20)
+        assert not stopping.is_alive()
+        assert not any(thread.is_alive() for thread in server.handlers)
+
+
+def test_a_command_that_is_stopped_while_it_loads_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from zeroov.cli.main import main; from zeroov.pipeline.models import LoadedModels\n"
+        "LoadedModels.load_all = lambda self: (print('loading', flush=True), time.sleep(60))\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", code, "serve", "--recipe", "mini", "--device", "cpu", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "loading\n"
+        assert list(tmp_path.glob("zeroov-serve-*"))
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob("zeroov-serve-*"))
 
 
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, photo: bytes) -> None:

@@ -33,6 +33,7 @@ def serve(
 
     pipeline = Pipeline(chosen, device)  # a second Ctrl-C does not close it: that would wait for the question in hand
     pipeline.models.locate_all()  # an error for a missing model, before anything is opened
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # from here on there is a folder to be removed
     with Server(
         pipeline,
         host,
@@ -47,7 +48,6 @@ def serve(
         options.say(f"serving   {server.url} (recipe {chosen.name}, {pipeline.device}); Ctrl-C ends it")
         if not server.is_local:
             options.note("anyone who reaches this address can ask: there is neither a password nor encryption")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

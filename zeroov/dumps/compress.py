@@ -6,6 +6,7 @@ high bytes (sign, exponent) of neighbouring numbers are alike and shrink; the lo
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 SMALLEST = 4096  # bytes; below it nothing is worth the time
 WORTH = 0.9  # of the size, at most
+DTYPES = ("bool", "uint8", "uint16", "uint32", "int32", "int64", "float16", "float32", "float64")
+MOST_BYTES = 2**30  # of one array; the largest affinity that a recipe asks for takes half of it
 
 Arrays = Mapping[str, NDArray[Any]]
 Packed = dict[str, dict[str, Any]]
@@ -37,6 +40,8 @@ def unpack(stored: Arrays, packed: Packed) -> dict[str, NDArray[Any]]:
     arrays = dict(stored)
     for name, form in packed.items():
         try:
+            if form["dtype"] not in DTYPES:
+                raise ValueError("a dump holds numbers, no objects")
             arrays[name] = decompress(stored[name].tobytes(), np.dtype(form["dtype"]), tuple(form["shape"]))
         except (KeyError, TypeError, zlib.error) as error:
             raise ValueError(f"array `{name}` cannot be unpacked ({error})") from error
@@ -51,9 +56,9 @@ def compress(array: NDArray[Any]) -> bytes:
 
 def decompress(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Return the array of a dtype and shape that `compress` made bytes of; `ValueError` when it is another."""
-    if dtype.hasobject:
-        raise ValueError("a dump holds numbers, no objects")
-    wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    wanted = math.prod(shape) * dtype.itemsize
+    if wanted > MOST_BYTES:
+        raise ValueError(f"{wanted} bytes are claimed, at most {MOST_BYTES} are read")
     plain = zlib.decompressobj().decompress(data, max(wanted, 1) + 1)  # never more, whatever the bytes pretend
     if len(plain) != wanted:
         raise ValueError(f"{wanted} bytes are expected, got {len(plain)}")

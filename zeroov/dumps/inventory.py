@@ -9,12 +9,13 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zeroov.dumps.about import STAGES
 from zeroov.dumps.key import differing, evolve_settings, focus_settings, overview_settings, settings_digest
-from zeroov.dumps.store import STAGES, SUFFIX, Dump, read_dump
+from zeroov.dumps.store import SUFFIX, Dump, read_dump
 from zeroov.dumps.values import to_affinity, to_evolved, to_overview
 from zeroov.errors import DumpError, OutputError
 from zeroov.recipe import Recipe
@@ -111,30 +112,19 @@ def take_inventory(
             leftovers.append(Entry(path, "", size, seconds, None))
             continue
         try:
-            dump = _checked(path, name["stage"], name["key"], thorough)
+            dump = _checked(path, thorough)
             entries.append(Entry(path, name["stage"], size, seconds, dump))
         except DumpError as error:
             entries.append(Entry(path, name["stage"], size, seconds, None, str(error)))
     return Inventory(folder, tuple(entries), tuple(leftovers), others)
 
 
-def _checked(path: Path, stage: str, key: str, thorough: bool) -> Dump:
+def _checked(path: Path, thorough: bool) -> Dump:
     """Return a dump's header; `DumpError` when it is not what the file's name says, or not whole."""
     dump = read_dump(path, headers_only=not thorough)
-    if (dump.stage, dump.key) != (stage, key):
-        raise DumpError(f"`{path}` holds {dump.stage} {dump.key}, not what its name says")
     if thorough:
-        TO_VALUE[stage](dump)
-    if not _tells_its_sample(dump):
-        raise DumpError(f"`{path}` does not say of which picture and settings it is")
-    return Dump(stage, key, {}, dump.about, path)
-
-
-def _tells_its_sample(dump: Dump) -> bool:
-    picture, settings = dump.about.get("picture"), dump.about.get("settings")
-    if not (isinstance(picture, dict) and isinstance(settings, dict) and "expression" in dump.about):
-        return False
-    return {"digest", "source", "hw"} <= picture.keys() and (dump.stage != "evolve" or "overview" in settings)
+        TO_VALUE[dump.stage](dump)
+    return replace(dump, arrays={})
 
 
 def groups(inventory: Inventory) -> dict[tuple[str, str], list[Entry]]:

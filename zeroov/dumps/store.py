@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from zeroov.dumps.about import STAGES, About, read_header
 from zeroov.dumps.compress import pack, unpack
 from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, OutputError, did_you_mean
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 
 log = logging.getLogger("zeroov")
-STAGES = ("overview", "focus", "evolve")
 SUFFIX = ".safetensors"
 
 
@@ -37,7 +37,7 @@ class Dump:
     stage: str
     key: str
     arrays: Mapping[str, NDArray[Any]]
-    about: Mapping[str, Any]
+    about: About
     path: Path
 
 
@@ -59,7 +59,8 @@ class DumpStore:
         solid = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         stored, packed = pack(solid)
         ours = {"format": FORMAT, "stage": stage, "key": key, "packed": packed}
-        header = json.dumps({**ours, **about}, ensure_ascii=False)
+        # A file name that is not UTF-8 holds lone surrogates; the backslash form is what JSON itself writes for them.
+        header = json.dumps({**ours, **about}, ensure_ascii=False).encode(errors="backslashreplace").decode()
         data = save(stored, metadata={"zeroov": header, "crc32": str(_checksum(stored, header))})
         path = self.path(stage, key)
         write_atomically(path, data)
@@ -71,13 +72,10 @@ class DumpStore:
         if not path.exists():
             return None
         try:
-            dump = read_dump(path)
-            if (dump.stage, dump.key) != (stage, key):
-                raise DumpError(f"`{path}` holds {dump.stage} {dump.key}, not what its name says")
+            return read_dump(path)
         except DumpError as error:
             log.warning("%s; it is made again", error)
             return None
-        return dump
 
     def all(self, stage: str, *, headers_only: bool = False) -> Iterator[Dump]:
         """Yield the folder's dumps of a stage in the order of their names; unusable files are reported and left out.
@@ -99,27 +97,21 @@ def read_dump(path: Path, *, headers_only: bool = False) -> Dump:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             stored = {name: file.get_tensor(name) for name in ([] if headers_only else file.keys())}
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, AttributeError, TypeError) as error:  # the last two: an odd dtype
         raise DumpError(f"`{path}` is truncated or no attention dump ({error})") from error
     try:
-        header, checksum = metadata["zeroov"], metadata["crc32"]
-        about = json.loads(header)
-        stage, key, format_ = (about.pop(name) for name in ("stage", "key", "format"))
-    except (KeyError, ValueError, AttributeError) as error:
+        text, checksum = metadata["zeroov"], metadata["crc32"]
+    except KeyError as error:
         raise DumpError(f"`{path}` was not written by zeroov") from error
-    if format_ != FORMAT:
-        raise DumpError(
-            f"`{path}` has dump format {format_}, this zeroov reads {FORMAT}; make it again, and remove the old ones "
-            "with `zeroov dumps prune DIR --damaged`"
-        )
-    packed = about.pop("packed", {})
-    if headers_only:
-        return Dump(stage, key, {}, about, path)
-    if checksum != str(_checksum(stored, header)):
-        raise DumpError(f"`{path}` is damaged: its checksum does not fit")
     try:
-        return Dump(stage, key, unpack(stored, packed), about, path)
-    except (ValueError, AttributeError) as error:
+        if not headers_only and checksum != str(_checksum(stored, text)):
+            raise ValueError("its checksum does not fit")
+        header, about = read_header(text, path)
+        if path.name != f"{header['key']}.{header['stage']}{SUFFIX}":
+            raise DumpError(f"`{path}` holds {header['stage']} {header['key']}, not what its name says")
+        arrays = unpack(stored, {} if headers_only else header["packed"])
+        return Dump(header["stage"], header["key"], arrays, about, path)
+    except ValueError as error:
         raise DumpError(f"`{path}` is damaged: {error}") from error
 
 

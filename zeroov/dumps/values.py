@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.dumps.key import digest, evolve_settings
@@ -49,7 +50,7 @@ def to_overview(dump: Dump) -> Overview:
     about = dump.about
     with _complete(dump):
         return Overview(
-            layers=dump.arrays["layers"],
+            layers=_array(dump, "layers", np.float32, 3),
             layer_numbers=tuple(about["layer_numbers"]),
             answer=about["answer"],
             answer_box=_box(about["answer_box_xyxy"]),
@@ -73,15 +74,15 @@ def write_quantised(store: DumpStore, dump: Dump) -> Dump:
     A pipeline that met it would answer slightly differently than one that computes, so it must never take it for its
     own. `zeroov evolve` and `zeroov bench ablate` take it and say so; its header names the dump from which it was made.
     """
-    about = dict(dump.about)
-    about["settings"] = {**about["settings"], "kept": "uint8"}
-    text = about["settings"]["prompt"].replace("{expression}", about["expression"])
-    key = digest("focus", about["picture"]["digest"], text, about["settings"])
+    settings = {**dump.about["settings"], "kept": "uint8"}
+    text = settings["prompt"].replace("{expression}", dump.about["expression"])
+    key = digest("focus", dump.about["picture"]["digest"], text, settings)
     if made := store.read("focus", key):
         return made
     matrix = to_affinity(dump).matrix
     small = quantise(matrix)
-    about["quantised"] = {"levels": small.levels, "error": round(small.error, 6), "made_from": dump.key}
+    quantised = {"levels": small.levels, "error": round(small.error, 6), "made_from": dump.key}
+    about = {**dump.about, "settings": settings, "quantised": quantised}
     return read_dump(store.write("focus", key, {"codes": small.codes, "peaks": small.peaks}, about))
 
 
@@ -91,9 +92,9 @@ def to_affinity(dump: Dump) -> Affinity:
     with _complete(dump):
         quantised = about.get("quantised")
         matrix = (
-            dequantise(dump.arrays["codes"], dump.arrays["peaks"], quantised["levels"])
+            dequantise(_array(dump, "codes", np.uint8, 2), _array(dump, "peaks", np.float16, 1), quantised["levels"])
             if quantised
-            else dump.arrays["affinity"]
+            else _array(dump, "affinity", np.float16, 2)
         )
         return Affinity(
             matrix=matrix,
@@ -132,21 +133,27 @@ def write_evolved(
 def to_evolved(dump: Dump) -> Evolved:
     """Return the Evolved that a dump holds."""
     with _complete(dump):
-        arrays = dump.arrays
         return Evolved(
-            cross_on_grid=arrays["cross_on_grid"],
-            fused=arrays["fused"],
-            region=arrays["region"],
-            seeds=arrays["seeds"],
-            mask=arrays["mask"],
+            cross_on_grid=_array(dump, "cross_on_grid", np.float32, 2),
+            fused=_array(dump, "fused", np.float32, 2),
+            region=_array(dump, "region", np.bool_, 2),
+            seeds=_array(dump, "seeds", np.bool_, 2),
+            mask=_array(dump, "mask", np.bool_, 2),
             box=_box(dump.about["box_xyxy"]),
         )
 
 
+def _array(dump: Dump, name: str, dtype: type[np.generic], ndim: int) -> NDArray[Any]:
+    array = dump.arrays[name]
+    if array.dtype != dtype or array.ndim != ndim or not array.size:
+        raise ValueError(f"`{name}` is {array.dtype} {array.shape}, expected {np.dtype(dtype)} of {ndim} dimensions")
+    return array
+
+
 @contextlib.contextmanager
 def _complete(dump: Dump) -> Iterator[None]:
-    """Turn a missing array or header entry into a `DumpError` that names the file."""
+    """Turn an array that is missing, or is not what the header says, into a `DumpError` that names the file."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, ValueError) as error:
         raise DumpError(f"`{dump.path}` lacks what a {dump.stage} dump holds ({error})") from error

@@ -22,6 +22,7 @@ from zeroov.types import Bool, Uint8, Window
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's block cache while a window is read; its own default is 5 % of all memory
 MOST_BLOCK_BYTES = 512 * 2**20  # one block of the file is the least that GDAL decodes
+MOST_TRIED = 1000  # bad blocks: a header of a few bytes may claim millions of them
 # The means of square cells are at least this much finer than the picture that is then resized from them smoothly.
 FINER = 1.5
 
@@ -171,16 +172,26 @@ class Windowed:
                 raise part
 
     def _decoded(self, windows: Iterable[Window]) -> Iterator[tuple[Window, Bands | PictureError]]:
-        """Yield windows with their samples; one that cannot be decoded comes block by block, with the error of each."""
+        """Yield windows with their samples; one that cannot be decoded comes block by block, with the error of each.
+
+        After `MOST_TRIED` bad blocks those of a window that cannot be decoded are not tried one by one any more.
+        """
+        bad = 0
         for window in windows:
-            try:
-                yield window, self._samples(window)
-            except PictureError as error:
-                blocks = list(chunks(window, self._block_hw, 1))
-                if blocks == [window]:
-                    yield window, error
-                else:
-                    yield from self._decoded(blocks)
+            outcome = self._attempted(window)
+            if isinstance(outcome, Bands):
+                yield window, outcome
+                continue
+            for block in chunks(window, self._block_hw, 1):
+                part = self._attempted(block) if block != window and bad < MOST_TRIED else outcome
+                bad += isinstance(part, PictureError)
+                yield block, part
+
+    def _attempted(self, window: Window) -> Bands | PictureError:
+        try:
+            return self._samples(window)
+        except PictureError as error:
+            return error
 
     def _samples(self, window: Window) -> Bands:
         with self._reading():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import RecipeError, did_you_mean
+from zeroov.recipe.keys import shown
 from zeroov.recipe.schema import Recipe, from_dict
 
 DEFAULT = "fast"
@@ -48,13 +49,13 @@ def _read(path: Path, extended_by: tuple[Path, ...] = ()) -> Recipe:
     """Read a recipe file on top of the recipe that it extends; `extended_by` are the files on the way to it."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # neither TOML nor UTF-8, too many digits or brackets
         raise RecipeError(f"recipe file `{path}` is not TOML: {error}") from error
     if "extends" not in values:
         return from_dict({"name": path.stem, **values})
     base = values.pop("extends")
     if not isinstance(base, str):
-        raise RecipeError(f"extends takes a recipe's name or file, got {base!r}")
+        raise RecipeError(f"extends takes a recipe's name or file, got {shown(base)}")
     way = (*extended_by, path.resolve())
     try:
         found = find(base, path.parent)
@@ -82,6 +83,6 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         try:
             parsed = tomllib.loads(f"value = {value.strip()}")
             changes[key.strip()] = parsed["value"] if len(parsed) == 1 else value.strip()
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML, too many digits or brackets
             changes[key.strip()] = value.strip()
     return changes

@@ -15,6 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from zeroov.errors import RecipeError, did_you_mean
 
 Check = Callable[[Any], str | None]
+LARGEST = 2**63 - 1  # of whole numbers: torch and NumPy count no further
 _hints: Callable[[Any], dict[str, Any]] = functools.cache(get_type_hints)
 
 
@@ -100,26 +101,39 @@ def from_plain(section: type[Any], values: Mapping[str, Any], prefix: str = "") 
             raise RecipeError(f"recipe key `{where}` is unknown{did_you_mean(name, known)}")
         if dataclasses.is_dataclass(hints[name]):
             if not isinstance(value, Mapping):
-                raise RecipeError(f"`{where}` is a section of the recipe, got {value!r}")
+                raise RecipeError(f"`{where}` is a section of the recipe, got {shown(value)}")
             built[name] = from_plain(typing.cast(type, hints[name]), value, f"{where}.")
             continue
         built[name] = _convert(where, value, hints[name])
         check: Check | None = known[name].metadata.get("check")
         fault = check(built[name]) if check else None
         if fault:
-            raise RecipeError(f"{where} = {value!r} {fault}")
+            raise RecipeError(f"{where} = {shown(value)} {fault}")
     return section(**built)
+
+
+def shown(value: Any) -> str:
+    """Return a value for a message, cut to a readable length."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 def _convert(where: str, value: Any, hint: Any) -> Any:
     """Return `value` as the annotated kind, or refuse it; an int is taken for a float, nothing else is converted."""
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{where} takes a list, got {value!r}")
+            raise RecipeError(f"{where} takes a list, got {shown(value)}")
         return tuple(_convert(where, item, get_args(hint)[0]) for item in value)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise RecipeError(f"{where} takes a smaller number, got {shown(value)}")
+    if isinstance(value, str) and not value.isascii() and value != value.encode(errors="replace").decode():
+        raise RecipeError(f"{where} holds what is no UTF-8, got {shown(value)}; write or rename it in UTF-8")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         kind = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[hint]
-        raise RecipeError(f"{where} takes {kind}, got {value!r}")
+        raise RecipeError(f"{where} takes {kind}, got {shown(value)}")
     return value

@@ -10,7 +10,7 @@ import logging
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from pathlib import Path
@@ -37,6 +37,7 @@ log = logging.getLogger("zeroov")
 
 PATIENCE = 30.0  # seconds without a byte after which a client is given up
 LINGER, LINGER_BYTES = 2.0, 1 << 24  # how long, and how much of, a refused body is read so that its sender reads why
+PROBED = 0.2  # seconds after which the machine of a client that is gone has said so
 CHUNK = 1 << 16
 METHODS = {"/": ("GET", "HEAD"), "/health": ("GET", "HEAD"), "/ground": ("POST",), "/preview": ("POST",)}
 PAGE_POLICY = (
@@ -55,6 +56,16 @@ class RequestError(ZeroovError):
 
 class Gone(ConnectionError):
     """The client has closed its connection; nobody waits for the answer."""
+
+
+@contextlib.contextmanager
+def own_disk() -> Iterator[None]:
+    """Answer that there is no room where this machine's disk, and not the client, is at fault."""
+    try:
+        yield
+    except OSError as error:
+        log.error("an upload cannot be kept: %s", error)
+        raise RequestError(507, f"the server cannot keep the image ({error.strerror}); try again later") from error
 
 
 class Awaited(Progress):
@@ -78,6 +89,7 @@ class Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "zeroov", ""
     timeout = PATIENCE
     unread = False  # whether a body may still be on its way
+    is_half_closed = False  # the client sends no more, and takes its answer
 
     def do_GET(self) -> None:
         """Answer with the page or the server's state."""
@@ -126,7 +138,8 @@ class Handler(BaseHTTPRequestHandler):
         if not self.server.room.acquire(blocking=False):
             raise RequestError(503, "too many requests are waiting; try again later")
         held.callback(self.server.room.release)
-        image = Path(held.enter_context(tempfile.TemporaryDirectory(dir=self.server.folder))) / "image"
+        with own_disk():
+            image = Path(held.enter_context(tempfile.TemporaryDirectory(dir=self.server.folder))) / "image"
         self._receive(image, length)
         with self.server.turn:
             self._require_waiting()
@@ -135,7 +148,8 @@ class Handler(BaseHTTPRequestHandler):
                     return preview(image, bands)
                 return answer(self.server.pipeline, image, asked, Awaited(self._require_waiting))
             except (UsageError, PictureError, OutputError) as error:
-                raise RequestError(400, without_path(str(error), image)) from error
+                is_own = isinstance(error, OutputError) and isinstance(error.__cause__, OSError)
+                raise RequestError(507 if is_own else 400, without_path(str(error), image)) from error
 
     def _require_own(self) -> None:
         """Refuse what a page of another site makes a browser send, directly or by a name it points to this machine."""
@@ -172,31 +186,56 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response_only(100)
             self.end_headers()
         left = length
-        with image.open("xb") as file:
+        with own_disk():
+            file = image.open("xb", buffering=0)
+        with file:
             while left:
                 part = self.rfile.read1(min(CHUNK, left))
                 if not part:
+                    self._require_running()
                     raise RequestError(400, f"the body was cut off: {length} bytes were announced, {left} are missing")
                 left -= len(part)
-                file.write(part)
+                with own_disk():
+                    while part:  # unbuffered, a write may take a part of it
+                        part = part[file.write(part) :]
         self.unread = False
 
     def handle_expect_100(self) -> bool:
         """Let a client that asks first wait until it is known whether its body is wanted."""
         return True
 
-    def _require_waiting(self) -> None:
-        """Stop work that nobody waits for, or that the server has no time left for."""
+    def _require_running(self) -> None:
+        """Stop work that the server has no time left for."""
         if self.server.stopping:
             raise RequestError(503, "the server is stopping")
+
+    def _require_waiting(self) -> None:
+        """Stop work that nobody waits for, or that the server has no time left for."""
+        self._require_running()
         self.connection.settimeout(0)
         try:
-            if not self.connection.recv(1, socket.MSG_PEEK):
-                raise Gone
+            has_ended = not self.connection.recv(1, socket.MSG_PEEK)
         except BlockingIOError:  # nothing to read, and nobody hung up
-            pass
+            return
         finally:
             self.connection.settimeout(PATIENCE)
+        if has_ended and not self.is_half_closed:
+            self._probe()
+            self.is_half_closed = True
+
+    def _probe(self) -> None:
+        """Find out whether a client that sends no more is gone, or waits: the machine of one that is gone says so.
+
+        What is sent is the interim answer that every client of HTTP/1.1 passes over.
+        """
+        if self.request_version == "HTTP/1.1":
+            self.send_response_only(100)
+            self.end_headers()
+            until = time.monotonic() + PROBED
+            while time.monotonic() < until:
+                if self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise Gone
+                time.sleep(PROBED / 20)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what the standard library refuses: a malformed line, too many headers, a method nobody has."""

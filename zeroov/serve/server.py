@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import socket
 import socketserver
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +25,7 @@ from zeroov.version import __version__
 log = logging.getLogger("zeroov")
 
 MIB = 2**20
+GRACE = 3.0  # seconds in which a stopped server's answers must be taken
 MOST_AT_ONCE = 16  # uploads received, waiting and computed together; later ones are asked to come again
 
 
@@ -60,6 +63,7 @@ class Server(ThreadingHTTPServer):
         self.turn = threading.Lock()
         self.room = threading.Semaphore(MOST_AT_ONCE)
         self.handlers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self.connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self.stopping = False
 
     def server_bind(self) -> None:
@@ -73,16 +77,33 @@ class Server(ThreadingHTTPServer):
         return f"http://{f'[{self.server_name}]' if ':' in self.server_name else self.server_name}:{self.server_port}/"
 
     def finish(self) -> None:
-        """Wait for the picture in hand; a search in hand, and all that wait for their turn, get no answer."""
+        """Wait for the picture in hand; a search in hand, and all that wait for their turn, get no answer.
+
+        Nothing waits for a client: not for a body that still comes, nor long for an answer that is not taken.
+        """
         self.stopping = True
-        for _ in range(MOST_AT_ONCE):
-            self.room.acquire()
-        for thread in list(self.handlers):  # a thread that ends while the process ends may abort it
-            thread.join(1)
+        self.socket.close()  # who connects now is refused, and not left waiting
+        self._shut(socket.SHUT_RD)
+        with self.turn:  # who gets it later is refused
+            pass
+        self._join(GRACE)
+        self._shut(socket.SHUT_RDWR)
+        self._join(GRACE)  # a thread that ends while the process ends may abort it
+
+    def _shut(self, how: int) -> None:
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):  # it is closed already
+                connection.shutdown(how)
+
+    def _join(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        for thread in list(self.handlers):
+            thread.join(max(0.0, end - time.monotonic()))
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Handle a request in a thread of its own."""
         self.handlers.add(threading.current_thread())
+        self.connections.add(request)
         super().process_request_thread(request, client_address)
 
     def server_close(self) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -168,6 +170,75 @@ def test_a_zip_without_torchs_pickle(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(DatasetError, match=r"without torch's data\.pkl"):
         load_plain(written(tmp_path, buffer.getvalue()))
+
+
+def test_a_damaged_zip_is_told(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(PLAIN * 50))
+    whole = buffer.getvalue()
+    for place in range(45, 90, 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        with pytest.raises(DatasetError, match="no pickle, or damaged"):
+            load_plain(written(tmp_path, bytes(damaged)))
+    encrypted = bytearray(whole)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        encrypted[whole.index(signature) + flags] |= 1
+    with pytest.raises(DatasetError, match="no pickle, or damaged"):
+        load_plain(written(tmp_path, bytes(encrypted)))
+
+
+DEEP = b")" + b"\x85" * 200_000  # ((((...),),),)
+WIDE = b")" + b"2\x86" * 60  # a pair of one pair, 60 times: 2**60 empty tuples
+HOSTILE = {
+    "deep key": b"}" + DEEP + b"K\x01s.",
+    "deep member": b"(" + DEEP + b"\x91.",
+    "deep member of a set": b"cbuiltins\nset\n(" + DEEP + b"t\x85R.",
+    "deep key in a dict": b"(" + DEEP + b"K\x01d.",
+    "deep key by OrderedDict": b"ccollections\nOrderedDict\n" + DEEP + b"K\x01\x86\x85\x85R.",
+    "deep list": b"]" * 200_000 + b"a" * 199_999 + b".",
+    "endless key": b"}" + WIDE + b"K\x01s.",
+    "endless text": b"cnumpy\ndtype\n" + WIDE + b"\x85R.",
+    "endless bytes": b"cnumpy._core.multiarray\nscalar\ncnumpy\ndtype\nX\x02\0\0\0u1\x85R" + WIDE + b"\x86R.",
+    "endless encoding": b"c_codecs\nencode\nX\x01\0\0\0a" + WIDE + b"\x86R.",
+    "endless value": WIDE + b".",
+    "large bytearray": b"cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.",
+    "large bytearray of protocol 5": b"\x96\xff\xff\xff\xff\x1f\0\0\0.",
+    "large buffer": b"cnumpy._core.numeric\n_frombuffer\n(J\xff\xff\xff\x7f"
+    b"cnumpy\ndtype\nX\x02\0\0\0u1\x85RK\x01X\x01\0\0\0CtR.",
+    "long number": b"\x8b" + (10**5).to_bytes(4, "little") + b"\x01" * 10**5 + b".",
+    "empty array of any length": b"cnumpy._core.multiarray\n_reconstruct\n)R(K\x01(J\xff\xff\xff\x7fK\0t"
+    b"cnumpy\ndtype\nX\x02\0\0\0u1\x85R\x89X\0\0\0\0tb.",
+    "many copies": b"X\0\0\x10\0" + bytes(2**20) + b"q\0" + b"c_codecs\nencode\nh\0\x85R" * 5000 + b".",
+    "an attribute": b"]ccollections\nOrderedDict\n)R}X\x03\0\0\0getK\x01sba.",
+    "a name": b"c" + b"x" * 10**6 + b"\ny\n.",
+}
+READ = """
+import resource, sys
+from pathlib import Path
+from zeroov.bench.data.forms.pickles import load_plain
+from zeroov.errors import DatasetError
+resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    print(path.name, end=": ", flush=True)
+    try:
+        print("read", str(load_plain(path))[:50], flush=True)
+    except DatasetError as error:
+        print("refused", str(error).removeprefix(f"`{path}` ")[:300], flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory and time are POSIX")
+def test_a_hostile_pickle_takes_neither_the_process_nor_its_memory_nor_its_time(tmp_path: Path) -> None:
+    for name, data in HOSTILE.items():
+        (tmp_path / name).write_bytes(b"\x80\x04" + data)
+    done = subprocess.run([sys.executable, "-c", READ, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    others = [line for line in done.stdout.splitlines() if ": refused" not in line]
+    assert others == ["empty array of any length: read []"], done.stdout
+    assert not done.stderr
 
 
 @given(st.binary(max_size=60))

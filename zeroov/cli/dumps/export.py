@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,7 +48,7 @@ def quantise(folder: Maps, out: To, json: Json = False) -> None:
 
     _require(folder)
     store = DumpStore(folder)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "file": dump.path.name,
             "levels": dump.about["quantised"]["levels"],

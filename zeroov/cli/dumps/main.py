@@ -87,8 +87,8 @@ def _faults(entries: list[Entry]) -> list[dict[str, str]]:
 
 def _document(inventory: Inventory) -> dict[str, Any]:
     """Return what `ls --json` prints."""
+    from zeroov.dumps.about import STAGES
     from zeroov.dumps.inventory import groups
-    from zeroov.dumps.store import STAGES
 
     dumps = [entry.dump for entry in inventory.readable if entry.dump]
     # Focus dumps that serve every expression name the one for which they were made first.

@@ -54,8 +54,8 @@ def prune(
         )
     if set_ and keep_recipe is None:
         raise UsageError("--set changes the recipe of --keep-recipe; give both")
+    from zeroov.dumps.about import STAGES
     from zeroov.dumps.inventory import SETTLED, remove, take_inventory
-    from zeroov.dumps.store import STAGES
 
     if stage is not None and stage not in STAGES:
         raise UsageError(f"stage `{stage}` has no dumps{did_you_mean(stage, STAGES)}")
