@@ -8,12 +8,16 @@ import pytest
 from PIL import Image
 
 from zeroov.errors import PictureError
-from zeroov.outputs.found import Found
+from zeroov.look import Look, Question
+from zeroov.outputs.answer import Answer
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.images import BOX_RGB, scene_overlay
 from zeroov.raster.scene import Scene, open_source
 from zeroov.show import scene as drawing
+from zeroov.show.contact import ContactTile
+from zeroov.show.panel import draw_panel
 from zeroov.show.scene import draw_scene_panel
-from zeroov.types import Box
+from zeroov.types import Box, Overview, Tile, Window
 
 HW = (3000, 4000)
 
@@ -86,6 +90,31 @@ def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
             assert not mask[one.origin_xy[1] - y0, one.origin_xy[0] - x0]
     with Image.open(io.BytesIO(panel)) as picture:
         assert picture.width > 1200
+
+
+def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.full((300, 400, 3), 60, np.uint8)).save(tmp_path / "scene.png")
+    sheets: list[list[ContactTile]] = []
+    monkeypatch.setattr("zeroov.show.contact.draw_contact_sheet", lambda _, tiles: sheets.append(tiles) or b"")
+    one = found(100, 100, 40)
+    with open_source(tmp_path / "scene.png") as scene:
+        picture = scene.read(most=200)
+        layers = np.zeros((1, 3, 4), np.float32)
+        layers[0, 0, 3] = 1
+        overview = Overview(layers, (1,), "[1, 2, 3, 4]", None, 0.5, (84, 112), 1, "m", "r")
+        glance = Look(Question(picture, "the tank"), overview, False, layers[0])
+        tiles = (Tile(Window(0, 0, 400, 300), "looked"),)
+        answer = Answer("the tank", (one,), 0.5, "", SceneInfo.of(scene), picture, (glance,), tiles=tiles)
+        draw_panel(answer, scene)
+    [(_, attention, near)] = sheets
+    assert "attention" in attention.title
+    assert near.expression == "the tank"
+    heated = attention.rgb
+    assert heated is not None
+    assert heated.shape == (150, 200, 3)
+    assert heated[10, -10].sum() > heated[-10, 10].sum() + 100, "hottest in the upper right"
 
 
 def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:

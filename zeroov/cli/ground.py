@@ -20,7 +20,8 @@ def ground(
     set_: Set = None,
     zoom: Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")] = False,
     scene: Annotated[
-        bool | None, typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: large rasters.")
+        bool | None,
+        typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: wider than two tiles."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")] = False,
     bands: Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")] = None,
@@ -42,8 +43,9 @@ def ground(
 ) -> None:
     """Find the object: writes mask.png, overlay.png, panel.png and result.json.
 
-    A large raster is searched tile by tile, for one object in the whole scene (or --all of its kind); it is never read
-    whole, and there is no mask.png of it: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0.
+    An image whose longer side is more than two tiles (search.tile of the recipe: 1024 pixels, of mini 224) is searched
+    tile by tile, for one object in the whole scene (or --all of its kind), and never read whole. Above 100 million
+    pixels it has no mask.png: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0.
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """

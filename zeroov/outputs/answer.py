@@ -15,8 +15,9 @@ from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_
 from zeroov.look import Look
 from zeroov.outputs.formats.coco import Coco
 from zeroov.outputs.formats.geojson import feature_collection
+from zeroov.outputs.formats.png import fits_png, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import overlay, png, scene_overlay, write_mask_png, write_rgb_png
+from zeroov.outputs.images import overlay, png, scene_overlay, write_rgb_png
 from zeroov.outputs.write import Writers, open_writers
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
 from zeroov.version import __version__
@@ -185,8 +186,8 @@ class Answer:
         """Write mask.png, overlay.png, result.json and the asked formats into a folder; return what result.json holds.
 
         `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
-        that goes there as panel.png. A searched scene has no mask.png. An older answer's files go first, so that they
-        are never beside those of another.
+        that goes there as panel.png. A mask.png holds all that was found; a scene too large for format png has none. An
+        older answer's files go first, so that they are never beside those of another.
         """
         out = ensure_writable_folder(folder)
         writers: Writers | None = None
@@ -197,10 +198,10 @@ class Answer:
             writers.check(self.info)
         forget(out, prefix)
         files = {name: out / f"{prefix}{name}.png" for name in ("mask", "overlay", "panel")}
-        if self.searched:
-            del files["mask"]
+        if fits_png(self.info):
+            write_full_png(files["mask"], self.info, self.found, self.provenance)
         else:
-            write_mask_png(files["mask"], self.mask)
+            del files["mask"]
         write_rgb_png(files["overlay"], self.overlay())
         if panel is None:
             del files["panel"]

@@ -34,7 +34,7 @@ def png(rgb: Uint8) -> bytes:
 
 def write_mask_png(path: str | os.PathLike[str], mask: Bool) -> None:
     """Write a bool (H, W) mask as a PNG of one channel, 255 where it is set and 0 elsewhere."""
-    write_atomically(path, _png(mask.astype(np.uint8) * 255))
+    write_atomically(path, _png(mask.view(np.uint8) * np.uint8(255)))
 
 
 def read_mask_png(path: str | os.PathLike[str]) -> Bool:
