@@ -27,6 +27,7 @@ def test_paper_is_what_the_paper_says() -> None:
     assert (paper.focus.method, paper.focus.grids, paper.focus.pooling) == ("nulltext", (64, 32), "spatial")
     optional = (paper.overview.relative, paper.overview.heads, paper.overview.prefill_only, paper.evolve.official)
     assert not any(optional)
+    assert paper.refine.least_part == 0
 
 
 def test_official_differs_from_paper_by_the_official_bugs_alone() -> None:

@@ -124,6 +124,7 @@ class RefineRecipe:
     dtype: str = key("float32", DTYPE)
     prompt: str = key("box", one_of("box", "box+point", "box+mask"))
     inclusive_box: bool = key(False)  # the official code's corners: the last pixel instead of the edge
+    least_part: float = key(0.5, between(0, 1))  # a part of the mask below this share of the largest one is left out
 
 
 @dataclass(frozen=True)
