@@ -49,6 +49,8 @@ class Outcome:
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
     that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
     reasons. `changed` are images whose content is not what it was when they were answered; they were asked again.
+    `answers` counts what was `found` and what is `empty`; of the empty ones, those that the model `denied`; of what was
+    found, what is `doubtful`, because the model says that it is not there.
     """
 
     images: int
@@ -57,6 +59,7 @@ class Outcome:
     files: tuple[Path, ...]
     unwritten: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
+    answers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -197,8 +200,20 @@ def batch(
             log.warning("%d of %d images are answered; the formats hold these", answered, len(asked))
             _write(writers, asked, answers, provenance)
             raise
-        failed, files, unwritten = _write(writers, asked, Answers(read_items(journal.path)), provenance)
-    return Outcome(len(asked), len(todo), failed, files, unwritten, changed)
+        answers = Answers(read_items(journal.path))
+        failed, files, unwritten = _write(writers, asked, answers, provenance)
+    return Outcome(len(asked), len(todo), failed, files, unwritten, changed, _counted(map(answers.get, asked)))
+
+
+def _counted(items: Iterable[Mapping[str, Any] | None]) -> dict[str, int]:
+    """Return how many answers of some items were found, empty, denied and doubtful."""
+    counts = dict.fromkeys(("found", "empty", "denied", "doubtful"), 0)
+    for item in items:
+        for answer in (item or {}).get("answers", ()):  # an image that failed has none
+            found = answer["status"] == "found"
+            counts["found" if found else "empty"] += 1
+            counts["doubtful" if found else "denied"] += answer["says_absent"]
+    return counts
 
 
 def _write(
@@ -253,6 +268,17 @@ def _answer(
         "hw": list(info.hw),
         "crs": info.crs,
         "transform": list(info.transform) if info.transform else None,
+        "answers": [
+            {
+                "expression": answer.expression,
+                "status": answer.status,
+                "score": answer.score,
+                "words": answer.words,
+                "says_absent": answer.says_absent,
+                "why_empty": answer.why_empty,
+            }
+            for answer in answers
+        ],
         "found": [
             {
                 "expression": each.expression,

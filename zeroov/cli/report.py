@@ -29,7 +29,7 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         corners = ", ".join(f"{value:.1f}" for value in found.box.xyxy)
         options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}")
     if not answer.found:
-        options.say("empty     nothing found")
+        options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
     where = " (to the glance at the whole scene)" if answer.searched else ""
     options.say(f"answer    {options.plain(answer.words)}{where}")
     if answer.searched:

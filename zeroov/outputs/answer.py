@@ -54,7 +54,7 @@ class Answer:
 
     `found` is the best first, in pixels of the image. `words` is what the model said. `looks` is the look at the whole
     image, with all stages, or of a searched scene the glance at it; `closer` are the closer looks; `tiles` are a
-    searched scene's. `shown` is the image, reduced where it is large.
+    searched scene's. `shown` is the image, reduced where it is large. `why_empty` says why nothing is in `found`.
     """
 
     expression: str
@@ -68,6 +68,7 @@ class Answer:
     tiles: tuple[Tile, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    why_empty: str = ""
 
     @property
     def status(self) -> Literal["found", "empty"]:
@@ -99,6 +100,14 @@ class Answer:
         return bool(self.tiles)
 
     @property
+    def says_absent(self) -> bool:
+        """Whether the model, asked the whole expression of the whole image, says that the object is not there.
+
+        Of a searched scene it is false: the look at the whole sees large objects alone.
+        """
+        return not self.searched and any(look.says_absent for look in self.looks)
+
+    @property
     def failed(self) -> tuple[Tile, ...]:
         """The tiles that could not be looked at."""
         return tuple(tile for tile in self.tiles if tile.status == "failed")
@@ -122,6 +131,8 @@ class Answer:
             "source": self.source,
             "expression": self.expression,
             "status": self.status,
+            "why_empty": self.why_empty or None,
+            "says_absent": self.says_absent,
             "box_xyxy": list(self.box.xyxy) if self.box else None,
             "score": round(self.score, 6),
             "image_hw": list(self.info.hw),

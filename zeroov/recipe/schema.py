@@ -173,6 +173,7 @@ class Recipe:
     description: str = ""
     stages: tuple[str, ...] = STAGES
     min_score: float = key(0.0, between(0, 1))  # answers below it are empty
+    said_absent: str = key("empty", one_of("empty", "keep"))  # an answer whose words say that the object is not there
     overview: OverviewRecipe = field(default_factory=OverviewRecipe)
     focus: FocusRecipe = field(default_factory=FocusRecipe)
     evolve: EvolveRecipe = field(default_factory=EvolveRecipe)

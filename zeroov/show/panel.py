@@ -61,7 +61,8 @@ def draw_panel(answer: Answer, scene: Scene | None = None) -> bytes:
     tiles = list(_tiles(answer.looks[0], answer.closer))
     if answer.closer or not (answer.looks[0].evolved or answer.looks[0].refined):
         tiles.append(_outline_tile("Answer", answer.shown, Outline(answer.mask, answer.box)))
-    found = f"score {answer.score:.2f}" if answer.found else "nothing found"
+    nothing = f"nothing found: {answer.why_empty}" if answer.why_empty else "nothing found"
+    found = f"score {answer.score:.2f}" if answer.found else nothing
     box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
     words = f"answer: {answer.words}" if answer.words.strip() else ""
