@@ -167,6 +167,17 @@ def test_a_replaced_picture_is_asked_again_and_the_user_is_told(
     assert json.loads(run(*command).stdout)["done_now"] == 0
 
 
+def test_a_format_that_holds_a_replaced_picture_does_not_stay(folder: Path, tmp_path: Path, pipeline: Pipeline) -> None:
+    files, out = images_in([folder / "a.png"]), tmp_path / "out"
+    for name in ("coco", "png"):
+        batch(pipeline, files, ["the ship"], out, one_by_one(out, [name], ["the ship"], files))
+    assert (out / "coco.json").exists(), "another format of the same answers stays"
+    mend(folder / "a.png", folder / "a.png")
+    batch(pipeline, files, ["the ship"], out, one_by_one(out, ["png"], ["the ship"], files))
+    assert not (out / "coco.json").exists()
+    assert (out / "a.mask.png").exists()
+
+
 def test_another_folders_picture_of_the_same_name_is_another_picture(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

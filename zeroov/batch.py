@@ -29,6 +29,7 @@ from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.rle import decode_rle, encode_rle
+from zeroov.outputs.stale import update_list
 from zeroov.outputs.write import FORMATS, Writers, open_writers
 from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import SILENT, Progress
@@ -198,10 +199,10 @@ def batch(
             answers = Answers(read_items(journal.path))
             answered = sum(answers.get(each) is not None for each in asked)
             log.warning("%d of %d images are answered; the formats hold these", answered, len(asked))
-            _write(writers, asked, answers, provenance)
+            _write(writers, asked, answers, provenance, journal.path)
             raise
         answers = Answers(read_items(journal.path))
-        failed, files, unwritten = _write(writers, asked, answers, provenance)
+        failed, files, unwritten = _write(writers, asked, answers, provenance, journal.path)
     return Outcome(len(asked), len(todo), failed, files, unwritten, changed, _counted(map(answers.get, asked)))
 
 
@@ -217,7 +218,11 @@ def _counted(items: Iterable[Mapping[str, Any] | None]) -> dict[str, int]:
 
 
 def _write(
-    writers: Mapping[str, Writers], asked: Sequence[Asked], answers: Answers, provenance: Mapping[str, str]
+    writers: Mapping[str, Writers],
+    asked: Sequence[Asked],
+    answers: Answers,
+    provenance: Mapping[str, str],
+    journal: Path,
 ) -> tuple[dict[str, str], tuple[Path, ...], dict[str, str]]:
     """Write every format; return the failed images with their reasons, the files, and the formats that failed."""
     failed: dict[str, list[str]] = {}
@@ -232,15 +237,22 @@ def _write(
                 added = attempt(partial(_add, writer, each, item, provenance), fatal=())
                 if isinstance(added, Failed):
                     failed.setdefault(str(each.image), []).append(f"not in {name}: {added.reason}")
-    files: list[Path] = []
+    files: dict[str, tuple[Path, ...]] = {}
     unwritten: dict[str, str] = {}
     for name, writer in writers.items():
         finished = attempt(writer.finish, fatal=())
         if isinstance(finished, Failed):
             unwritten[name] = finished.reason
         else:
-            files += finished
-    return {name: "; ".join(reasons) for name, reasons in failed.items()}, tuple(dict.fromkeys(files)), unwritten
+            files[name] = finished
+    images = {each.place: each.content for each in asked if answers.get(each)}
+    removed = attempt(partial(update_list, journal.with_suffix(".written.json"), files, unwritten, images), fatal=())
+    if isinstance(removed, Failed):
+        log.warning("files of older answers may be left: %s", removed.reason)
+    elif removed:
+        log.warning("%d files of older answers were removed (%s)", len(removed), first_few(list(map(str, removed))))
+    every = tuple(dict.fromkeys(path for finished in files.values() for path in finished))
+    return {name: "; ".join(reasons) for name, reasons in failed.items()}, every, unwritten
 
 
 def _add(writer: Writers, asked: Asked, item: Mapping[str, Any], provenance: Mapping[str, str]) -> None:

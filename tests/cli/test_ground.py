@@ -64,6 +64,21 @@ def test_result_json_says_what_made_it_and_what_was_written(
     assert json.loads((out / "result.json").read_text()) == report
 
 
+def test_what_an_older_answer_wrote_does_not_stay(photo: Path, tmp_path: Path, tiny: Path) -> None:
+    command = ["ground", photo, PHRASE, "--out", tmp_path / "out", *TINY, "--no-panel"]
+    run(*command, "--format", "coco,png")
+    told = run(*command, "--format", "png")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "mask.png",
+        "overlay.png",
+        "result.json",
+        "photo.mask.png",
+    }
+    assert "removed, of an older answer: " in told.stderr
+    assert "coco.json" in told.stderr
+    assert "photo.mask.png" not in told.stderr
+
+
 @pytest.mark.parametrize("how", [[], ["--scene", "--set=search.tile=64"]])
 def test_a_failed_run_leaves_no_older_result_beside_its_files(
     how: list[str], raster: Path, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch

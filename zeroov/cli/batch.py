@@ -37,10 +37,11 @@ def batch(
     """Ask every expression of every image, and write the answers in the formats of your tools.
 
     Interrupted, the same command goes on where it stopped; with another --format, it asks no model again. An image
-    that was replaced is asked again; one that was moved keeps its answer. An image that fails, or that a format cannot
-    hold (GeoJSON one without a georeference), is reported with its reason and makes the exit code 1; all else is
-    written. One with nothing in it is an empty answer, and so is one where the model says that there is no such object:
-    --set said_absent=keep takes what the maps show even then. What lies in --out is no image.
+    that was replaced is asked again, and older formats that hold it are removed; one that was moved keeps its answer.
+    An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with its reason
+    and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one where the
+    model says that there is no such object: --set said_absent=keep takes what the maps show even then. What lies in
+    --out is no image.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """

@@ -45,7 +45,8 @@ def ground(
 
     An image whose longer side is more than two tiles (search.tile of the recipe: 1024 pixels, of mini 224) is searched
     tile by tile, for one object in the whole scene (or --all of its kind), and never read whole. Above 100 million
-    pixels it has no mask.png: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0.
+    pixels it has no mask.png: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0. What an
+    older answer about the image wrote into --out is removed first.
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
@@ -71,7 +72,7 @@ def ground(
     ):
         if writers:
             writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
-        forget(out)
+        older = forget(out, str(image))
         answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress)
         drawn = None
         if panel:
@@ -81,6 +82,8 @@ def ground(
     if zoom and answer.searched:
         options.note("note: a search looks closer at all that it finds, with and without --zoom")
     report = answer.save(out, writers or (), panel=drawn)
+    if gone := [str(path) for path in older if str(path) not in report["files"]["formats"]]:
+        options.note(f"note: removed, of an older answer: {', '.join(gone)}")
     if json:
         options.say_json(report)
     else:

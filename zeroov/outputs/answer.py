@@ -18,11 +18,12 @@ from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.formats.png import fits_png, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.images import overlay, png, scene_overlay, write_rgb_png
+from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
 from zeroov.version import __version__
 
-OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json goes first, and is written last
+OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json is written last
 Verdict = Literal["agrees", "unsure", "denies"]
 
 
@@ -198,7 +199,8 @@ class Answer:
 
         `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
         that goes there as panel.png. A mask.png holds all that was found; a scene too large for format png has none. An
-        older answer's files go first, so that they are never beside those of another.
+        older answer's files go first, so that they are never beside those of another: also those of formats that its
+        result.json lists, unless they are another image's or were changed since.
         """
         out = ensure_writable_folder(folder)
         writers: Writers | None = None
@@ -207,7 +209,7 @@ class Answer:
         elif formats:
             writers = open_writers(out, formats, expressions=[self.expression], images=[self.source])
             writers.check(self.info)
-        forget(out, prefix)
+        forget(out, self.source, prefix)
         files = {name: out / f"{prefix}{name}.png" for name in ("mask", "overlay", "panel")}
         if fits_png(self.info):
             write_full_png(files["mask"], self.info, self.found, self.provenance)
@@ -229,7 +231,13 @@ class Answer:
         return report
 
 
-def forget(folder: Path, prefix: str = "") -> None:
-    """Remove an older answer's files, those with zeroov's own names."""
+def forget(folder: Path, source: str, prefix: str = "") -> list[Path]:
+    """Remove an older answer's files before one about the image `source` is written; return those of formats.
+
+    They are the files with zeroov's own names and those that the older result.json lists. The image itself stays.
+    """
+    result = folder / f"{prefix}result.json"
+    removed = remove_older(folder, listed(result, source), result, keep=[source])
     for name in OWN:
         (folder / f"{prefix}{name}").unlink(missing_ok=True)
+    return removed
