@@ -127,6 +127,14 @@ def test_a_raster_too_large_for_one_look_is_sent_to_the_search(
     assert "leave out --no-scene" in told.stderr
 
 
+def test_a_picture_that_is_searched_by_itself_says_how_to_look_once(photo: Path, tmp_path: Path, tiny: Path) -> None:
+    command = ["ground", photo, PHRASE, "--out", tmp_path / "out", *TINY, "--no-panel", "--set=search.tile=40"]
+    told = run(*command)
+    assert "of 40 x 40 pixels" in told.stdout
+    assert "--no-scene looks once" in told.stderr
+    assert "--no-scene" not in run(*command, "--all").stderr
+
+
 def test_zoom_with_a_search_is_told(raster: Path, tmp_path: Path, tiny: Path) -> None:
     told = run("ground", raster, PHRASE, "--out", tmp_path / "out", *TINY, "--scene", "--zoom", "--no-panel")
     assert "a search looks closer" in told.stderr

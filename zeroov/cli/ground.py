@@ -55,6 +55,7 @@ def ground(
     from zeroov.files.atomic import ensure_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.outputs.answer import forget
+    from zeroov.outputs.formats.png import fits_png
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
     from zeroov.raster.scene import open_source
@@ -81,6 +82,8 @@ def ground(
             drawn = draw_panel(answer, opened)
     if zoom and answer.searched:
         options.note("note: a search looks closer at all that it finds, with and without --zoom")
+    if answer.searched and scene is None and not every and fits_png(answer.info):
+        options.note("note: the image is wider than two tiles, so it was searched; --no-scene looks once, at the whole")
     report = answer.save(out, writers or (), panel=drawn)
     if gone := [str(path) for path in older if str(path) not in report["files"]["formats"]]:
         options.note(f"note: removed, of an older answer: {', '.join(gone)}")

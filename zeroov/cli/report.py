@@ -36,7 +36,7 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         counts = Counter(tile.status for tile in answer.tiles)
         height, width = answer.tiles[0].window.hw
         states = f"{counts['looked']} looked at, {counts['nodata']} nodata, {counts['failed']} failed"
-        options.say(f"tiles     {states}; of {width} x {height} pixels (--no-scene looks once, at the whole)")
+        options.say(f"tiles     {states}; of {width} x {height} pixels")
         for tile in answer.failed[:5]:
             options.note(f"tile {list(tile.window)} failed: {tile.reason}")
     elif answer.looks:
