@@ -66,6 +66,30 @@ def test_every_expression_of_every_image(folder: Path, tmp_path: Path) -> None:
         assert list(pipeline.ground(folder / "a.png", one["expression"]).box.xyxy) == one["box"]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(("said", "found", "empty"), [("empty", 1, 1), ("keep", 2, 0)])
+def test_what_the_model_says_is_not_there_is_no_label(said: str, found: int, empty: int, tmp_path: Path) -> None:
+    present, absent = list(questions(1))
+    Image.fromarray(present.scene.image).save(tmp_path / "a.png")
+    texts = [present.expression.text, absent.expression.text]
+    (tmp_path / "asked.txt").write_text("\n".join(texts))
+    command = [tmp_path / "a.png", "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out"]
+    command += ["--format", "yolo", "--set", f"said_absent={said}"]
+    told = run(*command)
+    assert told.exit_code == 0, told.output
+    labels = (tmp_path / "out" / "yolo" / "labels" / "a.txt").read_text().splitlines()
+    assert len(labels) == found
+    assert labels[0].startswith("0 ")
+    doubt = "1 of them {}the model says that there is no such object"
+    assert f"{found} found" in told.output
+    assert f"{empty} empty" in told.output
+    assert doubt.format("doubtful: " if said == "keep" else "because ") in told.output
+    counts = json.loads(run(*command, "--json").stdout)["answers"]
+    assert counts == {"found": found, "empty": empty, "denied": empty, "doubtful": found - 1}
+    [item] = read_items(tmp_path / "out" / "answers.jsonl")
+    assert [one["says_absent"] for one in item["answers"]] == [False, True]
+    assert all((one["score"] < 0.1) == one["says_absent"] for one in item["answers"])
+
+
 def test_it_goes_on_and_another_format_asks_no_model(
     folder: Path, tmp_path: Path, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +165,17 @@ def test_a_replaced_picture_is_asked_again_and_the_user_is_told(
     assert run(folder, "--expressions", tmp_path / "asked.txt", "--out", fresh).exit_code == 0
     assert boxes(fresh) == after
     assert json.loads(run(*command).stdout)["done_now"] == 0
+
+
+def test_a_format_that_holds_a_replaced_picture_does_not_stay(folder: Path, tmp_path: Path, pipeline: Pipeline) -> None:
+    files, out = images_in([folder / "a.png"]), tmp_path / "out"
+    for name in ("coco", "png"):
+        batch(pipeline, files, ["the ship"], out, one_by_one(out, [name], ["the ship"], files))
+    assert (out / "coco.json").exists(), "another format of the same answers stays"
+    mend(folder / "a.png", folder / "a.png")
+    batch(pipeline, files, ["the ship"], out, one_by_one(out, ["png"], ["the ship"], files))
+    assert not (out / "coco.json").exists()
+    assert (out / "a.mask.png").exists()
 
 
 def test_another_folders_picture_of_the_same_name_is_another_picture(

@@ -27,6 +27,7 @@ def test_paper_is_what_the_paper_says() -> None:
     assert (paper.focus.method, paper.focus.grids, paper.focus.pooling) == ("nulltext", (64, 32), "spatial")
     optional = (paper.overview.relative, paper.overview.heads, paper.overview.prefill_only, paper.evolve.official)
     assert not any(optional)
+    assert (paper.refine.least_part, paper.said_absent) == (0, "keep")
 
 
 def test_official_differs_from_paper_by_the_official_bugs_alone() -> None:
@@ -43,6 +44,14 @@ def test_official_differs_from_paper_by_the_official_bugs_alone() -> None:
         "evolve.canvas": 800,
         "refine.inclusive_box": True,
     }
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_recipes_that_reproduce_what_was_published_read_no_words_and_keep_every_part(name: str) -> None:
+    recipe = recipes.load(name)
+    published = name in ("paper", "official", "qwen-sam")
+    assert recipe.refine.least_part == (0 if published else 0.5)
+    assert recipe.said_absent == ("keep" if name in ("paper", "official") else "empty")
 
 
 def test_zoom_differs_from_fast_by_one_key() -> None:
@@ -76,6 +85,8 @@ def test_zoom_differs_from_fast_by_one_key() -> None:
         ({"refine.type": "vit_x"}, r"refine.type = 'vit_x' is unknown"),
         ({"stages": ["evolve", "overview"]}, r"in this order"),
         ({"stages": ["overvew"]}, r"did you mean `overview`"),
+        ({"said_absent": "drop"}, r"said_absent = 'drop' is unknown"),
+        ({"refine.least_part": 2}, r"refine.least_part = 2 must lie between 0 and 1"),
         ({"overview.min_pixels": 9, "overview.max_pixels": 3}, r"exceeds"),
         ({"evolve.alpha": 10**310}, r"evolve.alpha takes a smaller number, got 1000"),
         ({"evolve.k": 16**5000}, r"evolve.k takes a smaller number, got a number of thousands of digits"),

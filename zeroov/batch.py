@@ -20,6 +20,7 @@ from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.rle import decode_rle, encode_rle
+from zeroov.outputs.stale import update_list
 from zeroov.outputs.write import FORMATS, Writers, open_writers
 from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import SILENT, Progress
@@ -40,11 +41,14 @@ class Outcome:
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
     that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
     reasons. `changed` are images whose content is not what it was when they were answered; they were asked again.
+    `answers` counts what was `found` and what is `empty`; of the empty ones, those that the model `denied`; of what was
+    found, what is `doubtful`, because the model says that it is not there.
     """
 
     images: int
     done_now: int
     changed: tuple[str, ...]
+    answers: Mapping[str, int]
     failed: Mapping[str, str]
     unwritten: Mapping[str, str]
     files: tuple[Path, ...]
@@ -186,14 +190,30 @@ def batch(
             answers = Answers(read_items(journal.path))
             answered = sum(answers.get(each) is not None for each in asked)
             log.warning("%d of %d images are answered; the formats hold these", answered, len(asked))
-            _write(writers, asked, answers, provenance)
+            _write(writers, asked, answers, provenance, journal.path)
             raise
-        failed, files, unwritten = _write(writers, asked, Answers(read_items(journal.path)), provenance)
-    return Outcome(len(asked), len(todo), changed, failed, unwritten, files)
+        answers = Answers(read_items(journal.path))
+        failed, files, unwritten = _write(writers, asked, answers, provenance, journal.path)
+    return Outcome(len(asked), len(todo), changed, _counted(map(answers.get, asked)), failed, unwritten, files)
+
+
+def _counted(items: Iterable[Mapping[str, Any] | None]) -> dict[str, int]:
+    """Return how many answers of some items were found, empty, denied and doubtful."""
+    counts = dict.fromkeys(("found", "empty", "denied", "doubtful"), 0)
+    for item in items:
+        for answer in (item or {}).get("answers", ()):  # an image that failed has none
+            found = answer["status"] == "found"
+            counts["found" if found else "empty"] += 1
+            counts["doubtful" if found else "denied"] += answer["says_absent"]
+    return counts
 
 
 def _write(
-    writers: Mapping[str, Writers], asked: Sequence[Asked], answers: Answers, provenance: Mapping[str, str]
+    writers: Mapping[str, Writers],
+    asked: Sequence[Asked],
+    answers: Answers,
+    provenance: Mapping[str, str],
+    journal: Path,
 ) -> tuple[dict[str, str], tuple[Path, ...], dict[str, str]]:
     """Write every format; return the failed images with their reasons, the files, and the formats that failed."""
     failed: dict[str, list[str]] = {}
@@ -208,15 +228,22 @@ def _write(
                 added = attempt(partial(_add, writer, each, item, provenance), fatal=())
                 if isinstance(added, Failed):
                     failed.setdefault(str(each.image), []).append(f"not in {name}: {added.reason}")
-    files: list[Path] = []
+    files: dict[str, tuple[Path, ...]] = {}
     unwritten: dict[str, str] = {}
     for name, writer in writers.items():
         finished = attempt(writer.finish, fatal=())
         if isinstance(finished, Failed):
             unwritten[name] = finished.reason
         else:
-            files += finished
-    return {name: "; ".join(reasons) for name, reasons in failed.items()}, tuple(dict.fromkeys(files)), unwritten
+            files[name] = finished
+    images = {each.place: each.content for each in asked if answers.get(each)}
+    removed = attempt(partial(update_list, journal.with_suffix(".written.json"), files, unwritten, images), fatal=())
+    if isinstance(removed, Failed):
+        log.warning("files of older answers may be left: %s", removed.reason)
+    elif removed:
+        log.warning("%d files of older answers were removed (%s)", len(removed), first_few(list(map(str, removed))))
+    every = tuple(dict.fromkeys(path for finished in files.values() for path in finished))
+    return {name: "; ".join(reasons) for name, reasons in failed.items()}, every, unwritten
 
 
 def _add(writer: Writers, asked: Asked, item: Mapping[str, Any], provenance: Mapping[str, str]) -> None:
@@ -244,6 +271,17 @@ def _answer(
         "hw": list(info.hw),
         "crs": info.crs,
         "transform": list(info.transform) if info.transform else None,
+        "answers": [
+            {
+                "expression": answer.expression,
+                "status": answer.status,
+                "score": answer.score,
+                "words": answer.words,
+                "says_absent": answer.says_absent,
+                "why_empty": answer.why_empty,
+            }
+            for answer in answers
+        ],
         "found": [
             {
                 "expression": each.expression,

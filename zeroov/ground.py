@@ -113,10 +113,13 @@ def ground_pictures(
     """Look once at the whole of each picture, closer where that is due, and draw what was found."""
     recipe = pipeline.recipe
     firsts = pipeline.look([Question(scene.read(), text) for scene, text in asked], progress)  # Overview, Focus, Evolve
+    absent = [first.says_absent and recipe.said_absent == "empty" for first in firsts]  # a closer look asks less
     places = [place_of(scene, first, recipe.zoom) for (scene, _), first in zip(asked, firsts, strict=True)]
+    places = [replace(place, box=None) if gone else place for place, gone in zip(places, absent, strict=True)]
     trails = closer_looks(pipeline, places, recipe, rounds, progress)  # Zoom
     believed = [trail.best or first for trail, first in zip(trails, firsts, strict=True)]  # a denial changes nothing
-    drawn = pipeline.refine(believed, [look.coarse.box for look in believed], progress)  # Refine
+    boxes = [None if gone else look.coarse.box for look, gone in zip(believed, absent, strict=True)]
+    drawn = pipeline.refine(believed, boxes, progress)  # Refine
     return [
         picture_answer(scene, text, first, trail, look, recipe, pipeline.provenance)
         for (scene, text), first, trail, look in zip(asked, firsts, trails, drawn, strict=True)
@@ -128,7 +131,8 @@ def picture_answer(
 ) -> Answer:
     """Return the answer of one look at a picture and of the closer looks that followed.
 
-    It is cut to the valid pixels. One that scores below the recipe's `min_score` is empty, and keeps its score.
+    It is cut to the valid pixels. One that scores below the recipe's `min_score` is empty, and so is one whose words
+    say that the object is not there, unless the recipe keeps it; its score stays.
     """
     outline = drawn.drawn
     scores = [drawn.score(outline.box)] * 2
@@ -141,11 +145,18 @@ def picture_answer(
         first = drawn
     score = sum(scores) / 2
     found = found_of(drawn, outline, text, score, box, answer=first.overview.answer) if box else None
-    if found and score < recipe.min_score:
-        found = None
+    why_empty = ""
+    if first.says_absent and (recipe.said_absent == "empty" or not box):
+        why_empty = "the model says that there is no such object"
+    elif not box:
+        why_empty = "no region of the picture stands out"
+    elif not found:
+        why_empty = "most of what was found lies on invalid pixels"
+    elif score < recipe.min_score:
+        why_empty = f"the score {score:.3f} is below min_score = {recipe.min_score:g}"
     return Answer(
         expression=text,
-        found=(found,) if found else (),
+        found=(found,) if found and not why_empty else (),
         score=score,
         words=first.overview.answer,
         info=SceneInfo.of(scene),
@@ -153,6 +164,7 @@ def picture_answer(
         looks=(first,),
         closer=closer_of(trail, drawn),
         provenance=provenance,
+        why_empty=why_empty,
     )
 
 
@@ -177,6 +189,7 @@ def search_answer(scene: Scene, sought: Sought, provenance: Mapping[str, str]) -
         looks=(sought.glance,) if sought.glance else (),
         tiles=sought.tiles,
         provenance=provenance,
+        why_empty="" if sought.found else "no detection passed its closer look",
     )
 
 

@@ -59,9 +59,24 @@ def test_result_json_says_what_made_it_and_what_was_written(
     assert report["bands"] == [1, 2, 3]
     assert report["seconds"] > 0
     assert {Path(path).name for path in report["files"]["formats"]} == {"coco.json", "raster.geojson"}
-    own = {"overlay.png", "result.json"} | (set() if how else {"mask.png"})
+    own = {"overlay.png", "result.json", "mask.png"}
     assert {path.name for path in out.iterdir()} == {*own, "coco.json", "raster.geojson", "mine.png"}
     assert json.loads((out / "result.json").read_text()) == report
+
+
+def test_what_an_older_answer_wrote_does_not_stay(photo: Path, tmp_path: Path, tiny: Path) -> None:
+    command = ["ground", photo, PHRASE, "--out", tmp_path / "out", *TINY, "--no-panel"]
+    run(*command, "--format", "coco,png")
+    told = run(*command, "--format", "png")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "mask.png",
+        "overlay.png",
+        "result.json",
+        "photo.mask.png",
+    }
+    assert "removed, of an older answer: " in told.stderr
+    assert "coco.json" in told.stderr
+    assert "photo.mask.png" not in told.stderr
 
 
 @pytest.mark.parametrize("how", [[], ["--scene", "--set=search.tile=64"]])
@@ -110,6 +125,14 @@ def test_a_raster_too_large_for_one_look_is_sent_to_the_search(
     monkeypatch.setattr("zeroov.raster.decode.MOST_PIXELS", 5_000)
     told = run("ground", raster, PHRASE, "--out", tmp_path / "out", *TINY, "--no-scene", code=2)
     assert "leave out --no-scene" in told.stderr
+
+
+def test_a_picture_that_is_searched_by_itself_says_how_to_look_once(photo: Path, tmp_path: Path, tiny: Path) -> None:
+    command = ["ground", photo, PHRASE, "--out", tmp_path / "out", *TINY, "--no-panel", "--set=search.tile=40"]
+    told = run(*command)
+    assert "of 40 x 40 pixels" in told.stdout
+    assert "--no-scene looks once" in told.stderr
+    assert "--no-scene" not in run(*command, "--all").stderr
 
 
 def test_zoom_with_a_search_is_told(raster: Path, tmp_path: Path, tiny: Path) -> None:

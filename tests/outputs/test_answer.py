@@ -62,10 +62,20 @@ def test_it_saves_itself_in_the_formats_by_name(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"mask.png", "overlay.png", "result.json", "a.mask.tif", "coco.json"}
     answer_of(tiles=True).save(tmp_path / "out")
-    assert not (tmp_path / "out" / "mask.png").exists(), "the mask of another answer"
     report = json.loads((tmp_path / "out" / "result.json").read_text())
     assert report["tiles"] == {"looked": 1, "nodata": 0, "failed": 1}
     assert report["not_looked_at"] == [{"window_xyxy": [0, 0, 60, 20], "status": "failed", "reason": "damaged"}]
+
+
+def test_a_searched_scene_has_a_mask_of_all_that_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = answer_of(found=3, tiles=True).save(tmp_path)
+    with Image.open(report["files"]["mask"]) as mask:
+        assert mask.size == (60, 40)
+        assert np.count_nonzero(np.asarray(mask)) == 3 * 20
+    monkeypatch.setattr("zeroov.outputs.formats.png.MOST_PIXELS", 2_399)
+    report = answer_of(tiles=True).save(tmp_path)
+    assert "mask" not in report["files"]
+    assert not (tmp_path / "mask.png").exists(), "the mask of another answer"
 
 
 def test_what_a_format_refuses_is_refused_before_anything_is_written(tmp_path: Path) -> None:

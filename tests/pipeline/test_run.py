@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 import zeroov
 from zeroov import frames
+from zeroov.bench.mini.measure import questions
 from zeroov.errors import HardwareError, ModelError, OutputError, PictureError, UsageError
 from zeroov.ground import Pipeline, ground_pictures
 from zeroov.look import Look, Question
@@ -255,12 +257,49 @@ def test_score(answer: str, answer_box: Box | None, box: Box | None, expected: f
     assert look.score(box) == pytest.approx(expected)
 
 
+@pytest.fixture(scope="module")
+def denied() -> tuple[Any, str]:
+    """A drawn scene, and an expression of which the miniature model says that nothing in the scene is it."""
+    _, absent = questions(1)
+    return absent.scene.image, absent.expression.text
+
+
+def test_what_the_model_says_is_not_there_is_empty(denied: tuple[Any, str], tmp_path: Path) -> None:
+    with zeroov.load("mini", device="cpu") as pipeline:
+        answer = pipeline.ground(*denied)
+    assert answer.words == "[]"
+    assert (answer.status, answer.box, answer.mask.any()) == ("empty", None, False)
+    report = answer.save(tmp_path, ["coco"])
+    assert report["why_empty"] == "the model says that there is no such object"
+    assert report["says_absent"]
+    assert report["score"] == round(answer.score, 6) < 0.1
+    assert report["score"] > 0
+    assert json.loads((tmp_path / "coco.json").read_text())["annotations"] == []
+
+
+def test_a_closer_look_at_what_is_not_there_finds_nothing_else(denied: tuple[Any, str]) -> None:
+    with zeroov.load("mini", device="cpu") as pipeline:
+        answer = pipeline.ground(*denied, zoom=True)
+    assert (answer.status, answer.closer) == ("empty", ())
+    assert answer.looks[0].refined is None, "nothing is drawn of what is not there"
+
+
+def test_a_recipe_may_keep_what_the_model_says_is_not_there(denied: tuple[Any, str], photo: Path) -> None:
+    with zeroov.load("mini", device="cpu", said_absent="keep") as pipeline:
+        kept = pipeline.ground(*denied)
+    assert kept.says_absent
+    assert (kept.status, kept.why_empty, kept.to_json()["why_empty"]) == ("found", "", None)
+    assert kept.mask.any()
+
+
 def test_an_answer_below_the_least_score_is_empty(photo: Path, tiny: Path) -> None:
     believed = zeroov.load("tiny", device="cpu", **QUICK).ground(photo, PHRASE)
     doubted = zeroov.load("tiny", device="cpu", min_score=1.0, **QUICK).ground(photo, PHRASE)
     assert believed.box is not None
     assert (doubted.status, doubted.box, doubted.mask.any()) == ("empty", None, False)
     assert doubted.score == believed.score
+    assert doubted.why_empty == f"the score {doubted.score:.3f} is below min_score = 1"
+    assert believed.why_empty == ""
 
 
 def test_a_finished_dumps_folder_may_be_read_only(photo: Path, tiny: Path, tmp_path: Path, monkeypatch: Any) -> None:

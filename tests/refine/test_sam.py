@@ -11,10 +11,10 @@ from segment_anything import SamPredictor
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, encode, mask_prompt, refine, resized_hw
+from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, encode, large_parts, mask_prompt, refine, resized_hw
 from zeroov.types import Box, Evolved, Picture
 
-BOX = RefineRecipe(type="vit_tiny", prompt="box")
+BOX = RefineRecipe(type="vit_tiny", prompt="box", least_part=0)  # as the official code
 POINT = replace(BOX, prompt="box+point")
 MASK = replace(BOX, prompt="box+mask")
 BOXES = [Box(20, 10, 90, 70), Box(100.5, 30, 199, 119.5), Box(0, 0, 200, 120)]
@@ -46,6 +46,40 @@ def test_the_tiny_sam_is_small_and_of_the_official_class() -> None:
     assert sam.mask_decoder.num_multimask_outputs == 3
     assert sam.prompt_encoder.mask_input_size == (64, 64)
     assert not sam.training
+
+
+@pytest.mark.parametrize(
+    ("least", "kept"), [(0, "abcd"), (0.05, "abc"), (0.5, "ab"), (0.89, "ab"), (0.9, "a"), (1, "a")]
+)
+def test_a_stray_blob_is_left_out(least: float, kept: str) -> None:
+    mask = np.zeros((40, 60), np.bool_)
+    parts = {"a": np.s_[2:12, 2:12], "b": np.s_[20:29, 20:30], "c": np.s_[35:38, 50:53], "d": np.s_[0:1, 58:60]}
+    pixels = {"a": 101, "b": 90, "c": 9, "d": 2}
+    for part in parts.values():
+        mask[part] = True
+    mask[12, 12] = True  # at a corner of `a`: one part with it
+    expected = np.zeros_like(mask)
+    for name in kept:
+        expected[parts[name]] = True
+    expected[12, 12] = True
+    assert mask.sum() == sum(pixels.values())
+    np.testing.assert_array_equal(large_parts(mask, least), expected)
+
+
+def test_parts_of_one_size_stay_and_nothing_stays_nothing() -> None:
+    mask = np.zeros((20, 20), np.bool_)
+    np.testing.assert_array_equal(large_parts(mask, 1), mask)
+    mask[2:6, 2:6] = mask[10:14, 10:14] = True
+    np.testing.assert_array_equal(large_parts(mask, 1), mask)
+
+
+def test_the_box_is_that_of_the_parts_that_are_kept(sam: Any, picture: Picture) -> None:
+    encoded, box = encode(sam, picture), BOXES[0]
+    whole = refine(sam, encoded, box, BOX, None)
+    cut = refine(sam, encoded, box, replace(BOX, least_part=1), None)
+    assert whole.mask.sum() > cut.mask.sum() > 0, "a random SAM draws many parts"
+    assert not (cut.mask & ~whole.mask).any()
+    assert cut.box == mask_to_box(cut.mask)
 
 
 def test_the_official_types_come_from_the_registry() -> None:

@@ -4,15 +4,20 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from zeroov.errors import PictureError
-from zeroov.outputs.found import Found
-from zeroov.outputs.images import scene_overlay
+from zeroov.look import Look, Question
+from zeroov.outputs.answer import Answer
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.images import BOX_RGB, scene_overlay
 from zeroov.raster.scene import Scene, open_source
 from zeroov.show import scene as drawing
+from zeroov.show.contact import ContactTile
+from zeroov.show.panel import draw_panel
 from zeroov.show.scene import draw_scene_panel
-from zeroov.types import Box
+from zeroov.types import Box, Overview, Tile, Window
 
 HW = (3000, 4000)
 
@@ -23,14 +28,40 @@ def found(x: int, y: int, side: int) -> Found:
     return Found(mask, (x, y), Box(x, y, x + side, y + side), 0.5, "the tank")
 
 
-def test_a_small_object_can_be_seen_inside_its_ring() -> None:
+@pytest.mark.parametrize(
+    ("x", "y", "width", "height", "shown"),
+    [
+        (2000, 1000, 60, 60, (200, 100, 206, 106)),
+        (2000, 1000, 600, 120, (200, 100, 260, 112)),  # long and narrow
+        (3996, 2996, 4, 4, (399, 299, 400, 300)),  # less than a pixel, in the corner
+        (1000, 1000, 900, 900, (100, 100, 190, 190)),
+    ],
+)
+def test_the_box_that_is_drawn_is_the_objects_own(
+    x: int, y: int, width: int, height: int, shown: tuple[int, int, int, int]
+) -> None:
     rgb = np.full((300, 400, 3), 90, np.uint8)
-    drawn = scene_overlay(rgb, HW, [found(2000, 1000, 60)])  # 6 pixels here
-    changed = (drawn != rgb).any(axis=2)
-    assert changed.any()
-    assert not changed[98:108, 198:208].any()
+    mask = np.ones((height, width), np.bool_)
+    one = Found(mask, (x, y), Box(x, y, x + width, y + height), 0.5, "the tank")
+    drawn = scene_overlay(rgb, HW, [one])
+    x0, y0, x1, y1 = shown
+    line = np.zeros((300, 400), np.bool_)
+    line[y0:y1, x0:x1] = True
+    line[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] = False
+    assert (drawn[line] == BOX_RGB).all()
+    near = (slice(max(0, y0 - 6), y1 + 6), slice(max(0, x0 - 6), x1 + 6))
+    assert not (drawn[near][~line[near]] == BOX_RGB).all(axis=1).any(), "a line that is not the box's"
+
+
+def test_a_small_object_has_a_ring_around_it() -> None:
+    rgb = np.full((300, 400, 3), 90, np.uint8)
+    changed = (scene_overlay(rgb, HW, [found(2000, 1000, 60)]) != rgb).any(axis=2)  # 6 pixels here
+    assert not changed[101:105, 201:205].any(), "it is hidden"
     ys, xs = np.nonzero(changed)
-    assert (xs.min(), ys.min(), xs.max(), ys.max()) == (188, 88, 217, 117)
+    assert xs.max() - xs.min() > 24
+    assert (xs.min() + xs.max(), ys.min() + ys.max()) == pytest.approx((2 * 202.5, 2 * 102.5), abs=2)
+    around = changed[103, :202].nonzero()[0], changed[103, 206:].nonzero()[0]
+    assert all(each.size for each in around)
 
 
 def test_a_large_object_is_outlined() -> None:
@@ -59,6 +90,31 @@ def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
             assert not mask[one.origin_xy[1] - y0, one.origin_xy[0] - x0]
     with Image.open(io.BytesIO(panel)) as picture:
         assert picture.width > 1200
+
+
+def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.full((300, 400, 3), 60, np.uint8)).save(tmp_path / "scene.png")
+    sheets: list[list[ContactTile]] = []
+    monkeypatch.setattr("zeroov.show.contact.draw_contact_sheet", lambda _, tiles: sheets.append(tiles) or b"")
+    one = found(100, 100, 40)
+    with open_source(tmp_path / "scene.png") as scene:
+        picture = scene.read(most=200)
+        layers = np.zeros((1, 3, 4), np.float32)
+        layers[0, 0, 3] = 1
+        overview = Overview(layers, (1,), "[1, 2, 3, 4]", None, 0.5, (84, 112), 1, "m", "r")
+        glance = Look(Question(picture, "the tank"), overview, False, layers[0])
+        tiles = (Tile(Window(0, 0, 400, 300), "looked"),)
+        answer = Answer("the tank", (one,), 0.5, "", SceneInfo.of(scene), picture, (glance,), tiles=tiles)
+        draw_panel(answer, scene)
+    [(_, attention, near)] = sheets
+    assert "attention" in attention.title
+    assert near.expression == "the tank"
+    heated = attention.rgb
+    assert heated is not None
+    assert heated.shape == (150, 200, 3)
+    assert heated[10, -10].sum() > heated[-10, 10].sum() + 100, "hottest in the upper right"
 
 
 def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -36,9 +37,11 @@ def batch(
     """Ask every expression of every image, and write the answers in the formats of your tools.
 
     Interrupted, the same command goes on where it stopped; with another --format, it asks no model again. An image
-    that was replaced is asked again; one that was moved keeps its answer. An image that fails, or that a format cannot
-    hold (GeoJSON one without a georeference), is reported with its reason and makes the exit code 1; all else is
-    written. One with nothing in it is an empty answer. What lies in --out is no image.
+    that was replaced is asked again, and older formats that hold it are removed; one that was moved keeps its answer.
+    An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with its reason
+    and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one where the
+    model says that there is no such object: --set said_absent=keep takes what the maps show even then. What lies in
+    --out is no image.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
@@ -62,6 +65,7 @@ def batch(
         options.say_json(report)
     else:
         options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
+        options.say(_counts(outcome.answers))
         for name, reason in list(outcome.failed.items())[:5]:
             options.note(f"{name}: {reason}")
         for name, reason in outcome.unwritten.items():
@@ -71,3 +75,12 @@ def batch(
             options.say(f"wrote     {names}{' ...' if len(outcome.files) > 8 else ''}")
     if outcome.unwritten or (outcome.failed and not allow_failures):
         raise typer.Exit(1)
+
+
+def _counts(answers: Mapping[str, int]) -> str:
+    """Say how many answers were found, how many are doubtful or empty, and why."""
+    doubt = "the model says that there is no such object"
+    text = f"{answers['found']} found"
+    text += f" ({answers['doubtful']} of them doubtful: {doubt})" if answers["doubtful"] else ""
+    text += f", {answers['empty']} empty"
+    return text + (f" ({answers['denied']} of them because {doubt})" if answers["denied"] else "")

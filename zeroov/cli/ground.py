@@ -20,7 +20,8 @@ def ground(
     set_: Set = None,
     zoom: Zoom = False,
     scene: Annotated[
-        bool | None, typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: large rasters.")
+        bool | None,
+        typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: wider than two tiles."),
     ] = None,
     every: Every = False,
     bands: Bands = None,
@@ -42,8 +43,10 @@ def ground(
 ) -> None:
     """Find the object: writes mask.png, overlay.png, panel.png and result.json.
 
-    A large raster is searched tile by tile, for one object in the whole scene (or --all of its kind); it is never read
-    whole, and there is no mask.png of it: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0.
+    An image whose longer side is more than two tiles (search.tile of the recipe: 1024 pixels, of mini 224) is searched
+    tile by tile, for one object in the whole scene (or --all of its kind), and never read whole. Above 100 million
+    pixels it has no mask.png: ask for --format geotiff,gpkg. Nothing found is an answer, with exit code 0. What an
+    older answer about the image wrote into --out is removed first.
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
@@ -52,6 +55,7 @@ def ground(
     from zeroov.files.atomic import ensure_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.outputs.answer import forget
+    from zeroov.outputs.formats.png import fits_png
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
     from zeroov.raster.scene import open_source
@@ -69,7 +73,7 @@ def ground(
     ):
         if writers:
             writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
-        forget(out)
+        older = forget(out, str(image))
         answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress)
         drawn = None
         if panel:
@@ -78,7 +82,11 @@ def ground(
             drawn = draw_panel(answer, opened)
     if zoom and answer.searched:
         options.note("note: a search looks closer at all that it finds, with and without --zoom")
+    if answer.searched and scene is None and not every and fits_png(answer.info):
+        options.note("note: the image is wider than two tiles, so it was searched; --no-scene looks once, at the whole")
     report = answer.save(out, writers or (), panel=drawn)
+    if gone := [str(path) for path in older if str(path) not in report["files"]["formats"]]:
+        options.note(f"note: removed, of an older answer: {', '.join(gone)}")
     if json:
         options.say_json(report)
     else:

@@ -29,12 +29,14 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         corners = ", ".join(f"{value:.1f}" for value in found.box.xyxy)
         options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}")
     if not answer.found:
-        options.say("empty     nothing found")
+        options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
     where = " (to the glance at the whole scene)" if answer.searched else ""
     options.say(f"answer    {options.plain(answer.words)}{where}")
     if answer.searched:
         counts = Counter(tile.status for tile in answer.tiles)
-        options.say(f"tiles     {counts['looked']} looked at, {counts['nodata']} nodata, {counts['failed']} failed")
+        height, width = answer.tiles[0].window.hw
+        states = f"{counts['looked']} looked at, {counts['nodata']} nodata, {counts['failed']} failed"
+        options.say(f"tiles     {states}; of {width} x {height} pixels")
         for tile in answer.failed[:5]:
             options.note(f"tile {list(tile.window)} failed: {tile.reason}")
     elif answer.looks:

@@ -109,6 +109,19 @@ def move(old: str | os.PathLike[str], new: str | os.PathLike[str]) -> None:
         raise OutputError(f"`{source}` cannot be moved to `{target}` ({error.strerror}); write elsewhere") from error
 
 
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file that was written, with what lies beside it."""
+    target = Path(path)
+    try:
+        for ending in (*SIDECARS, *JOURNALS):
+            beside = target.with_name(target.name + ending)
+            if os.path.lexists(beside):
+                beside.unlink()
+        target.unlink()
+    except OSError as error:
+        raise OutputError(f"`{target}` cannot be removed ({error.strerror}); remove it, or write elsewhere") from error
+
+
 def write_json(path: str | os.PathLike[str], value: Any, *, compact: bool = False) -> None:
     """Write plain values as UTF-8 JSON, keys in their own order; NaN and infinity, which JSON has not, are refused."""
     try:

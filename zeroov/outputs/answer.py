@@ -15,13 +15,15 @@ from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_
 from zeroov.look import Look
 from zeroov.outputs.formats.coco import Coco
 from zeroov.outputs.formats.geojson import feature_collection
+from zeroov.outputs.formats.png import fits_png, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import overlay, png, scene_overlay, write_mask_png, write_rgb_png
+from zeroov.outputs.images import overlay, png, scene_overlay, write_rgb_png
+from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
 from zeroov.version import __version__
 
-OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json goes first, and is written last
+OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json is written last
 Verdict = Literal["agrees", "unsure", "denies"]
 
 
@@ -53,7 +55,7 @@ class Answer:
 
     `found` is the best first, in pixels of the image. `words` is what the model said. `looks` is the look at the whole
     image, with all stages, or of a searched scene the glance at it; `closer` are the closer looks; `tiles` are a
-    searched scene's. `shown` is the image, reduced where it is large.
+    searched scene's. `shown` is the image, reduced where it is large. `why_empty` says why nothing is in `found`.
     """
 
     expression: str
@@ -67,6 +69,7 @@ class Answer:
     tiles: tuple[Tile, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    why_empty: str = ""
 
     @property
     def status(self) -> Literal["found", "empty"]:
@@ -98,6 +101,14 @@ class Answer:
         return bool(self.tiles)
 
     @property
+    def says_absent(self) -> bool:
+        """Whether the model, asked the whole expression of the whole image, says that the object is not there.
+
+        Of a searched scene it is false: the look at the whole sees large objects alone.
+        """
+        return not self.searched and any(look.says_absent for look in self.looks)
+
+    @property
     def failed(self) -> tuple[Tile, ...]:
         """The tiles that could not be looked at."""
         return tuple(tile for tile in self.tiles if tile.status == "failed")
@@ -121,6 +132,8 @@ class Answer:
             "source": self.source,
             "expression": self.expression,
             "status": self.status,
+            "why_empty": self.why_empty or None,
+            "says_absent": self.says_absent,
             "box_xyxy": list(self.box.xyxy) if self.box else None,
             "score": round(self.score, 6),
             "image_hw": list(self.info.hw),
@@ -181,8 +194,9 @@ class Answer:
         """Write mask.png, overlay.png, result.json and the asked formats into a folder; return what result.json holds.
 
         `formats` are names, such as geotiff, geojson, gpkg, coco, or writers that are open already. `panel` is a PNG
-        that goes there as panel.png. A searched scene has no mask.png. An older answer's files go first, so that they
-        are never beside those of another.
+        that goes there as panel.png. A mask.png holds all that was found; a scene too large for format png has none. An
+        older answer's files go first, so that they are never beside those of another: also those of formats that its
+        result.json lists, unless they are another image's or were changed since.
         """
         out = ensure_writable_folder(folder)
         writers: Writers | None = None
@@ -191,12 +205,12 @@ class Answer:
         elif formats:
             writers = open_writers(out, formats, expressions=[self.expression], images=[self.source])
             writers.check(self.info)
-        forget(out, prefix)
+        forget(out, self.source, prefix)
         files = {name: out / f"{prefix}{name}.png" for name in ("mask", "overlay", "panel")}
-        if self.searched:
-            del files["mask"]
+        if fits_png(self.info):
+            write_full_png(files["mask"], self.info, self.found, self.provenance)
         else:
-            write_mask_png(files["mask"], self.mask)
+            del files["mask"]
         write_rgb_png(files["overlay"], self.overlay())
         if panel is None:
             del files["panel"]
@@ -213,7 +227,13 @@ class Answer:
         return report
 
 
-def forget(folder: Path, prefix: str = "") -> None:
-    """Remove an older answer's files, those with zeroov's own names."""
+def forget(folder: Path, source: str, prefix: str = "") -> list[Path]:
+    """Remove an older answer's files before one about the image `source` is written; return those of formats.
+
+    They are the files with zeroov's own names and those that the older result.json lists. The image itself stays.
+    """
+    result = folder / f"{prefix}result.json"
+    removed = remove_older(folder, listed(result, source), result, keep=[source])
     for name in OWN:
         (folder / f"{prefix}{name}").unlink(missing_ok=True)
+    return removed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from zeroov.types import Bool, Box, Uint8
 TINT_RGB = (255, 0, 144)  # a magenta that neither fields, water, roofs nor roads have
 BOX_RGB = (255, 221, 0)
 TINT_OPACITY = 0.4
-SMALL = 24  # pixels of the reduced scene: around what is smaller a ring is drawn that leaves it free
+SMALL = 24  # pixels of the reduced scene: around what is smaller a ring is drawn, so that it is seen
 
 
 def write_rgb_png(path: str | os.PathLike[str], rgb: Uint8) -> None:
@@ -33,7 +34,7 @@ def png(rgb: Uint8) -> bytes:
 
 def write_mask_png(path: str | os.PathLike[str], mask: Bool) -> None:
     """Write a bool (H, W) mask as a PNG of one channel, 255 where it is set and 0 elsewhere."""
-    write_atomically(path, _png(mask.astype(np.uint8) * 255))
+    write_atomically(path, _png(mask.view(np.uint8) * np.uint8(255)))
 
 
 def read_mask_png(path: str | os.PathLike[str]) -> Bool:
@@ -76,7 +77,10 @@ def _png(pixels: Uint8) -> bytes:
 
 
 def scene_overlay(rgb: Uint8, scene_hw: frames.HW, founds: Sequence[Found]) -> Uint8:
-    """Return a copy of the reduced scene with every object outlined, boxed and numbered in their order."""
+    """Return a copy of the reduced scene with every object outlined, boxed and numbered in their order.
+
+    A box drawn is the object's own; a small object also has a ring around it.
+    """
     drawn = np.array(rgb)
     height, width = drawn.shape[:2]
     thick = max(1, round(max(drawn.shape) / 700))
@@ -86,19 +90,24 @@ def scene_overlay(rgb: Uint8, scene_hw: frames.HW, founds: Sequence[Found]) -> U
         box = frames.scale_box(found.box.xyxy, scene_hw, (height, width))
         if window is None or box is None:
             continue
+        corner = min(round(box.x0), width - 1), min(round(box.y0), height - 1)
+        far = max(round(box.x1) - 1, corner[0]), max(round(box.y1) - 1, corner[1])  # half-open: one pixel earlier
         if min(box.x1 - box.x0, box.y1 - box.y0) < SMALL:
-            grow = SMALL / 2
+            middle = (corner[0] + far[0]) // 2, (corner[1] + far[1]) // 2
+            radius = math.ceil(math.hypot(far[0] - corner[0], far[1] - corner[1]) / 2) + SMALL // 2
+            cv2.circle(drawn, middle, radius, BOX_RGB, thick, cv2.LINE_AA)
+            cv2.rectangle(drawn, corner, far, BOX_RGB, 1)
+            label = middle[0] - radius, middle[1] - radius
         else:
-            grow = 0.0
             left, top = int(window.x0), int(window.y0)
             size = max(1, round(window.y1 - window.y0)), max(1, round(window.x1 - window.x0))
             contours, _ = cv2.findContours(
                 frames.resize_mask(found.mask, size).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
             )
             cv2.drawContours(drawn, contours, -1, TINT_RGB, thick, offset=(left, top))
-        corner, far = (round(box.x0 - grow), round(box.y0 - grow)), (round(box.x1 + grow) - 1, round(box.y1 + grow) - 1)
-        cv2.rectangle(drawn, corner, far, BOX_RGB, thick)
+            cv2.rectangle(drawn, corner, far, BOX_RGB, thick)
+            label = corner
         if len(founds) > 1:
-            place = corner[0], max(12, corner[1] - 4)
+            place = max(0, label[0]), max(12, label[1] - 4)
             cv2.putText(drawn, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, BOX_RGB, thick, cv2.LINE_AA)
     return drawn

@@ -124,6 +124,7 @@ class RefineRecipe:
     dtype: str = key("float32", DTYPE)
     prompt: str = key("box", one_of("box", "box+point", "box+mask"))
     inclusive_box: bool = key(False)  # the official code's corners: the last pixel instead of the edge
+    least_part: float = key(0.5, between(0, 1))  # a part of the mask below this share of the largest one is left out
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ class Recipe:
     description: str = ""
     stages: tuple[str, ...] = STAGES
     min_score: float = key(0.0, between(0, 1))  # answers below it are empty
+    said_absent: str = key("empty", one_of("empty", "keep"))  # an answer whose words say that the object is not there
     overview: OverviewRecipe = field(default_factory=OverviewRecipe)
     focus: FocusRecipe = field(default_factory=FocusRecipe)
     evolve: EvolveRecipe = field(default_factory=EvolveRecipe)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from zeroov.errors import ModelError, RecipeError, did_you_mean
 from zeroov.frames import HW, mask_to_box, resize_map, resize_rgb, scale_box
-from zeroov.types import Box, Evolved, Float32, Picture, Refined
+from zeroov.types import Bool, Box, Evolved, Float32, Picture, Refined
 
 if TYPE_CHECKING:
     from zeroov.recipe import RefineRecipe
@@ -146,7 +147,8 @@ def encode(sam: Any, picture: Picture) -> EncodedPicture:
 def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
 
-    With `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is.
+    With `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is. Parts of
+    the mask below `recipe.least_part` are left out.
     """
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
@@ -155,7 +157,7 @@ def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, ev
     best = int(predicted_iou[0].argmax())
     # Only the best hypothesis is brought to the image's size: the others would triple the memory.
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    found = (logits[0, 0] > sam.mask_threshold).cpu().numpy()
+    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part)
     return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
 
 
@@ -198,6 +200,21 @@ def decode(
         multimask_output=True,
     )
     return low_res, predicted_iou
+
+
+def large_parts(mask: Bool, least: float) -> Bool:
+    """Return a mask (H, W) without the parts that have fewer than `least` times the largest part's pixels.
+
+    Pixels that touch, along an edge or at a corner, are one part. Of parts of one size all stay.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if least == 0 or count <= 2:  # the first is the ground
+        return mask
+    pixels = stats[:, cv2.CC_STAT_AREA]
+    kept = pixels >= least * pixels[1:].max()
+    kept[0] = False
+    large: Bool = kept[labels]
+    return large
 
 
 def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:

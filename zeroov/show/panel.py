@@ -42,14 +42,17 @@ class Tile:
 def draw_panel(answer: Answer, scene: Scene | None = None) -> bytes:
     """Return a PNG of the image and of what each stage made of it; stages that did not run are left out.
 
-    Of a searched scene, which has to be open, it shows where the objects lie and each from near.
+    Of a searched scene, which has to be open, it shows where the objects lie, the attention of the look at the whole
+    scene, and each object from near.
     """
     if answer.searched and scene:
-        return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found)
+        glance = [_heated(look.picture.rgb, look.attention) for look in answer.looks]
+        return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found, glance)
     tiles = list(_tiles(answer.looks[0], answer.closer))
     if answer.closer or not (answer.looks[0].evolved or answer.looks[0].refined):
         tiles.append(_outline_tile("Answer", answer.shown, Outline(answer.mask, answer.box)))
-    found = f"score {answer.score:.2f}" if answer.found else "nothing found"
+    nothing = f"nothing found: {answer.why_empty}" if answer.why_empty else "nothing found"
+    found = f"score {answer.score:.2f}" if answer.found else nothing
     box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
     words = f"answer: {answer.words}" if answer.words.strip() else ""
@@ -189,14 +192,20 @@ def _draw_region(axes: Axes, picture: Picture, rgb: Uint8, evolved: Evolved) -> 
 
 
 def _draw_heat(axes: Axes, picture: Picture, rgb: Uint8, heat: Float32, cell: int | None = None) -> None:
-    """Draw a (rows, cols) map over the greyed picture, hotter more opaque; ring one of its cells."""
-    values = resize_map(min_max(heat), _hw(rgb))
-    colours = matplotlib.colormaps["inferno"](np.clip(values, 0, 1))[..., :3]
-    opacity = 0.45 + 0.4 * values[..., None]
-    _draw_pixels(axes, picture, (_grey(rgb) * (1 - opacity) + colours * 255 * opacity).astype(np.uint8))
+    """Draw a (rows, cols) map over the greyed picture; ring one of its cells."""
+    _draw_pixels(axes, picture, _heated(rgb, heat))
     if cell is not None:
         x, y = cell_centres_xy(_hw(heat), picture.hw).reshape(-1, 2)[cell]
         axes.plot(x, y, "o", markersize=9, markerfacecolor="none", markeredgecolor="white", markeredgewidth=1.8)
+
+
+def _heated(rgb: Uint8, heat: Float32) -> Uint8:
+    """Return the greyed picture (H, W, 3) with a (rows, cols) map over it, hotter more opaque."""
+    values = resize_map(min_max(heat), _hw(rgb))
+    colours = matplotlib.colormaps["inferno"](np.clip(values, 0, 1))[..., :3]
+    opacity = 0.45 + 0.4 * values[..., None]
+    heated: Uint8 = (_grey(rgb) * (1 - opacity) + colours * 255 * opacity).astype(np.uint8)
+    return heated
 
 
 def _draw_pixels(axes: Axes, picture: Picture, pixels: Uint8) -> None:

@@ -17,12 +17,15 @@ SHOWN = 11  # objects at most, of many found
 CROP, CONTEXT, LEAST = 480, 2.5, 64  # a crop's pixels at most, its side over the object's, and at least in the scene
 
 
-def draw_scene_panel(heading: str, drawn: Uint8, scene: Scene, founds: Sequence[Found]) -> bytes:
-    """Return a PNG: the overlay, and beside it the objects from near, the first `SHOWN` of them."""
+def draw_scene_panel(
+    heading: str, drawn: Uint8, scene: Scene, founds: Sequence[Found], glance: Sequence[Uint8] = ()
+) -> bytes:
+    """Return a PNG: the overlay, the attention of the looks at the whole scene, and the first `SHOWN` objects near."""
     from zeroov.show.contact import ContactTile, draw_contact_sheet
 
     height, width = scene.hw
     tiles = [ContactTile(f"{width:,} x {height:,} pixels", f"{len(founds)} found", drawn)]
+    tiles += [ContactTile("Overview: attention", "the look at the whole scene", heated) for heated in glance]
     for number, found in enumerate(founds[:SHOWN], start=1):
         window = window_around(found.box, scene.hw, CONTEXT, LEAST)
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"

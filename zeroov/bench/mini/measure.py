@@ -36,7 +36,8 @@ BIG = {"focus.resize_to": 512, "focus.grids": [64, 32]}
 TWO = {"focus.grids": [32, 16]}
 SCRAMBLED = {"focus.pooling": "flattened"}
 POSITION = "overview.position"
-OFFICIAL = SCRAMBLED | {"evolve.official": True, "evolve.canvas": 800, "refine.inclusive_box": True}
+ALL_PARTS = {"refine.least_part": 0.0}
+OFFICIAL = SCRAMBLED | ALL_PARTS | {"evolve.official": True, "evolve.canvas": 800, "refine.inclusive_box": True}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Variant:
 
 VARIANTS = (
     Variant("mini", "as shipped: one UNet call on the clean latent, t = 100, grid 32"),
+    Variant("all-parts", "all that SAM draws, stray blobs too, as published", ALL_PARTS),
     Variant("clean-20", "clean latent, t = 20", {"focus.t": 20}),
     Variant("clean-300", "clean latent, t = 300", {"focus.t": 300}),
     *(
@@ -121,7 +123,7 @@ def questions(count: int) -> Iterator[Question]:
 
 def measure(folder: Path, variant: Variant, limit: int, device: str, progress: Progress) -> list[dict[str, Any]]:
     """Measure a variant on the first scenes; what is in its journal is not done again. Return one row a question."""
-    recipe = recipes.load("mini").with_values(variant.changes)
+    recipe = recipes.load("mini").with_values({"said_absent": "keep", **variant.changes})  # every stage is measured
     count = min(limit, variant.scenes)
     wanted = [q for q in questions(count) if variant.name == "mini" or q.truth]  # absence concerns Overview alone
     with contextlib.ExitStack() as closing:

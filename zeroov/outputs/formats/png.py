@@ -32,10 +32,15 @@ def write_full_png(
     write_mask_png(path, mask)
 
 
+def fits_png(info: SceneInfo) -> bool:
+    """Return whether a scene's full mask is small enough to be held in memory."""
+    return info.hw[0] * info.hw[1] <= MOST_PIXELS
+
+
 def require_room(info: SceneInfo) -> None:
     """Refuse a scene whose full mask would take much memory."""
     height, width = info.hw
-    if height * width > MOST_PIXELS:
+    if not fits_png(info):
         raise OutputError(
             f"a PNG of {width} x {height} pixels would be held in memory whole; write geotiff, which is not"
         )
