@@ -233,7 +233,7 @@ def _answer(
     progress: Progress,
 ) -> dict[str, Any]:
     """Return an image's item of the journal; what could not be looked at of it is its error."""
-    with open_source(asked.image, bands) as scene:
+    with open_source(asked.image, bands, progress=progress) as scene:
         info = SceneInfo.of(scene)
         _warn_of_refusals(info, writers)
         answers = pipeline.ground(scene, list(expressions), every=every, progress=progress)

@@ -59,3 +59,13 @@ def textured(kind: str = "uint16", bands: int = 4, hw: tuple[int, int] = (300, 5
     if kind == "uint8":
         noisy = noisy / 13
     return noisy.clip(1).astype(kind)
+
+
+def write_sparse(path: Path, side: int) -> Path:
+    """Write a GeoTIFF of `side` x `side` pixels that stores none of them: few bytes of very many pixels."""
+    rasterio = pytest.importorskip("rasterio")
+    profile = {"driver": "GTiff", "width": side, "height": side, "count": 1, "dtype": "uint8", "sparse_ok": True}
+    tiles = {"tiled": True, "blockxsize": 4096, "blockysize": 4096}
+    with rasterio.open(path, "w", **profile, **tiles, crs="EPSG:32633", transform=rasterio.Affine(*UTM)):
+        pass
+    return path

@@ -260,6 +260,27 @@ def test_a_search_ends_when_its_client_goes(server: Server, wide: bytes, monkeyp
     assert ended.wait(20)
 
 
+def test_reading_a_large_file_ends_when_its_client_goes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sparse = pytest.importorskip("tests.raster.scenes").write_sparse
+    monkeypatch.setattr(server, "most_pixels", 10**13)
+    body = write_sparse(tmp_path / "sparse.tif", 10**6).read_bytes()
+    begun = threading.Event()
+    show = handler.Awaited.show
+
+    def showing(self: handler.Awaited, what: str, done: int, total: int) -> None:
+        begun.set()
+        show(self, what, done, total)
+
+    monkeypatch.setattr(handler.Awaited, "show", showing)
+    head = f"POST /preview HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        connection.sendall(head.encode() + body)
+        assert begun.wait(20)
+    wait_until(lambda: any(line.endswith("499") for line in server.lines))  # type: ignore[attr-defined]
+
+
 def test_too_many_are_told_to_come_again(server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as full:
         full.setattr(server, "room", threading.Semaphore(0))

@@ -76,8 +76,8 @@ class Awaited(Progress):
         self._require_waiting = require_waiting
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Ask, after each group of tiles and each closer look, whether anybody waits."""
-        if what in ("tiles", "closer looks"):
+        """Ask, while a large file is read, after each group of tiles and each closer look, whether anybody waits."""
+        if what in ("reading", "tiles", "closer looks"):
             self._require_waiting()
 
 
@@ -143,10 +143,11 @@ class Handler(BaseHTTPRequestHandler):
         self._receive(image, length)
         with self.server.turn:
             self._require_waiting()
+            most, progress = self.server.most_pixels, Awaited(self._require_waiting)
             try:
                 if asked is None:
-                    return preview(image, bands)
-                return answer(self.server.pipeline, image, asked, Awaited(self._require_waiting))
+                    return preview(image, bands, most, progress)
+                return answer(self.server.pipeline, image, asked, most, progress)
             except (UsageError, PictureError, OutputError) as error:
                 is_own = isinstance(error, OutputError) and isinstance(error.__cause__, OSError)
                 raise RequestError(507 if is_own else 400, without_path(str(error), image)) from error

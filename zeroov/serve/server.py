@@ -25,6 +25,7 @@ from zeroov.version import __version__
 log = logging.getLogger("zeroov")
 
 MIB = 2**20
+MPIXELS = 10**6
 GRACE = 3.0  # seconds in which a stopped server's answers must be taken
 MOST_AT_ONCE = 16  # uploads received, waiting and computed together; later ones are asked to come again
 
@@ -43,6 +44,7 @@ class Server(ThreadingHTTPServer):
         *,
         handler: type[BaseHTTPRequestHandler],
         most_bytes: int = 256 * MIB,
+        most_pixels: int = 1000 * MPIXELS,
         log_line: Callable[[str], None] = lambda line: None,
     ) -> None:
         """`log_line` gets a line for every request to `handler`."""
@@ -56,7 +58,8 @@ class Server(ThreadingHTTPServer):
             raise UsageError(
                 f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
             ) from error
-        self.pipeline, self.most_bytes, self.log_line = pipeline, most_bytes, log_line
+        self.pipeline, self.log_line = pipeline, log_line
+        self.most_bytes, self.most_pixels = most_bytes, most_pixels
         self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
         self.page = resources.files("zeroov.serve").joinpath("page.html").read_bytes()
         self.is_local = ip_address(self.server_name).is_loopback
@@ -121,4 +124,5 @@ class Server(ThreadingHTTPServer):
         recipe = self.pipeline.recipe
         about = {"status": "ok", "version": __version__, "recipe": recipe.name, "description": recipe.description}
         about |= self.pipeline.provenance
-        return about | {"device": str(self.pipeline.device), "max_bytes": self.most_bytes}
+        limits = {"max_bytes": self.most_bytes, "max_pixels": self.most_pixels}
+        return about | {"device": str(self.pipeline.device), **limits}
