@@ -17,10 +17,13 @@ ROTATED: Transform = (0.4, 0.3, 500_000.0, 0.3, -0.4, 5_000_000.0)
 SOUTH_UP: Transform = (0.5, 0.0, 500_000.0, 0.0, 0.5, 4_999_900.0)
 DEGREES: Transform = (0.0001, 0.0, 13.4, 0.0, -0.0001, 52.5)
 NAMELESS = "+proj=laea +lat_0=12.3 +lon_0=4.5 +datum=WGS84 +units=m"
+SHIFTED = "+proj=utm +zone=33 +ellps=WGS84 +towgs84=100,200,50 +units=m"
+"""GDAL takes it for EPSG:32633, which lies some 220 m away."""
 KINDS: dict[str, dict[str, Any]] = {
     "utm": {"crs": "EPSG:32633", "transform": UTM},
     "rotated": {"crs": "EPSG:32633", "transform": ROTATED},
     "nameless": {"crs": NAMELESS, "transform": UTM},
+    "shifted": {"crs": SHIFTED, "transform": UTM},
     "south-up": {"crs": "EPSG:32633", "transform": SOUTH_UP},
     "point": {"crs": "EPSG:32633", "transform": UTM, "tags": {"AREA_OR_POINT": "Point"}},
     "geographic": {"crs": "EPSG:4326", "transform": DEGREES},

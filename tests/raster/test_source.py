@@ -194,5 +194,6 @@ def test_reading_a_large_file_can_be_stopped(tmp_path: Path, most: int) -> None:
             self.stop()
 
     sparse = write_sparse(tmp_path / "sparse.tif", 10**6)
-    with open_source(sparse, progress=Stopped()) as scene, pytest.raises(Cancelled, match="stopped at reading, 0 of 1000000"):
+    stopped = "stopped at reading, 0 of 1000000"
+    with open_source(sparse, progress=Stopped()) as scene, pytest.raises(Cancelled, match=stopped):
         scene.read(most=most)
