@@ -14,6 +14,10 @@ from zeroov.cli.options import Device, RecipeName, Set, Zoom
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0: every one of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A host name to be asked by; may be given several times."),
+    ] = None,
     recipe: RecipeName = None,
     set_: Set = None,
     zoom: Zoom = False,
@@ -42,6 +46,7 @@ def serve(
         host,
         port,
         handler=Handler,
+        names=allow_host or (),
         most_bytes=most_mib * MIB,
         most_pixels=most_mpixels * MPIXELS,
         log_line=lambda line: options.note(options.plain(line)),
