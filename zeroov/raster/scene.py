@@ -23,6 +23,7 @@ from PIL import Image
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
 from zeroov.files.content import content_of
+from zeroov.files.paths import expanded
 from zeroov.frames import Transform
 from zeroov.progress import SILENT, Progress
 from zeroov.raster import geotiff, upload
@@ -231,7 +232,7 @@ def image_content(path: str | os.PathLike[str]) -> str:
     It covers every byte of the file and of what belongs to it (a world file, the sources of a VRT). Statistics and
     overviews that other programs lay beside it do not count.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     rasterio = geotiff.rasterio_or_none()
     try:
         files, facts = (_belonging(rasterio, file) if rasterio else None) or ([file], [])
