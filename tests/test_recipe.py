@@ -204,3 +204,9 @@ def test_what_cannot_be_extended_is_said_in_one_line(tmp_path: Path, text: str, 
     with pytest.raises(RecipeError, match=message) as caught:
         recipes.load(tmp_path / "mine.toml")
     assert "\n" not in str(caught.value)
+
+
+def test_the_official_recipe_says_what_differs_from_the_official_code() -> None:
+    about = recipes.load("official").description
+    assert "blanks" in about  # the official code passes an expression as it is
+    assert "own affinity" in about  # the official code shares the first expression's

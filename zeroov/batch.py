@@ -16,6 +16,7 @@ from typing import Any
 from zeroov.errors import Failed, HardwareError, OutputError, Streak, UsageError, ZeroovError, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.files.journal import Journal, read_items
+from zeroov.files.paths import expanded
 from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
@@ -68,7 +69,7 @@ class Asked:
     @classmethod
     def of(cls, image: Path) -> Asked:
         """Look at an image file."""
-        return cls(image, str(image.expanduser().parent.resolve() / image.name), image_content(image))
+        return cls(image, str(expanded(image).parent.resolve() / image.name), image_content(image))
 
 
 class Answers:
@@ -260,7 +261,7 @@ def _answer(
     progress: Progress,
 ) -> dict[str, Any]:
     """Return an image's item of the journal; what could not be looked at of it is its error."""
-    with open_source(asked.image, bands) as scene:
+    with open_source(asked.image, bands, progress=progress) as scene:
         info = SceneInfo.of(scene)
         _warn_of_refusals(info, writers)
         answers = pipeline.ground(scene, list(expressions), every=every, progress=progress)

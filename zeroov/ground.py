@@ -79,7 +79,7 @@ def ground(
         return []
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
-    with open_source(source, bands) as scene:
+    with open_source(source, bands, progress=progress) as scene:
         if every or (is_large(scene.hw, pipeline.recipe.search) if search is None else search):
             sought = search_scene(
                 pipeline, scene, texts, pipeline.recipe, every=every, rounds=rounds, progress=progress

@@ -43,11 +43,15 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked of a picture. `near` says where an earlier look saw the object, in pixels of this picture."""
+    """What is asked of a picture. `near` says where an earlier look saw the object, in pixels of this picture.
+
+    `placed`: the expression's words of place speak of this picture, and nobody else weighs them, as a search does.
+    """
 
     picture: Picture
     expression: str
     near: Box | None = None
+    placed: bool = True
 
 
 class Outline(NamedTuple):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from zeroov.batch import Asked
 from zeroov.cli.main import app
+from zeroov.files.paths import expanded
 
 QUICK = [
     "--set=overview.max_new_tokens=3",
@@ -59,7 +62,9 @@ def test_stage_by_stage_equals_all_at_once(photo: Path, tmp_path: Path, tiny: Pa
     run("overview", photo, PHRASE, "--out", maps, *TINY)
     run("focus", photo, "--out", maps, *TINY)
     [evolved] = json.loads(run("evolve", maps, "--out", out, *TINY, "--json").stdout)
-    [refined] = json.loads(run("refine", out, *TINY, "--json").stdout)
+    told = run("refine", out, *TINY, "--json", "--set=min_score=0.99")
+    assert "min_score = 0.99 is not applied" in told.stderr
+    [refined] = json.loads(told.stdout)
     whole = json.loads(run("ground", photo, PHRASE, "--out", tmp_path / "whole", *TINY, "--json").stdout)
     assert refined["box_xyxy"] == whole["box_xyxy"]
     assert evolved["status"] == "found"
@@ -92,6 +97,17 @@ def test_evolve_says_what_is_missing_or_ambiguous(photo: Path, tmp_path: Path, t
     (tmp_path / "empty").mkdir()
     assert "no overview dumps" in run("evolve", tmp_path / "empty", code=1).stderr
     assert "no evolve dumps" in run("refine", tmp_path / "empty", *TINY, code=1).stderr
+
+
+def test_a_picture_whose_name_begins_with_a_tilde(
+    photo: Path, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(photo, "~nobody-of-this-name.png")
+    run("overview", "~nobody-of-this-name.png", PHRASE, "--out", "maps", *TINY)
+    assert list(Path("maps").glob("*.safetensors"))
+    assert Asked.of(Path("~nobody-of-this-name.png")).place == str(tmp_path.resolve() / "~nobody-of-this-name.png")
+    assert expanded("~/a.png") == Path.home() / "a.png"
 
 
 def test_refine_refuses_another_picture(photo: Path, tmp_path: Path, tiny: Path) -> None:

@@ -96,6 +96,30 @@ def test_superlatives(text: str, superlative: str, toward: Position | None) -> N
     assert phrase.place == (phrase.position or toward)
 
 
+@pytest.mark.parametrize(
+    ("text", "ordinal"),
+    [
+        ("the second building from the left", "second"),
+        ("the 2nd building from the left", "2nd"),
+        ("the building second from the left", "second"),
+        ("the tank that is located third from the top", "third"),
+        ("the second largest building", "second"),
+        ("the second leftmost building", "second"),
+        ("the last building from the left", "last"),
+        ("the second from the left", "second"),
+        ("the first building from the left", None),  # the extreme itself
+        ("the first building", "first"),  # of which row, is not said
+        ("the leftmost building", None),
+        ("the building next to the tank second from the left", None),
+        ("the building in the left third of the image", None),
+    ],
+)
+def test_ordinals(text: str, ordinal: str | None) -> None:
+    phrase = parse(text)
+    assert phrase.ordinal == ordinal
+    assert "second" not in phrase.category or not phrase.named
+
+
 def test_a_place_of_another_object_is_not_the_objects_own() -> None:
     assert parse("the bus above the lot on the left").position is None
     assert parse("the bus above the lot on the left").relations == (("above", "lot on the left"),)

@@ -11,6 +11,7 @@ import torch
 
 from tests.overview.conftest import PHRASES
 from zeroov.errors import ModelError, RecipeError
+from zeroov.overview import stage
 from zeroov.overview.capture import RowRecorder, capture_rows
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import build_prompt
@@ -114,6 +115,42 @@ def test_relative_divides_by_the_content_free_prompt(
         plain, _ = eager_maps(models, eager, picture, phrase, recipe)
         general, _ = eager_maps(models, eager, picture, recipe.relative_prompt, free)
         np.testing.assert_allclose(overview.layers, relative(plain, general), rtol=1e-3)
+
+
+def test_relative_divides_by_the_same_heads(
+    models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, used = [], []
+    choose, average = stage.sharpest_heads, stage.mean_of_heads
+
+    def choosing(per_head: Any, count: int) -> Any:
+        chosen.append(choose(per_head, count))
+        return chosen[-1]
+
+    def averaging(per_head: Any, heads: Any) -> Any:
+        used.append(heads)
+        return average(per_head, heads)
+
+    monkeypatch.setattr(stage, "sharpest_heads", choosing)
+    monkeypatch.setattr(stage, "mean_of_heads", averaging)
+    look(models, pictures, PHRASES, replace(recipe, relative=True, heads=1))
+    assert len(chosen) == len(pictures)  # of the question's maps alone
+    assert [id(heads) for heads in used] == [id(heads) for heads in chosen * 2]
+
+
+@pytest.mark.parametrize("layer", [0, -1])
+def test_a_model_that_overflows_says_what_to_set(
+    models: OverviewModels,
+    pictures: list[Picture],
+    recipe: OverviewRecipe,
+    monkeypatch: pytest.MonkeyPatch,
+    layer: int,
+) -> None:
+    """Before the layers that are read, or only behind them."""
+    weight = models.model.get_decoder().layers[layer].mlp.down_proj.weight
+    monkeypatch.setattr(weight, "data", torch.full_like(weight, torch.inf))
+    with pytest.raises(ModelError, match=r"tiny is not finite in float32; use --set overview\.dtype=float32"):
+        look(models, pictures[:1], ["a"], recipe)
 
 
 def test_every_layer_is_captured_when_asked(

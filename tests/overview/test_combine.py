@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zeroov.overview import combine, relative, select, sharpest_heads
+from zeroov.overview import combine, mean_of_heads, relative, select, sharpest_heads
 
 
 def test_layers_are_scaled_one_by_one_then_weighted(rng: np.random.Generator) -> None:
@@ -48,5 +48,6 @@ def test_sharpest_heads_skips_heads_that_ignore_the_image() -> None:
     flat = np.full((4, 4), 1 / 16, np.float32)
     sharp, idle = np.zeros((4, 4), np.float32), np.zeros((4, 4), np.float32)
     sharp[2, 3], idle[0, 0] = 0.9, 1e-6
-    chosen = sharpest_heads(np.stack([flat, idle, sharp, flat])[None], 1)
+    per_head = np.stack([flat, idle, sharp, flat])[None]
+    chosen = mean_of_heads(per_head, sharpest_heads(per_head, 1))
     np.testing.assert_array_equal(chosen[0], sharp)

@@ -9,10 +9,12 @@ import pytest
 
 import zeroov
 from zeroov.errors import RecipeError
+from zeroov.look import Question
 from zeroov.mini.scenes import make_scene, seed_for
 from zeroov.pipeline.attention import cross_of
+from zeroov.raster.scene import open_picture
 from zeroov.recipe import load
-from zeroov.types import Float32, Overview
+from zeroov.types import Box, Float32, Overview
 from zeroov.zoom.pyramid import scales
 
 SCENE = make_scene(seed_for("test", 3))
@@ -37,6 +39,18 @@ def test_words_of_place_move_attention_to_their_side() -> None:
     unplaced, _ = fused("the building")
     same, _ = fused("the building", overview__position=2.0)
     np.testing.assert_array_equal(unplaced, same)
+
+
+def test_words_of_place_weigh_neither_a_crop_nor_a_searched_scene() -> None:
+    text = "the building on the left"
+    closer = Question(open_picture(SCENE.image), text, near=Box(100, 100, 180, 180))
+    attentions = []
+    for position in (0.0, 4.0):
+        with zeroov.load("mini", device="cpu", overview__position=position) as pipeline:
+            glance = pipeline.ground(SCENE.image, text, search=True).looks[0]
+            attentions.append((pipeline.look([closer])[0].attention, glance.attention))
+    for plain, placed in zip(*attentions, strict=True):
+        np.testing.assert_array_equal(plain, placed)
 
 
 def test_no_position_is_the_plain_combination() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.raster.scenes import KINDS, ROTATED, UTM, textured, write_scene
+from tests.raster.scenes import KINDS, ROTATED, SHIFTED, UTM, textured, write_scene
 from zeroov import frames
 from zeroov.errors import PictureError
 from zeroov.outputs.found import SceneInfo
@@ -30,7 +30,18 @@ def test_every_kind(tmp_path, kind):
         info = SceneInfo.of(scene)
     assert info == SceneInfo.of(open_picture(path))
     assert info.is_on_map
-    assert (info.crs == KINDS[kind]["crs"]) == (kind != "nameless")
+    assert (info.crs == KINDS[kind]["crs"]) == (kind not in ("nameless", "shifted"))
+
+
+def test_a_number_is_given_to_exactly_that_crs_alone():
+    plain = rasterio.CRS.from_epsg(31467)
+    assert crs_text(plain) == "EPSG:31467"
+    ellipsoid = 'AUTHORITY["EPSG","7004"]]'
+    shifted = plain.to_wkt().replace(ellipsoid, f"{ellipsoid},TOWGS84[598.1,73.7,418.2]", 1)
+    assert "TOWGS84[598.1,73.7,418.2" in crs_text(rasterio.CRS.from_wkt(shifted))  # GDAL calls the two equal
+    like = rasterio.CRS.from_string(SHIFTED)
+    assert like.to_epsg() == 32633
+    assert "TOWGS84[100,200,50" in crs_text(like)
 
 
 def test_pixel_is_point_is_half_a_pixel_away_in_the_file_only(tmp_path):

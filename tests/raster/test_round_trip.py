@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from tests.raster.scenes import NAMELESS, write_scene
+from tests.raster.scenes import NAMELESS, SHIFTED, write_scene
 from zeroov.cli.main import app
 from zeroov.frames import Transform
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
@@ -43,6 +43,7 @@ PLACED: dict[str, tuple[str, Transform]] = {
     "utm": ("EPSG:32633", NORTH_UP),
     "rotated": ("EPSG:32633", ROTATED),
     "nameless": (NAMELESS, NEAR),
+    "shifted": (SHIFTED, NORTH_UP),
     "south-up": ("EPSG:32633", SOUTH_UP),
     "gcps": ("EPSG:32633", ROTATED),
 }
@@ -51,6 +52,7 @@ ASKED = {
     "utm": (7009, "purple building"),
     "rotated": (7033, "black stadium"),
     "nameless": (7046, "black storage tank"),
+    "shifted": (7009, "purple building"),
     "south-up": (7003, "red storage tank"),
     "gcps": (7046, "black storage tank"),
 }

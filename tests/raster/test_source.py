@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.raster.scenes import UTM, textured, write_scene
+from tests.raster.scenes import UTM, textured, write_scene, write_sparse
 from tests.raster.test_decode import png_bytes, refusal, sample
 from tests.raster.test_georeference import with_rpcs
-from zeroov.errors import PictureError, UsageError
+from zeroov.errors import Cancelled, PictureError, UsageError
+from zeroov.progress import Progress
 from zeroov.raster import decode
 from zeroov.raster.scene import Scene, open_picture, open_source
 from zeroov.types import Picture, Window
@@ -181,3 +182,18 @@ def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "a.png").rename(png)
     assert "rename it" in refusal(tiff)
     assert isinstance(open_picture(png), Picture)
+
+
+@pytest.mark.parametrize("most", [100, 1600])
+def test_reading_a_large_file_can_be_stopped(tmp_path: Path, most: int) -> None:
+    """Both ways to reduce it: from the survey, and part by part."""
+
+    class Stopped(Progress):
+        def show(self, what: str, done: int, total: int) -> None:
+            assert (what, done, total) == ("reading", 0, 10**6)
+            self.stop()
+
+    sparse = write_sparse(tmp_path / "sparse.tif", 10**6)
+    stopped = "stopped at reading, 0 of 1000000"
+    with open_source(sparse, progress=Stopped()) as scene, pytest.raises(Cancelled, match=stopped):
+        scene.read(most=most)

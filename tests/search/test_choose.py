@@ -59,3 +59,27 @@ def test_what_the_glance_could_not_see_it_cannot_deny() -> None:
 
 def test_no_candidates_have_no_ranks() -> None:
     assert rank([], parse("the ship"), None, HW, 4.0).shape == (0,)
+
+
+ROW = [Candidate(Box(100 + 400 * n, 400, 200 + 400 * n, 500 + 20 * n), 0.5) for n in range(4)]
+"""Four buildings from left to right, each larger than the one before."""
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "the second building from the left",
+        "the building second from the left",
+        "the third building from the right",
+        "the second leftmost building",
+        "the second largest building",
+        "the last building from the left",
+    ],
+)
+def test_an_ordinal_is_no_superlative(expression: str) -> None:
+    np.testing.assert_allclose(rank(ROW, parse(expression), None, HW, 4.0), 0.5)
+
+
+def test_the_first_from_a_side_is_the_outermost() -> None:
+    assert rank(ROW, parse("the first building from the left"), None, HW, 4.0).argmax() == 0
+    assert rank(ROW, parse("the first building from the right"), None, HW, 4.0).argmax() == 3

@@ -12,22 +12,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.raster.scenes import UTM, write_scene
+from tests.raster.scenes import UTM, write_scene, write_sparse
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.outputs.rle import decode_rle
 from zeroov.progress import SILENT
-from zeroov.serve.answer import Asked, Reply, answer, parse_asked, preview
+from zeroov.serve.answer import Asked, Reply, answer, open_upload, parse_asked, preview
 
 Ask = Callable[..., Reply]
+MOST = 10**6  # pixels
 
 
 @pytest.fixture
 def ask(pipeline: Pipeline, tmp_path: Path) -> Ask:
     def asking(body: bytes, expression: str, **options: Any) -> Reply:
         (tmp_path / "image").write_bytes(body)
-        return answer(pipeline, tmp_path / "image", Asked(expression, **options), SILENT)
+        return answer(pipeline, tmp_path / "image", Asked(expression, **options), MOST, SILENT)
 
     return asking
 
@@ -88,12 +89,12 @@ def test_nothing_found_is_an_answer(
 ) -> None:
     (tmp_path / "image").write_bytes(photo)
     monkeypatch.setattr(pipeline, "recipe", pipeline.recipe.with_values({"min_score": 1.0}))
-    reply = answer(pipeline, tmp_path / "image", Asked("the ship", pictures=True), SILENT)
+    reply = answer(pipeline, tmp_path / "image", Asked("the ship", pictures=True), MOST, SILENT)
     report = json.loads(reply.body)
     assert report["status"] == "empty"
     assert report["box_xyxy"] is report["mask"] is report["polygons"] is None
     assert report["found"] == []
-    mask = answer(pipeline, tmp_path / "image", Asked("the ship", format="mask"), SILENT)
+    mask = answer(pipeline, tmp_path / "image", Asked("the ship", format="mask"), MOST, SILENT)
     assert not np.asarray(Image.open(io.BytesIO(mask.body))).any()
 
 
@@ -112,7 +113,7 @@ def test_a_geotiff_is_answered_in_degrees(ask: Ask, asked: list[Question], tmp_p
     assert json.loads(ask(body, "the ship", bands=(3, 2, 1)).body)["status"] in ("found", "empty")
     with pytest.raises(UsageError, match="bands 9"):
         ask(body, "the ship", bands=(9,))
-    shown = preview(tmp_path / "image", (2,))
+    shown = preview(tmp_path / "image", (2,), MOST, SILENT)
     assert Image.open(io.BytesIO(shown.body)).size == (224, 224)
 
 
@@ -157,4 +158,25 @@ def test_what_is_no_image_is_refused(ask: Ask, body: bytes) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "WEBP", "TIFF"])
 def test_every_kind_of_image_is_opened(asked: list[Question], tmp_path: Path, kind: str) -> None:
     Image.fromarray(asked[0].scene.image).save(tmp_path / "image", kind)
-    assert Image.open(io.BytesIO(preview(tmp_path / "image", None).body)).size == (224, 224)
+    assert Image.open(io.BytesIO(preview(tmp_path / "image", None, MOST, SILENT).body)).size == (224, 224)
+
+
+def test_gdal_does_not_touch_what_pil_decodes(
+    asked: list[Question], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rasterio = pytest.importorskip("rasterio")
+    monkeypatch.setattr(rasterio, "open", lambda *_, **__: pytest.fail("GDAL opens the upload"))
+    for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP"):
+        Image.fromarray(asked[0].scene.image).save(tmp_path / "image", kind)
+        with open_upload(tmp_path / "image", None, MOST, SILENT) as scene:
+            assert scene.hw == (224, 224)
+    (tmp_path / "image").write_text("<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>")
+    with pytest.raises(PictureError, match="kind that is taken"):
+        open_upload(tmp_path / "image", None, MOST, SILENT)
+
+
+def test_few_bytes_of_many_pixels_are_refused_unread(tmp_path: Path) -> None:
+    image = write_sparse(tmp_path / "image", 10**6)
+    assert image.stat().st_size < 2**20
+    with pytest.raises(PictureError, match=r"1,000,000,000,000 pixels, at most 1,000,000 are taken.*--max-mpixels"):
+        open_upload(image, None, MOST, SILENT)

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,17 @@ def test_health_tells_what_runs(server: Server, pipeline: Pipeline) -> None:
     assert int(headers["Content-Length"]) > 100
 
 
+def test_replies_name_no_folder_of_the_server(
+    server: Server, pipeline: Pipeline, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    located = replace(pipeline.models.locate("overview"), reference="/srv/secret/my-model")
+    locate = pipeline.models.locate
+    monkeypatch.setattr(pipeline.models, "locate", lambda stage: located if stage == "overview" else locate(stage))
+    for body in (ask(server, "GET", "/health")[2], ask(server, "POST", GROUND, photo)[2]):
+        assert b"secret" not in body
+        assert json.loads(body)["model"] == "my-model"
+
+
 def test_the_page_is_whole_by_itself(server: Server) -> None:
     status, headers, body = ask(server, "GET", "/?whatever")
     assert status == 200
@@ -150,6 +162,19 @@ def test_other_sites_are_refused(server: Server, photo: bytes) -> None:
         assert ask(server, "GET", "/health", Host=host, Origin=f"http://{host}")[0] == 200
 
 
+def test_a_server_for_every_address_takes_no_name_that_it_was_not_given(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns a name can point it to this machine's address, and is then the same origin."""
+    monkeypatch.setattr(server, "is_local", False)
+    for host in ("evil.example", f"evil.example:{server.server_port}", "10.0.0.1.evil.example"):
+        status, text = refused(server, "GET", "/health", Host=host, Origin=f"http://{host}")
+        assert (status, "--allow-host" in text) == (403, True)
+    server.names = ("gpu.example",)
+    for host in ("10.0.0.1:8000", "[fe80::1]:8000", "localhost", "GPU.example:8000"):
+        assert ask(server, "GET", "/health", Host=host, Origin=f"http://{host}")[0] == 200
+
+
 def test_a_server_for_every_address_knows_its_origin_only(pipeline: Pipeline) -> None:
     with Server(pipeline, "0.0.0.0", 0, handler=handler.Handler) as anywhere:
         assert not anywhere.is_local
@@ -186,6 +211,19 @@ def test_a_client_that_stalls_is_given_up(server: Server, monkeypatch: pytest.Mo
     monkeypatch.setattr(handler.Handler, "timeout", 1.0)
     head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
     assert raw(server, head.encode()).startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_drips_is_given_up(server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handler.Handler, "timeout", 5.0)  # between two bytes
+    monkeypatch.setattr(handler, "PATIENCE", 0.2)
+    head = f"POST {GROUND} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
+        connection.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):
+            for _ in range(50):
+                connection.sendall(b"x")
+                time.sleep(0.02)
+        assert b"the body comes too slowly" in connection.recv(1 << 16)
 
 
 def test_two_at_once_are_both_answered_one_after_the_other(
@@ -258,6 +296,27 @@ def test_a_search_ends_when_its_client_goes(server: Server, wide: bytes, monkeyp
         assert begun.wait(20)
         assert not ended.is_set()
     assert ended.wait(20)
+
+
+def test_reading_a_large_file_ends_when_its_client_goes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sparse = pytest.importorskip("tests.raster.scenes").write_sparse
+    monkeypatch.setattr(server, "most_pixels", 10**13)
+    body = write_sparse(tmp_path / "sparse.tif", 10**6).read_bytes()
+    begun = threading.Event()
+    show = handler.Awaited.show
+
+    def showing(self: handler.Awaited, what: str, done: int, total: int) -> None:
+        begun.set()
+        show(self, what, done, total)
+
+    monkeypatch.setattr(handler.Awaited, "show", showing)
+    head = f"POST /preview HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        connection.sendall(head.encode() + body)
+        assert begun.wait(20)
+    wait_until(lambda: any(line.endswith("499") for line in server.lines))  # type: ignore[attr-defined]
 
 
 def test_too_many_are_told_to_come_again(server: Server, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,20 @@ def test_a_hub_id_is_found_without_network(hub: Path, tiny: Path) -> None:
         assert found.revision == COMMIT
 
 
+def test_a_folder_does_not_stand_in_for_the_hubs_model_of_its_name(
+    hub: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny / "vlm", tmp_path / NAME)
+    assert f"--set overview.model=./{NAME}` takes the folder" in problem(NAME, COMMIT)
+    snapshot = cached(hub, tiny / "vlm", NAME)
+    assert locate_model(NAME, COMMIT, "vlm").path == snapshot.resolve()
+    assert f"`--set overview.model=./{NAME}` takes the folder" in caplog.text
+    caplog.clear()
+    assert locate_model(f"./{NAME}", "", "vlm").path == (tmp_path / NAME).resolve()
+    assert not caplog.messages
+
+
 def test_a_revision_that_is_not_cached(hub: Path, tiny: Path) -> None:
     cached(hub, tiny / "vlm", NAME)
     message = problem(NAME, "d" * 40)

@@ -67,8 +67,8 @@ def ground(
     asked: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
     writers = open_writers(out, names, **asked) if names else None  # an error for a wrong name, before the work
     with (
-        open_source(image, options.band_numbers(bands)) as opened,
         options.progress() as progress,
+        open_source(image, options.band_numbers(bands), progress=progress) as opened,
         Pipeline(chosen, device, dumps) as pipeline,
     ):
         if writers:

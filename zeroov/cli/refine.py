@@ -40,6 +40,11 @@ def refine(
     from zeroov.raster.scene import open_picture
 
     folder = ensure_writable_folder(out or evolved)
+    if chosen.min_score:
+        options.note(
+            f"min_score = {chosen.min_score:g} is not applied: a score needs the model's answer, which evolve dumps do "
+            "not hold; `zeroov ground --dumps DIR` applies it"
+        )
     results: list[dict[str, Any]] = []
     found = list(DumpStore(evolved).all("evolve"))
     with options.progress() as progress, Pipeline(chosen, device) as pipeline:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zeroov.cli import options
 from zeroov.errors import UsageError
+from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
     from zeroov.outputs.answer import Answer
@@ -19,7 +20,7 @@ def refuse_own(image: Path, out: Path) -> None:
     """Refuse an image that the answer's files would replace."""
     from zeroov.outputs.answer import OWN
 
-    if image.name in OWN and image.expanduser().parent.resolve() == out.resolve():
+    if image.name in OWN and expanded(image).parent.resolve() == out.resolve():
         raise UsageError(f"`{image}` would be replaced by the {image.name} of the answer; name another folder: --out")
 
 

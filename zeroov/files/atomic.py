@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from zeroov.errors import OutputError
+from zeroov.files.paths import expanded
 
 SIDECARS = (".aux.xml", ".ovr", ".msk")  # of a raster: statistics, overviews, a mask
 JOURNALS = ("-journal", "-wal", "-shm")  # of a GeoPackage: SQLite would play an old one back into a new file
@@ -21,7 +22,7 @@ Buffer = bytes | memoryview
 
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
     """Create a folder with its parents and prove that a file can be made in it; return it."""
-    folder = Path(path).expanduser()
+    folder = expanded(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = _temporary(folder)

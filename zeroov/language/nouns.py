@@ -55,7 +55,9 @@ def _take(noun: Noun, words: Sequence[str]) -> bool:
     fresh = not noun.nouns
     if fresh and (word in w.DETERMINERS or word in w.NUMBERS or word.isdecimal()):
         pass  # "these", "two", "3": not what it is
-    elif fresh and word in w.ORDINALS:
+    elif word in w.ORDINALS:
+        if not fresh:
+            return False  # "the plane second from the left"
         noun.ordinal = word
     elif word in w.DIRECTIONS:
         # "shopping center" is a name; "the plane center left" is a plane.

@@ -37,7 +37,8 @@ class Phrase:
     """A referring expression and its parts.
 
     `category` is the head noun phrase in the singular. `position` is the place in the image that is named outright;
-    `toward` the side to which a superlative points ("leftmost").
+    `toward` the side to which a superlative points ("leftmost"), or from which an `ordinal` counts. The first of a row
+    is its extreme, and no ordinal.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Phrase:
     relations: tuple[Relation, ...] = ()
     superlative: str | None = None
     toward: Position | None = None
+    ordinal: str | None = None
     named: bool = True
     """The expression says what kind of thing is meant; else the category is only a substitute."""
 
@@ -81,6 +83,7 @@ class _Reader:
     relations: list[tuple[str, int, int]] = field(default_factory=list)
     superlative: str | None = None
     toward: Position | None = None
+    ordinal: str | None = None
     anchored: bool = False
     """What follows still describes the other object of the last relation."""
     predicate: bool = False
@@ -108,6 +111,8 @@ class _Reader:
         elif not self._bare_place() and not (self.head is None and self._name()):
             if self.predicate and w.is_superlative(word):
                 self.superlative, self.toward = self.superlative or word, self.toward or w.EXTREMES.get(word)
+            elif word in w.ORDINALS and not self.anchored:
+                self.ordinal = self.ordinal or word
             elif self.predicate and w.is_adjective(word) and not w.is_participle(word) and not self.negated:
                 self.attributes.append(word)
             elif not w.is_adverb(word):
@@ -146,8 +151,8 @@ class _Reader:
         if word != "from":
             return False
         place = read_place(self.words, self.index + 1)
-        if place and self.head and self.head.ordinal:
-            self.superlative = f"{self.head.ordinal} {_join(self.words[self.index : place.words_end])}"
+        if place and self.ordinal and not self.anchored:
+            self.superlative = f"{self.ordinal} {_join(self.words[self.index : place.words_end])}"
             self.superlative = self.superlative.removesuffix(" of")
             self.toward = place.position if place.position is not None else self.toward
         else:
@@ -257,6 +262,7 @@ class _Reader:
         self.places += noun.places
         self.superlative = noun.superlative or noun.ordinal or self.superlative
         self.toward = w.EXTREMES.get(noun.superlative or "", self.toward)
+        self.ordinal = noun.ordinal or self.ordinal
         self.head = noun if noun.nouns else None
         return True
 
@@ -265,6 +271,7 @@ class _Reader:
         head = self.head
         if head is None and self.relations:
             head = read_noun(self.words, self.relations[0][1])
+        extreme = self.ordinal in w.FIRST and bool(self.toward or (head and head.superlative))
         whole = _join(self.words[after(self.words, 0, w.LEADERS | w.ARTICLES | _MARKS) :]) or text.strip() or text
         return Phrase(
             text=text,
@@ -277,5 +284,6 @@ class _Reader:
             ),
             superlative=self.superlative,
             toward=self.toward,
+            ordinal=None if extreme else self.ordinal,
             named=self.head is not None,
         )

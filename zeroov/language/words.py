@@ -24,7 +24,10 @@ LEADERS = vocabulary(
 )
 """What a request starts with, before it names anything."""
 NUMBERS = vocabulary("one two three four five six seven eight nine ten eleven twelve single pair couple both")
-ORDINALS = vocabulary("first second third fourth fifth sixth seventh eighth ninth tenth last")
+ORDINALS = vocabulary(
+    "first second third fourth fifth sixth seventh eighth ninth tenth last 1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th"
+)
+FIRST = ("first", "1st")
 PARTITIVES = vocabulary(
     "group cluster row line set pair couple number series collection bunch lot part piece section portion patch",
     "stretch kind type image picture photo view rest",

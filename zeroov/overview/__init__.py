@@ -4,6 +4,15 @@
 """
 
 from zeroov.overview.answer import answer_to_image, parse_box, says_absent
-from zeroov.overview.combine import combine, relative, select, sharpest_heads
+from zeroov.overview.combine import combine, mean_of_heads, relative, select, sharpest_heads
 
-__all__ = ["answer_to_image", "combine", "parse_box", "relative", "says_absent", "select", "sharpest_heads"]
+__all__ = [
+    "answer_to_image",
+    "combine",
+    "mean_of_heads",
+    "parse_box",
+    "relative",
+    "says_absent",
+    "select",
+    "sharpest_heads",
+]

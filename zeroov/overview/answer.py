@@ -14,9 +14,21 @@ GAP = r"[\s,;]+"
 BRACKETED = re.compile(rf"[\[(<{{]\s*({NUMBER}){GAP}({NUMBER}){GAP}({NUMBER}){GAP}({NUMBER})\s*[\])>}}]")
 # Two corners in their own brackets: (1, 2), (3, 4), as Qwen-VL 1 and 2 write.
 CORNERS = re.compile(rf"[\[(]\s*({NUMBER}){GAP}({NUMBER})\s*[\])][\s,;to-]*[\[(]\s*({NUMBER}){GAP}({NUMBER})\s*[\])]")
-# Named corners: x1: 1, y1: 2, x2: 3, y2: 4 (also xmin, left ...), in this order.
-CORNER_NAMES = ("x1|xmin|left", "y1|ymin|top", "x2|xmax|right", "y2|ymax|bottom")
-NAMED = re.compile(r"\D{0,3}".join(rf"(?:{name})\D{{1,4}}?({NUMBER})" for name in CORNER_NAMES), re.IGNORECASE)
+# Numbers by their names, in any order: x1: 1, x2: 3, y1: 2, y2: 4, or "x": 1, "y": 2, "width": 2, "height": 2.
+ROLES = {
+    **dict.fromkeys(("x1", "xmin", "x_min", "left"), "x1"),
+    **dict.fromkeys(("y1", "ymin", "y_min", "top"), "y1"),
+    **dict.fromkeys(("x2", "xmax", "x_max", "right"), "x2"),
+    **dict.fromkeys(("y2", "ymax", "y_max", "bottom"), "y2"),
+    **dict.fromkeys(("width", "w"), "w"),
+    **dict.fromkeys(("height", "h"), "h"),
+    **dict.fromkeys(("cx", "x_center", "center_x"), "cx"),
+    **dict.fromkeys(("cy", "y_center", "center_y"), "cy"),
+    **{name: name for name in ("x", "y", "x0", "y0")},
+}
+NAMED = re.compile(rf"(?<!\w)({'|'.join(sorted(ROLES, reverse=True))})\W{{1,4}}?({NUMBER})", re.IGNORECASE)
+# A number, or a list, that has a name: what it means is not to be guessed from its place.
+NAMING = re.compile(rf"\w[\"']?\s*[:=]\s*[\[(]?\s*[\"']?{NUMBER}")
 # A number of running text: "from 1, 2 to 3, 4"; not the 1 of x1.
 LOOSE = re.compile(rf"(?<![\w.]){NUMBER}(?![\w]|\.\d)")
 
@@ -24,23 +36,46 @@ LOOSE = re.compile(rf"(?<![\w.]){NUMBER}(?![\w]|\.\d)")
 def parse_box(answer: str) -> tuple[float, float, float, float] | None:
     """Return the first box (x1, y1, x2, y2) in an answer, in the answer's own unit, or `None` when there is none.
 
-    JSON, a bare list, two corners, named corners, and prose that holds four numbers and no more are understood;
-    reversed corners are put in order.
+    JSON, a bare list, two corners, numbers that are named in any order, and prose that holds four numbers and no more
+    are understood; reversed corners are put in order.
     """
-    loose = LOOSE.findall(answer)
-    for pattern in (BRACKETED, CORNERS, NAMED):
-        match = pattern.search(answer)
-        if match:
-            found = match.groups()
-            break
+    found: tuple[float, ...] | None
+    if match := BRACKETED.search(answer) or CORNERS.search(answer):
+        found = tuple(map(float, match.groups()))
     else:
-        if len(loose) != 4:
-            return None
-        found = tuple(loose)
-    x1, y1, x2, y2 = (float(text) for text in found)
-    if not all(map(math.isfinite, (x1, y1, x2, y2))):
+        found = _named(answer)
+        loose = LOOSE.findall(answer)
+        if found is None and len(loose) == 4 and len(NAMING.findall(answer)) < 2:
+            found = tuple(map(float, loose))
+    if found is None or not all(map(math.isfinite, found)):
         return None
+    x1, y1, x2, y2 = found
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _named(answer: str) -> tuple[float, float, float, float] | None:
+    """Return the corners of the first box whose numbers are named; `None` where no four names make a box."""
+    pairs = [(ROLES[name.lower()], float(number)) for name, number in NAMED.findall(answer)]
+    if sorted(role for role, _ in pairs[:4]) == ["x", "x", "y", "y"]:  # two corners, each with its x and y
+        (x1, x2), (y1, y2) = ([number for role, number in pairs[:4] if role == axis] for axis in "xy")
+        return x1, y1, x2, y2
+    box: dict[str, float] = {}
+    for role, number in pairs:
+        if role in box:
+            break  # of the next box
+        box[role] = number
+    if {"x0", "y0", "x1", "y1"} <= box.keys():
+        return box["x0"], box["y0"], box["x1"], box["y1"]
+    if {"x1", "y1", "x2", "y2"} <= box.keys():
+        return box["x1"], box["y1"], box["x2"], box["y2"]
+    if not {"w", "h"} <= box.keys():
+        return None
+    width, height = box["w"], box["h"]
+    for left, top, share in (("x", "y", 0.0), ("x1", "y1", 0.0), ("cx", "cy", 0.5)):
+        if {left, top} <= box.keys():
+            x, y = box[left] - share * width, box[top] - share * height
+            return x, y, x + width, y + height
+    return None
 
 
 # "none", "no such plane", "there is no ...", "I cannot see ...": how words say that an object is not in the picture

@@ -42,8 +42,8 @@ def relative(layers: Float32, content_free: Float32) -> Float32:
     return divided
 
 
-def sharpest_heads(per_head: Float32, count: int) -> Float32:
-    """Return (L, rows, cols): of (L, heads, rows, cols), the mean of each layer's `count` sharpest heads.
+def sharpest_heads(per_head: Float32, count: int) -> NDArray[np.intp]:
+    """Return the numbers (L, count) of each layer's `count` sharpest heads, of maps (L, heads, rows, cols).
 
     Sharp = low spatial entropy, among heads that give the image at least half as much attention as the layer's median
     head does; a head that ignores the image can be sharp by accident.
@@ -55,6 +55,11 @@ def sharpest_heads(per_head: Float32, count: int) -> Float32:
     share = per_head / np.maximum(mass[..., None, None], np.float32(1e-12))
     entropy = -(share * np.log(np.maximum(share, np.float32(1e-12)))).sum(axis=(2, 3))
     looking = mass >= np.median(mass, axis=1, keepdims=True) / 2
-    order = np.argsort(np.where(looking, entropy, np.inf), axis=1, kind="stable")[:, :count]
-    chosen: Float32 = np.take_along_axis(per_head, order[..., None, None], axis=1).mean(axis=1)
-    return chosen
+    return np.argsort(np.where(looking, entropy, np.inf), axis=1, kind="stable")[:, :count]
+
+
+def mean_of_heads(per_head: Float32, heads: NDArray[np.intp] | None) -> Float32:
+    """Return (L, rows, cols): of (L, heads, rows, cols), the mean of the `heads` (L, count), of all where `None`."""
+    chosen = per_head if heads is None else np.take_along_axis(per_head, heads[..., None, None], axis=1)
+    mean: Float32 = np.ascontiguousarray(chosen.mean(axis=1), dtype=np.float32)
+    return mean

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessorList
 
-from zeroov.errors import RecipeError
+from zeroov.errors import ModelError, RecipeError
 from zeroov.overview.answer import answer_to_image
 from zeroov.overview.capture import RowRecorder, capture_rows
-from zeroov.overview.combine import relative, sharpest_heads
+from zeroov.overview.combine import mean_of_heads, relative, sharpest_heads
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import Prompt, build_prompt
 from zeroov.recipe import OverviewRecipe
@@ -28,12 +29,14 @@ def look(
     asked = [recipe.prompt.replace("{expression}", expression) for expression in expressions]
     prompt = build_prompt(models, pictures, asked, recipe)
     recorder, answers = _answer(models, prompt, recipe, 1 if recipe.prefill_only else recipe.max_new_tokens)
-    maps = [_maps(recorder, sample, grid, recipe) for sample, grid in enumerate(prompt.grids_hw)]
+    per_head = [_per_head(recorder, sample, grid, models) for sample, grid in enumerate(prompt.grids_hw)]
+    chosen = [sharpest_heads(each, recipe.heads) if recipe.heads else None for each in per_head]
+    maps = [mean_of_heads(each, heads_of) for each, heads_of in zip(per_head, chosen, strict=True)]
     if recipe.relative:
         neutral = build_prompt(models, pictures, [recipe.relative_prompt] * len(pictures), recipe)
         general, _ = _answer(models, neutral, recipe, 1)
         maps = [
-            relative(layers, _maps(general, sample, prompt.grids_hw[sample], recipe))
+            relative(layers, mean_of_heads(_per_head(general, sample, prompt.grids_hw[sample], models), chosen[sample]))
             for sample, layers in enumerate(maps)
         ]
     return [
@@ -94,9 +97,13 @@ def _answer(
     return recorder, [text.strip() for text in texts]
 
 
-def _maps(recorder: RowRecorder, sample: int, grid_hw: tuple[int, int], recipe: OverviewRecipe) -> Float32:
+def _per_head(recorder: RowRecorder, sample: int, grid_hw: tuple[int, int], models: OverviewModels) -> Float32:
+    """Return the maps (layers, heads, rows, cols) of one sample of the batch."""
     rows, cols = grid_hw
     per_head = recorder.mean_rows(sample, rows * cols)
-    per_head = per_head.reshape(len(recorder.layers), -1, rows, cols)
-    layers = sharpest_heads(per_head, recipe.heads) if recipe.heads else per_head.mean(axis=1)
-    return np.ascontiguousarray(layers, dtype=np.float32)
+    if not (np.isfinite(per_head).all() and math.isfinite(recorder.confidence(sample))):
+        raise ModelError(
+            f"the attention of {models.name} is not finite in {str(models.model.dtype).removeprefix('torch.')}; "
+            "use --set overview.dtype=float32, or bfloat16 where the device has it"
+        )
+    return per_head.reshape(len(recorder.layers), -1, rows, cols)

@@ -36,15 +36,17 @@ def cross_of(overview: Overview, recipe: OverviewRecipe, expression: str) -> Flo
 def attention_map(question: Question, overview: Overview, scales: Sequence[Scale], recipe: Recipe) -> Float32:
     """Return A_C as Evolve takes it (rows, cols): of a pyramid, the average over its windows, which `scales` holds.
 
-    A closer look's is drawn to where the look before saw the object.
+    A closer look's is drawn to where the look before saw the object. Words of place speak of the whole picture: they
+    weigh neither a window of it nor a scene that is searched, whose candidates they weigh.
     """
-    cross = cross_of(overview, recipe.overview, question.expression)
+    alone = replace(recipe.overview, position=0.0)
+    placed = question.placed and question.near is None
+    cross = cross_of(overview, recipe.overview if placed else alone, question.expression)
     grid_hw, hw = (cross.shape[0], cross.shape[1]), question.picture.hw
     if question.near is not None:
         return cross * near_weights(question.near, hw, grid_hw, recipe.zoom.pull)
     if not scales:
         return cross
-    alone = replace(recipe.overview, position=0.0)  # words of place speak of the whole picture
     maps = [(cross, (0, 0, hw[1], hw[0]))]
     maps += [(cross_of(look, alone, part.expression), part.picture.window) for part, look in scales]
     return average_maps(maps, hw, grid_hw)

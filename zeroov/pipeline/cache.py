@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from zeroov import hardware
@@ -13,6 +12,7 @@ from zeroov.dumps import Dump, DumpStore
 from zeroov.dumps.values import Parts
 from zeroov.errors import DumpError
 from zeroov.files.atomic import ensure_writable_folder
+from zeroov.files.paths import expanded
 from zeroov.look import Cost, Question
 from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage
 from zeroov.progress import Progress
@@ -80,7 +80,7 @@ def fill(
 def header(question: Question) -> dict[str, Any]:
     """Return what a dump says of the question that it answers."""
     picture = question.picture
-    file = Path(picture.source).expanduser()
+    file = expanded(picture.source)
     source = str(file.absolute()) if file.is_file() else picture.source  # found again from any folder
     about: dict[str, Any] = {"digest": picture.digest, "source": source, "hw": list(picture.hw)}
     if picture.part:

@@ -22,10 +22,11 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
     """
     refuse_pyramid(recipe.overview, "a folder of dumps")
     focuses = focus_index(maps)
-    found = False
+    found = parts = False
     for dump in maps.all("overview"):
         if dump.about["picture"].get("window"):
-            continue  # a closer look, which depends on what the first one found
+            parts = True
+            continue  # a closer look, which depends on what the first one found, or a part of a searched scene
         found = True
         overview = to_overview(dump)
         focus = None
@@ -51,6 +52,12 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
         sample = {"picture": dump.about["picture"], "expression": dump.about["expression"]}
         path = write_evolved(out, sample, recipe, dump.key, focus.key if focus else "", value)
         yield dump, value, path.name
+    if parts and not found:
+        raise DumpError(
+            f"the overview dumps in `{maps.folder}` show parts of searched scenes alone, and a search has no map of "
+            "the whole that could be evolved; make some of a picture with `zeroov overview IMAGE TEXT --out DIR` and "
+            "`zeroov focus`, or search with other evolve settings: `zeroov ground IMAGE TEXT --dumps DIR`"
+        )
     if not found:
         raise DumpError(
             f"`{maps.folder}` holds no overview dumps; make some with `zeroov overview IMAGE TEXT --out DIR`"

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from zeroov.errors import PictureError, ZeroovError, did_you_mean
+from zeroov.files.paths import expanded
 from zeroov.raster import geotiff
 from zeroov.raster.bands import BandReader, invert
 from zeroov.raster.stretch import seen
@@ -72,9 +73,7 @@ def is_for_pil(dataset: Any, path: Path) -> bool:
 
 def existing_file(given: str) -> Path:
     """Return the path of a file that is there and not empty; else say what is near."""
-    path = Path(given)
-    with contextlib.suppress(RuntimeError):  # `~name` of nobody's home is an ordinary file name
-        path = path.expanduser()
+    path = expanded(given)
     try:
         if not given:
             raise PictureError(f"no picture was given; {ACCEPTED}")

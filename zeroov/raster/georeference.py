@@ -72,11 +72,14 @@ def stored_transform(dataset: Any) -> Transform | None:
 
 
 def crs_text(crs: Any) -> str | None:
-    """Return a rasterio CRS, or what is text already, as "EPSG:n" or, without such a number, as WKT."""
+    """Return a rasterio CRS, or what is text already, as "EPSG:n" where it is exactly that one, else as WKT.
+
+    GDAL names the number of a CRS that is only like it, and ignores a datum shift where it compares two.
+    """
     if not crs or isinstance(crs, str):
         return crs or None
-    epsg = crs.to_epsg()
-    return f"EPSG:{epsg}" if epsg else str(crs.to_wkt())
+    epsg, wkt = crs.to_epsg(), str(crs.to_wkt())
+    return f"EPSG:{epsg}" if epsg and type(crs).from_epsg(epsg) == crs and "TOWGS84" not in wkt else wkt
 
 
 def _fitted(points: list[Any], name: str) -> Transform:

@@ -23,8 +23,10 @@ from PIL import Image
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
 from zeroov.files.content import content_of
+from zeroov.files.paths import expanded
 from zeroov.frames import Transform
-from zeroov.raster import geotiff
+from zeroov.progress import SILENT, Progress
+from zeroov.raster import geotiff, upload
 from zeroov.raster.bands import BandReader, choose_bands
 from zeroov.raster.decode import (
     ACCEPTED,
@@ -137,12 +139,16 @@ def open_source(
     *,
     percentiles: Percentiles = PERCENTILES,
     georeferenced: bool = True,
+    uploaded: bool = False,
+    progress: Progress = SILENT,
 ) -> Scene:
     """Open an image file of any size, a PIL image, an array or a `Picture`; `PictureError` says why it cannot.
 
     `bands` are one number or three, from 1; by default red, green and blue, else bands 1 to 3, else band 1.
     With `georeferenced=False` whatever says where the raster lies is ignored, also what would be refused. Of a `Scene`
-    that is open already the same scene is returned, as a view whose end does not close it.
+    that is open already the same scene is returned, as a view whose end does not close it. An `uploaded` file is
+    somebody else's: kinds that may point to other files are refused unopened, and GDAL sees none of PIL's kinds.
+    `progress` gets a report for each part of a large file that is read whole, and stops that reading.
     """
     low, high = percentiles
     if not 0 <= low < high <= 100:
@@ -154,7 +160,7 @@ def open_source(
         view._closing = contextlib.ExitStack()
         return view
     if isinstance(source, str | os.PathLike):
-        return _open_file(os.fsdecode(source), bands, percentiles, georeferenced)
+        return _open_file(os.fsdecode(source), bands, percentiles, georeferenced, uploaded, progress)
     if isinstance(source, Picture):
         scene = Scene(
             Whole(Decoded(source.rgb, source.valid), source.source, bands, percentiles),
@@ -185,8 +191,17 @@ def open_picture(source: Source) -> Picture:
         return scene.read()
 
 
-def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentiles, georeferenced: bool) -> Scene:
+def _open_file(
+    name: str,
+    bands: tuple[int, ...] | None,
+    percentiles: Percentiles,
+    georeferenced: bool,
+    uploaded: bool,
+    progress: Progress,
+) -> Scene:
     file = existing_file(name)
+    if uploaded and not upload.is_for_gdal(file):
+        return Scene(Whole(decode_file(file), name, bands, percentiles), name)
     rasterio = geotiff.rasterio_or_none()
     with contextlib.ExitStack() as closing:
         dataset = rasterio and _opened(rasterio, file, name, closing)
@@ -207,7 +222,7 @@ def _open_file(name: str, bands: tuple[int, ...] | None, percentiles: Percentile
                 whole = Whole(decoded, name, None, percentiles)
                 whole.bands = chosen
                 return Scene(whole, name, placed)
-            pixels = Windowed(rasterio, dataset, name, chosen, percentiles)
+            pixels = Windowed(rasterio, dataset, name, chosen, percentiles, progress)
         return Scene(pixels, name, placed, closing.pop_all())
 
 
@@ -217,7 +232,7 @@ def image_content(path: str | os.PathLike[str]) -> str:
     It covers every byte of the file and of what belongs to it (a world file, the sources of a VRT). Statistics and
     overviews that other programs lay beside it do not count.
     """
-    file = Path(path).expanduser()
+    file = expanded(path)
     rasterio = geotiff.rasterio_or_none()
     try:
         files, facts = (_belonging(rasterio, file) if rasterio else None) or ([file], [])

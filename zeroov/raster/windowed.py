@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zeroov import frames
 from zeroov.errors import PictureError
+from zeroov.progress import SILENT, Progress
 from zeroov.raster import geotiff, stretch
 from zeroov.raster.bands import BandReader, Bands
 from zeroov.raster.decode import decoding
@@ -21,6 +22,7 @@ from zeroov.raster.stretch import Percentiles
 from zeroov.types import Bool, Uint8, Window
 
 CACHE_BYTES = 64 * 2**20  # of GDAL's block cache while a window is read; its own default is 5 % of all memory
+REPORTED_PIXELS = 2**25  # a window of more takes a while
 MOST_BLOCK_BYTES = 512 * 2**20  # one block of the file is the least that GDAL decodes
 MOST_TRIED = 1000  # bad blocks: a header of a few bytes may claim millions of them
 # The means of square cells are at least this much finer than the picture that is then resized from them smoothly.
@@ -48,10 +50,16 @@ class Windowed:
     """An open rasterio dataset as a source of uint8 RGB windows."""
 
     def __init__(
-        self, rasterio: Any, dataset: Any, name: str, bands: tuple[int, ...], percentiles: Percentiles
+        self,
+        rasterio: Any,
+        dataset: Any,
+        name: str,
+        bands: tuple[int, ...],
+        percentiles: Percentiles,
+        progress: Progress,
     ) -> None:
         self._rasterio, self._reader, self._name = rasterio, BandReader(dataset, bands, name), name
-        self.bands, self._percentiles = bands, percentiles
+        self.bands, self._percentiles, self._progress = bands, percentiles, progress
         self.hw = (int(dataset.height), int(dataset.width))
         self._step = stretch.sampling_step(self.hw)
         self._dtype = np.result_type(*(dataset.dtypes[index - 1] for index in bands))
@@ -154,7 +162,13 @@ class Windowed:
         return Survey(low_high, reduced, stretch.seen(valid), tuple(damaged), next(iter(damaged.values()), None))
 
     def _chunks(self, window: Window) -> Iterator[Window]:
-        return chunks(window, self._block_hw, CACHE_BYTES // 2 // self._pixel_bytes)
+        """Yield the parts of a window; rows of a large one are reported, so that its reading can be stopped."""
+        height, width = window.hw
+        progress = self._progress if height * width > REPORTED_PIXELS else SILENT
+        for chunk in chunks(window, self._block_hw, CACHE_BYTES // 2 // self._pixel_bytes):
+            progress.report("reading", chunk.y0 - window.y0, height)
+            yield chunk
+        progress.report("reading", height, height)
 
     def _parts(self, window: Window, valid: Bool, tolerant: bool) -> Iterator[tuple[Window, Bands]]:
         """Yield a window's chunks with their samples; where `tolerant`, without what cannot be decoded.

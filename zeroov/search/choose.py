@@ -34,8 +34,9 @@ def rank(
     """Return a value for each candidate, the highest for the one that is meant.
 
     The candidate's own score, times the attention that the glance at the whole scene paid to its place, times the
-    weight of its place under the expression's words of place; superlatives compare the candidates. The glance saw the
-    scene `reduced` to that share of its sides: what was too small in it to be seen is not held against a candidate.
+    weight of its place under the expression's words of place; superlatives compare the candidates. Beside an ordinal
+    they do not: the second from the left is not the leftmost. The glance saw the scene `reduced` to that share of its
+    sides: what was too small in it to be seen is not held against a candidate.
     """
     if not candidates:
         return np.zeros(0)
@@ -45,8 +46,10 @@ def rank(
         longest = [max(c.box.x1 - c.box.x0, c.box.y1 - c.box.y0) for c in candidates]
         trust = np.clip(np.array(longest) * reduced / SEEN, 0, 1) * (1 - LEAST_ATTENTION)
         values *= 1 - trust * (1 - _highest_inside(heat, candidates, scene_hw))
-    place = position_prior(phrase.place, (GRID, GRID), strength)
-    values *= _at_centres(place, candidates, scene_hw)
+    named = phrase.position if phrase.ordinal else phrase.place
+    values *= _at_centres(position_prior(named, (GRID, GRID), strength), candidates, scene_hw)
+    if phrase.ordinal:
+        return values
     return values * _by_size(candidates, phrase) * _by_side(candidates, phrase, scene_hw)
 
 

@@ -199,6 +199,13 @@ def worth_of(
 def plan_of(text: str, recipe: Recipe, every: bool) -> Plan:
     """Return what a search for an expression asks for."""
     phrase = parse(text)
+    if phrase.ordinal and not every:
+        log.warning(
+            '"%s": the ordinal `%s` is not understood in a search; the object is chosen without it, so check which one '
+            "it is, or say where it lies",
+            text,
+            phrase.ordinal,
+        )
     others = () if every or not recipe.search.relations else neighbours(phrase)
     return Plan(text, phrase, described(phrase), described(phrase, sizes=False), tuple(others), every)
 

@@ -66,7 +66,7 @@ def _looked_at(
             yield Tile(window, "nodata"), {}
             continue
         pictures[window] = picture
-    questions = [Question(picture, text) for picture in pictures.values() for text in asked]
+    questions = [Question(picture, text, placed=False) for picture in pictures.values() for text in asked]
     try:
         looks = iter(looker.look(questions, progress.inner()))
     except HardwareError as error:
@@ -93,7 +93,8 @@ def _candidates_of(look: Look, window: Window, scene: Scene) -> list[Candidate]:
 def glance_at(looker: Looker, scene: Scene, text: str, recipe: SearchRecipe, progress: Progress) -> Look | None:
     """Return the look at the whole scene, reduced; `None` for a strip that no model takes in one piece."""
     try:
-        (look,) = looker.glance([Question(scene.read(most=recipe.glance, tolerant=True), text)], progress)
+        picture = scene.read(most=recipe.glance, tolerant=True)
+        (look,) = looker.glance([Question(picture, text, placed=False)], progress)
     except PictureError as error:
         log.info("no glance at the whole scene: %s", error)
         return None

@@ -22,12 +22,9 @@ from zeroov.outputs.images import write_rgb_png
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.rle import run_lengths
 from zeroov.progress import Progress
-from zeroov.raster import geotiff
-from zeroov.raster.decode import PNG, decode_file
 from zeroov.raster.scene import Scene, open_source
-from zeroov.raster.stretch import PERCENTILES
-from zeroov.raster.whole import Whole
 from zeroov.types import Uint8, clean_expression
+from zeroov.weights.find import HUB_ID, is_builtin
 
 SOURCE = "upload"  # what answers call the image; a client's names are not asked for
 SHOWN = 1600  # longer side of previews, and of the overlay of a scene that was searched
@@ -35,10 +32,6 @@ FORMATS = {"json": "application/json", "mask": "image/png", "overlay": "image/pn
 ACCEPTED = {"image/png": "mask", "application/geo+json": "geojson"}
 OPTIONS = ("expression", "all", "zoom", "bands", "format", "pictures")
 YES, NO = ("1", "true", "yes", ""), ("0", "false", "no")
-# Kinds that hold all of their pixels. Others (VRT, and whatever else GDAL knows) can name any file of this machine.
-THROUGH_GDAL = (*geotiff.MAGIC, b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51\x00")
-THROUGH_PIL = (PNG, b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF")
-TAKEN = "TIFF, PNG, JPEG, JPEG 2000, WebP, GIF or BMP"
 
 
 @dataclass(frozen=True)
@@ -118,33 +111,43 @@ def _flag(given: Mapping[str, str], name: str) -> bool | None:
     return False
 
 
-def open_upload(image: Path, bands: tuple[int, ...] | None) -> Scene:
-    """Open what a client sent, as `open_source` does; kinds that may point to other files are refused unopened."""
-    with image.open("rb") as file:
-        head = file.read(16)
-    if head.startswith(THROUGH_GDAL):
-        return open_source(image, bands)
-    if not head.startswith(THROUGH_PIL):
-        raise PictureError(f"the body is no image that the server takes; send the bytes of one {TAKEN} file")
-    return Scene(Whole(decode_file(image), str(image), bands, PERCENTILES), str(image))
+def open_upload(image: Path, bands: tuple[int, ...] | None, most_pixels: int, progress: Progress) -> Scene:
+    """Open what a client sent; few bytes may hold very many pixels, so these have a limit of their own."""
+    scene = open_source(image, bands, uploaded=True, progress=progress)
+    height, width = scene.hw
+    if height * width > most_pixels:
+        scene.close()
+        raise PictureError(
+            f"the image has {width} x {height} = {height * width:,} pixels, at most {most_pixels:,} are taken; cut it "
+            "into parts, or start the server with a larger --max-mpixels"
+        )
+    return scene
 
 
-def preview(image: Path, bands: tuple[int, ...] | None) -> Reply:
+def preview(image: Path, bands: tuple[int, ...] | None, most_pixels: int, progress: Progress) -> Reply:
     """Return the image as a PNG that a browser shows, reduced where it is large; no model is asked."""
-    with open_upload(image, bands) as scene:
+    with open_upload(image, bands, most_pixels, progress) as scene:
         return Reply(_png(image, scene.read(most=SHOWN, tolerant=True).rgb), FORMATS["overlay"])
 
 
-def answer(pipeline: Pipeline, image: Path, asked: Asked, progress: Progress) -> Reply:
+def answer(pipeline: Pipeline, image: Path, asked: Asked, most_pixels: int, progress: Progress) -> Reply:
     """Ground the expression in an image file as `zeroov ground` does; beside it further files may be made."""
-    with open_upload(image, asked.bands) as scene:
+    with open_upload(image, asked.bands, most_pixels, progress) as scene:
         info = SceneInfo.of(scene)
         if asked.format == "geojson":
             require_degrees(info)  # an error for what cannot be written, before the work
         if asked.format == "mask":
             require_room(info)
         found = pipeline.ground(scene, asked.expression, every=asked.every, zoom=asked.zoom, progress=progress)
-    return reply(replace(found, info=replace(info, source=SOURCE)), image, asked)
+    provenance = without_folders(found.provenance)
+    return reply(replace(found, info=replace(info, source=SOURCE), provenance=provenance), image, asked)
+
+
+def without_folders(provenance: Mapping[str, str]) -> dict[str, str]:
+    """Return how an answer was made, of a model in a folder of this machine with the folder's last name alone."""
+    model = provenance["model"]
+    is_public = is_builtin(model) or HUB_ID.fullmatch(model)
+    return {**provenance, "model": model if is_public else Path(model).name}
 
 
 def reply(answer: Answer, image: Path, asked: Asked) -> Reply:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("zeroov")
 
 PATIENCE = 30.0  # seconds without a byte after which a client is given up
+SLOWEST = 1 << 16  # bytes a second: behind this rate by PATIENCE, a body is given up too
 LINGER, LINGER_BYTES = 2.0, 1 << 24  # how long, and how much of, a refused body is read so that its sender reads why
 PROBED = 0.2  # seconds after which the machine of a client that is gone has said so
 CHUNK = 1 << 16
@@ -76,8 +77,8 @@ class Awaited(Progress):
         self._require_waiting = require_waiting
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Ask, after each group of tiles and each closer look, whether anybody waits."""
-        if what in ("tiles", "closer looks"):
+        """Ask, while a large file is read, after each group of tiles and each closer look, whether anybody waits."""
+        if what in ("reading", "tiles", "closer looks"):
             self._require_waiting()
 
 
@@ -143,10 +144,11 @@ class Handler(BaseHTTPRequestHandler):
         self._receive(image, length)
         with self.server.turn:
             self._require_waiting()
+            most, progress = self.server.most_pixels, Awaited(self._require_waiting)
             try:
                 if asked is None:
-                    return preview(image, bands)
-                return answer(self.server.pipeline, image, asked, Awaited(self._require_waiting))
+                    return preview(image, bands, most, progress)
+                return answer(self.server.pipeline, image, asked, most, progress)
             except (UsageError, PictureError, OutputError) as error:
                 is_own = isinstance(error, OutputError) and isinstance(error.__cause__, OSError)
                 raise RequestError(507 if is_own else 400, without_path(str(error), image)) from error
@@ -156,11 +158,15 @@ class Handler(BaseHTTPRequestHandler):
         host = self.headers.get("Host", "")
         with contextlib.suppress(ValueError):
             name = urlsplit(f"//{host}").hostname or "localhost"
-            if not self.server.is_local or name == "localhost" or ip_address(name).is_loopback:
+            if name in ("localhost", *self.server.names) or ip_address(name).is_loopback or not self.server.is_local:
                 origin = self.headers.get("Origin")
                 if origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}"):
                     return
-        raise RequestError(403, "the request comes from another site's page, or by a name that is not this server's")
+        raise RequestError(
+            403,
+            "the request comes from another site's page, or by a name that is not this server's; ask by its IP "
+            "address, or start it with --allow-host NAME",
+        )
 
     def _length(self) -> int:
         """Return the body's length in bytes, before any of it is read."""
@@ -185,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
-        left = length
+        left, begun = length, time.monotonic()
         with own_disk():
             file = image.open("xb", buffering=0)
         with file:
@@ -198,6 +204,8 @@ class Handler(BaseHTTPRequestHandler):
                 with own_disk():
                     while part:  # unbuffered, a write may take a part of it
                         part = part[file.write(part) :]
+                if time.monotonic() - begun > PATIENCE + (length - left) / SLOWEST:
+                    raise RequestError(408, f"the body comes too slowly: {length - left} of {length} bytes until now")
         self.unread = False
 
     def handle_expect_100(self) -> bool:

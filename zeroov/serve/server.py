@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from ipaddress import ip_address
@@ -20,11 +20,13 @@ from typing import Any
 
 from zeroov.errors import UsageError
 from zeroov.ground import Pipeline
+from zeroov.serve.answer import without_folders
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
 
 MIB = 2**20
+MPIXELS = 10**6
 GRACE = 3.0  # seconds in which a stopped server's answers must be taken
 MOST_AT_ONCE = 16  # uploads received, waiting and computed together; later ones are asked to come again
 
@@ -42,10 +44,12 @@ class Server(ThreadingHTTPServer):
         port: int = 8000,
         *,
         handler: type[BaseHTTPRequestHandler],
+        names: Sequence[str] = (),
         most_bytes: int = 256 * MIB,
+        most_pixels: int = 1000 * MPIXELS,
         log_line: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`log_line` gets a line for every request to `handler`."""
+        """`log_line` gets a line for every request to `handler`. `names` are host names by which it may be asked."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), handler, bind_and_activate=False)
@@ -56,7 +60,9 @@ class Server(ThreadingHTTPServer):
             raise UsageError(
                 f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
             ) from error
-        self.pipeline, self.most_bytes, self.log_line = pipeline, most_bytes, log_line
+        self.pipeline, self.log_line = pipeline, log_line
+        self.names = tuple(name.lower() for name in (host, *names))
+        self.most_bytes, self.most_pixels = most_bytes, most_pixels
         self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
         self.page = resources.files("zeroov.serve").joinpath("page.html").read_bytes()
         self.is_local = ip_address(self.server_name).is_loopback
@@ -120,5 +126,6 @@ class Server(ThreadingHTTPServer):
         """Return what `/health` answers."""
         recipe = self.pipeline.recipe
         about = {"status": "ok", "version": __version__, "recipe": recipe.name, "description": recipe.description}
-        about |= self.pipeline.provenance
-        return about | {"device": str(self.pipeline.device), "max_bytes": self.most_bytes}
+        about |= without_folders(self.pipeline.provenance)
+        limits = {"max_bytes": self.most_bytes, "max_pixels": self.most_pixels}
+        return about | {"device": str(self.pipeline.device), **limits}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ Kind = Part | Literal["sam"]
 STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
 USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model}
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
+log = logging.getLogger("zeroov")
 TRY_TINY = "`--recipe mini` tries everything without a download, on scenes drawn by `zeroov demo`"
 
 
@@ -49,10 +51,12 @@ def locate_model(reference: str, revision: str, part: Part) -> Located:
     """Find a complete model folder: a folder, or a hub id in the Hugging Face cache.
 
     `revision` pins a hub id's commit, tag or branch; "" takes the cached `main`. Folders have no revision to pin.
+    `org/name` is always the hub's: a folder of that name, which only happens to be here, is written `./org/name`.
     """
     folder = Path(reference).expanduser()
     stage = STAGE_OF_PART[part]
-    if folder.is_dir():
+    shadows = folder.is_dir() and HUB_ID.fullmatch(reference) is not None
+    if folder.is_dir() and not shadows:
         commit = None
     elif looks_like_path(reference):
         raise ModelError(
@@ -60,7 +64,13 @@ def locate_model(reference: str, revision: str, part: Part) -> Located:
             f"`--set {stage}.model=FOLDER`, or a hub id like `org/name`; {TRY_TINY}"
         )
     else:
-        folder = snapshot(reference, revision, stage)
+        mine = f"; `--set {stage}.model=./{reference}` takes the folder of that name that is here" if shadows else ""
+        try:
+            folder = snapshot(reference, revision, stage)
+        except ModelError as error:
+            raise ModelError(f"{error}{mine}") from error
+        if shadows:
+            log.warning("%s.model `%s` is the model of the Hugging Face hub%s", stage, reference, mine)
         commit = folder.name
     found = faults(folder, part)
     if found:

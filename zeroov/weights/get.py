@@ -14,7 +14,7 @@ from zeroov.errors import ModelError, did_you_mean
 from zeroov.files.content import cache_folder, digest_of
 from zeroov.weights import official
 from zeroov.weights.complete import broken_files, wanted_files
-from zeroov.weights.find import STAGE_OF_PART, Part, locate, looks_like_path, snapshot
+from zeroov.weights.find import HUB_ID, STAGE_OF_PART, Part, locate, looks_like_path, snapshot
 from zeroov.weights.needs import Requirement
 from zeroov.weights.places import PACKAGE
 
@@ -34,7 +34,7 @@ def get(need: Requirement) -> None:
 def download_model(reference: str, revision: str, part: Part) -> None:
     """Download a hub model's needed files into the Hugging Face cache; a broken download goes on where it stopped."""
     stage = STAGE_OF_PART[part]
-    if looks_like_path(reference) or reference.count("/") != 1 or Path(reference).is_dir():
+    if looks_like_path(reference) or not HUB_ID.fullmatch(reference):
         raise ModelError(f"{stage}.model `{reference}` is a folder of yours and cannot be downloaded")
     _refuse_offline(reference)
     from huggingface_hub import HfApi, constants, errors, snapshot_download
