@@ -1,0 +1,54 @@
+"""Segment Anything on a CUDA device in half precision, without the device: shapes, dtypes and devices fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.no_device import NoDevice, moved, no_device, of_zeroov
+from zeroov.recipe import RefineRecipe
+from zeroov.refine.load import load_sam
+from zeroov.refine.sam import encode, refine
+from zeroov.types import Box, Evolved, Picture
+
+ENCODED, REFINED = "zeroov/refine/sam.py:encode", "zeroov/refine/sam.py:refine"
+
+
+@pytest.fixture(scope="module")
+def half(tiny: Path) -> Any:
+    return load_sam(tiny / "sam.pth", RefineRecipe(type="vit_tiny", dtype="float16"), torch.device("cpu"))
+
+
+@pytest.fixture
+def device() -> Iterator[NoDevice]:
+    with no_device({REFINED: lambda: 1}) as device:
+        yield device
+
+
+@pytest.mark.parametrize("prompt", ["box", "box+point", "box+mask"])
+def test_every_prompt_is_answered_by_an_encoder_in_half_precision(
+    half: Any, device: NoDevice, picture: Picture, prompt: str
+) -> None:
+    grid = np.ones((8, 8), dtype=np.float32)
+    evolved = Evolved(grid, grid, grid > 0, grid > 0, np.ones(picture.hw, dtype=np.bool_), Box(0, 0, 200, 120))
+    on_device = moved(half)
+    encoded = encode(on_device, picture)
+    assert (encoded.features.device.type, encoded.features.dtype) == ("cuda", torch.float32)
+    assert device.waits == []
+    assert of_zeroov(device.copies) == [ENCODED]
+    refined = refine(on_device, encoded, Box(3, 4, 50, 60), RefineRecipe(type="vit_tiny", prompt=prompt), evolved)
+    assert refined.mask.shape == picture.hw
+    assert device.waits == [REFINED] * 3  # the best hypothesis, its mask, its score: once a box
+    assert of_zeroov(device.copies) == [ENCODED, REFINED]
+
+
+def test_a_tensor_left_on_the_cpu_is_caught(half: Any, device: NoDevice, picture: Picture) -> None:
+    on_device = moved(half)
+    on_device.pixel_std = torch.ones(3, 1, 1)
+    with pytest.raises(RuntimeError, match=r"same device: aten\.div"):
+        encode(on_device, picture)
