@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroov import frames
-from zeroov.types import Box
+from zeroov.types import Box, Picture, Window
 
 sides = st.integers(1, 40)
 
@@ -140,3 +140,95 @@ def test_to_a_crop_and_back_and_the_hull_of_two() -> None:
     assert frames.image_to_crop(box, (4, 6)) == Box(6, 14, 26, 44)
     assert frames.crop_to_image(frames.image_to_crop(box, (4, 6)), (4, 6)) == box
     assert frames.box_hull(box, other) == frames.box_hull(other, box) == Box(5, 20, 30, 90)
+
+
+@pytest.mark.parametrize(
+    ("box", "rows", "cols"),
+    [
+        (Box(1, 2, 3, 5), (2, 5), (1, 3)),
+        (Box(0.5, 1.5, 2.5, 3.5), (1, 3), (0, 2)),  # a centre on the upper left edge is inside, one on the other is not
+        (Box(0.51, 1.51, 2.51, 3.51), (2, 4), (1, 3)),
+        (Box(-4, -3, 2, 1), (0, 1), (0, 2)),
+        (Box(-4, -3, -2, -1), (0, 0), (0, 0)),
+        (Box(6, 5, 99, 99), (5, 7), (6, 9)),
+        (Box(9, 7, 12, 12), (0, 0), (0, 0)),
+    ],
+)
+def test_a_mask_holds_the_pixels_whose_centres_lie_in_the_box(
+    box: Box, rows: tuple[int, int], cols: tuple[int, int]
+) -> None:
+    expected = np.zeros((7, 9), dtype=np.bool_)
+    expected[slice(*rows), slice(*cols)] = True
+    np.testing.assert_array_equal(frames.box_to_mask(box, (7, 9)), expected)
+
+
+def test_the_nearest_pixel_is_that_of_the_centre() -> None:
+    assert frames.nearest_pixels(6, 3).tolist() == [1, 3, 5]
+    assert frames.nearest_pixels(3, 5).tolist() == [0, 0, 1, 2, 2]
+    assert frames.nearest_pixels(4, 4).tolist() == [0, 1, 2, 3]
+    mask = np.arange(12).reshape(3, 4) % 3 == 0
+    same = frames.resize_mask(mask, (3, 4))
+    assert same is not mask
+    np.testing.assert_array_equal(same, mask)
+    assert frames.resize_mask(mask, (1, 2)).tolist() == [[mask[1, 1], mask[1, 3]]]
+    assert frames.resize_mask(mask, (3, 2)).shape == (3, 2)
+    assert frames.resize_mask(mask, (1, 4)).shape == (1, 4)
+
+
+def test_a_map_of_the_right_size_is_copied() -> None:
+    values = np.ones((2, 3), np.float32)
+    made = frames.resize_map(values, (2, 3))
+    made[:] = 0
+    assert values.all()
+    assert frames.resize_map(values, (3, 2)).shape == (3, 2)
+    assert frames.resize_map(values, (2, 4)).shape == (2, 4)
+    assert frames.resize_map(values, (5, 3)).shape == (5, 3)
+
+
+def test_a_map_is_scaled_to_0_and_1() -> None:
+    assert frames.min_max(np.array([[-2.0, 0.0], [2.0, 6.0]])).tolist() == [[0.0, 0.25], [0.5, 1.0]]
+    assert frames.min_max(np.full((2, 2), 3.0)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_picture_is_resized_with_antialiasing_and_a_part_of_it_alone() -> None:
+    rgb = np.zeros((4, 8, 3), dtype=np.uint8)
+    rgb[:, ::2] = 200
+    whole = frames.resize_rgb(rgb, (2, 4), "bilinear")
+    assert whole.shape == (2, 4, 3)
+    assert 60 < whole.min() <= whole.max() < 140
+    rgb[:, :4] = 200
+    part = frames.resize_rgb(rgb, (3, 2), "bilinear", (0.0, 0.0, 3.0, 4.0))
+    assert part.shape == (3, 2, 3)
+    assert (part == 200).all()
+
+
+def test_a_part_of_a_scene_and_back() -> None:
+    part = Picture(np.zeros((50, 100, 3), dtype=np.uint8), part=Window(300, 700, 500, 850))  # 2 and 3 pixels to one
+    assert frames.to_scene(Box(10, 20, 30, 40), part) == Box(320, 760, 360, 820)
+    assert frames.to_picture(Box(320, 760, 360, 820), part) == Box(10, 20, 30, 40)
+    assert frames.to_picture(Box(200, 600, 320, 730), part) == Box(0, 0, 10, 10)
+    assert frames.to_picture(Box(200, 600, 300, 730), part) is None
+
+
+def test_the_peak_is_the_centre_of_the_highest_cell_of_the_region() -> None:
+    values = np.array([[0.1, 0.9, 0.2], [0.3, 0.4, 0.8]])
+    region = np.array([[True, False, True], [True, True, False]])
+    assert frames.peak_xy(values, region, (100, 300)) == (150.0, 75.0)
+    assert frames.peak_xy(values, np.zeros((2, 3), dtype=np.bool_), (100, 300)) == (150.0, 25.0)  # none: of all
+
+
+def test_boxes_that_do_not_meet_share_nothing() -> None:
+    first = Box(0, 0, 10, 10)
+    for second in (Box(20, 20, 30, 30), Box(20, 0, 30, 10), Box(0, 20, 10, 30), Box(10, 0, 20, 10), Box(0, 10, 10, 20)):
+        assert frames.share_of_smaller(first, second) == 0
+        assert frames.box_iou(first, second) == 0
+    assert frames.share_of_smaller(first, Box(9, 6, 11, 12)) == pytest.approx(4 / 12)
+    assert frames.box_iou(first, Box(9, 6, 11, 12)) == pytest.approx(4 / 108)
+
+
+def test_a_box_is_clipped_and_put_in_order() -> None:
+    assert frames.clip_box((8, 9, -2, -3), (5, 7)) == Box(0, 0, 7, 5)
+    assert frames.clip_box((1, 2, 3, 4), (5, 7)) == Box(1, 2, 3, 4)
+    for outside in ((7, 0, 9, 5), (0, 5, 7, 9), (2, 1, 2, 4), (1, 2, 4, 2), (-3, 0, 0, 5)):
+        assert frames.clip_box(outside, (5, 7)) is None
+    assert frames.scale_box((1, 2, 3, 4), (5, 7), (10, 70)) == Box(10, 4, 30, 8)

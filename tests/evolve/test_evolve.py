@@ -113,3 +113,15 @@ def test_without_an_affinity_the_map_itself_is_grown() -> None:
 def test_wrong_shapes_are_told(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
+
+
+def test_without_growing_the_region_is_the_whole_grid(rng: np.random.Generator) -> None:
+    cross = rng.random((5, 7), dtype=np.float32)
+    affinity = Affinity(rng.random((12, 12)).astype(np.float16), (3, 4), "noise", "model", "revision")
+    found = evolve.evolve(cross, affinity, (30, 40), EvolveRecipe(tau=0.9), growing=False)
+    assert found.region.all()
+    assert not evolve.evolve(cross, affinity, (30, 40), EvolveRecipe(tau=0.9)).region.all()
+
+
+def test_without_an_affinity_the_grid_is_that_of_the_paper(rng: np.random.Generator) -> None:
+    assert evolve.evolve(rng.random((5, 7), dtype=np.float32), None, (30, 40), EvolveRecipe()).fused.shape == (32, 32)

@@ -92,6 +92,8 @@ def test_a_box_past_the_edge_is_clipped() -> None:
         ("[", False),
         ("", False),
         ("[10, 10, 20, 20]", False),
+        ("[10, 10, 10, 40]", False),  # a line is no point
+        ("[10, 10, 40, 10]", False),
         ("No. 3 from the left: [10, 10, 20, 20]", False),
         ("northern runway", False),
         ("The plane is on the left.", False),
@@ -99,3 +101,8 @@ def test_a_box_past_the_edge_is_clipped() -> None:
 )
 def test_an_answer_that_states_an_absence_is_told_from_one_without_a_box(answer: str, absent: bool) -> None:
     assert says_absent(answer) is absent
+
+
+def test_each_family_answers_in_its_unit() -> None:
+    units = {name: family.answer_frame_hw((812, 1624)) for name, family in FAMILIES.items()}
+    assert units == {"qwen2_5_vl": (812, 1624), "qwen2_vl": (1000, 1000), "qwen3_vl": (1000, 1000)}

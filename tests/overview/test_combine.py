@@ -51,3 +51,34 @@ def test_sharpest_heads_skips_heads_that_ignore_the_image() -> None:
     per_head = np.stack([flat, idle, sharp, flat])[None]
     chosen = mean_of_heads(per_head, sharpest_heads(per_head, 1))
     np.testing.assert_array_equal(chosen[0], sharp)
+
+
+def test_relative_divides_by_what_a_neutral_prompt_gets_and_by_a_thousandth_of_its_mean_at_least() -> None:
+    general = np.array([[[4.0, 2.0], [0.0, 2.0]]], np.float32)  # mean 2
+    looked = np.array([[[1.0, 3.0], [0.002, 0.0]]], np.float32)
+    np.testing.assert_allclose(relative(looked, general), [[[0.25, 1.5], [1.0, 0.0]]], rtol=1e-5)
+
+
+def test_sharpest_heads_is_the_mean_of_the_heads_of_lowest_entropy(rng: np.random.Generator) -> None:
+    per_head = rng.uniform(0.1, 1, (3, 5, 2, 4)).astype(np.float32) ** 4
+    per_head /= per_head.sum(axis=(2, 3), keepdims=True)
+    expected = []
+    for layer in per_head:
+        order = sorted(range(5), key=lambda head: -float((layer[head] * np.log(layer[head])).sum()))
+        expected.append(layer[order[:2]].mean(axis=0))
+    np.testing.assert_allclose(sharpest_heads(per_head, 2), expected, rtol=1e-5)
+    np.testing.assert_allclose(sharpest_heads(per_head, 5), per_head.mean(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("mass", "counts"), [(0.5, True), (0.499, False)])
+def test_a_head_counts_that_looks_half_as_much_as_the_median_head(mass: float, counts: bool) -> None:
+    flat, sharp = np.full((2, 2), 0.25, np.float32), np.zeros((2, 2), np.float32)
+    sharp[0, 1] = mass
+    chosen = sharpest_heads(np.stack([flat, sharp, flat])[None], 1)[0]
+    np.testing.assert_array_equal(chosen, sharp if counts else flat)
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_as_many_heads_as_there_are(count: int) -> None:
+    with pytest.raises(ValueError, match=f"overview.heads = {count}, but the model has 3"):
+        sharpest_heads(np.ones((1, 3, 2, 2), np.float32), count)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,27 @@ def test_crop_and_image_frames_compose_exactly(given_: tuple[Box, tuple[int, int
 def test_small_means_small_beside_the_shorter_side() -> None:
     assert is_small(Box(0, 0, 24, 10), (100, 200), 0.25)
     assert not is_small(Box(0, 0, 26, 10), (100, 200), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("box", "context", "least", "window"),
+    [
+        (Box(100, 40, 140, 60), 2.0, 10, (80, 10, 160, 90)),  # twice the longer side, around the middle
+        (Box(100, 40, 120, 80), 2.0, 10, (70, 20, 150, 100)),  # the height is the longer one
+        (Box(100, 40, 140, 60), 2.0, 100, (70, 0, 170, 100)),
+        (Box(0, 0, 20, 10), 3.0, 1, (0, 0, 60, 60)),  # moved inside
+        (Box(390, 190, 400, 200), 3.0, 1, (370, 170, 400, 200)),
+        (Box(100, 40, 104, 45), 1.5, 0, (98, 38, 106, 46)),  # 7.5 is rounded up
+        (Box(100.4, 40.4, 100.6, 40.6), 1.0, 0, (100, 40, 101, 41)),  # never thinner than a pixel
+        (Box(100, 40, 200, 60), 2.0, 1, (50, 0, 250, 200)),  # as high as the image
+        (Box(100, 40, 310, 60), 1.0, 1, (100, 0, 310, 200)),  # the image is lower than the square
+    ],
+)
+def test_where_a_window_lies(box: Box, context: float, least: int, window: tuple[int, int, int, int]) -> None:
+    assert window_around(box, (200, 400), context, least) == window
+
+
+def test_the_longer_side_says_if_a_box_is_small() -> None:
+    assert not is_small(Box(0, 0, 25, 10), (100, 200), 0.25)  # just that share
+    assert not is_small(Box(0, 0, 10, 26), (100, 200), 0.25)
+    assert is_small(Box(50, 50, 60, 74), (200, 100), 0.25)

@@ -60,3 +60,25 @@ def test_boxes_are_merged_as_asked() -> None:
     assert merged_box(first, second, "mean", (0.9, 0.1)) == Box(2, 2, 8, 9)
     assert merged_box(first, second, "weighted", (1.0, 3.0)).xyxy == pytest.approx((3, 3, 7, 8.5))
     assert merged_box(first, second, "weighted", (0.0, 0.0)) == Box(2, 2, 8, 9)
+
+
+def test_a_box_edge_weighs_as_one_standard_deviation() -> None:
+    weights = near_weights(Box(60, 30, 80, 70), (100, 200), (10, 20), 1.0)  # cells of 10 pixels; the middle is (70, 50)
+    centres_x, centres_y = np.arange(20) * 10 + 5.0, np.arange(10) * 10 + 5.0
+    far = ((centres_x[None, :] - 70) / 10) ** 2 + ((centres_y[:, None] - 50) / 20) ** 2
+    np.testing.assert_allclose(weights, np.exp(-far / 2), rtol=1e-4, atol=1e-9)
+    half = near_weights(Box(60, 30, 80, 70), (100, 200), (10, 20), 0.5)
+    np.testing.assert_allclose(half, 0.5 + 0.5 * weights, rtol=1e-5)
+
+
+def test_the_bell_is_never_narrower_than_a_cell() -> None:
+    weights = near_weights(Box(104, 24, 106, 26), (100, 200), (10, 10), 1.0)  # cells of 20 by 10 pixels
+    np.testing.assert_allclose(weights[2, 4:7], np.exp([-0.28125, -0.03125, -0.78125]), rtol=1e-4)
+    np.testing.assert_allclose(weights[3, 5], weights[2, 5] * np.exp(-0.5), rtol=1e-4)
+
+
+def test_one_score_alone_decides_where_both_are_weighed() -> None:
+    first, second = Box(0, 0, 10, 10), Box(4, 4, 6, 8)
+    assert merged_box(first, second, "weighted", (0.0, 0.5)) == second
+    assert merged_box(first, second, "weighted", (0.5, 0.0)) == first
+    assert merged_box(first, second, "mean", (0.0, 0.5)) == Box(2, 2, 8, 9)

@@ -1,0 +1,302 @@
+"""Change the pure rooms by one token at a time, and count how many changes the nearest tests notice.
+
+    python -m scripts.mutate --sample 20 --seed 0            # every room
+    python -m scripts.mutate language frames --sample 20     # two of them
+
+No file is changed: a changed module exists only in the memory of a child process, which runs the nearest tests.
+A change that no test can notice, since the module behaves as before, is written down in `scripts/equivalent.toml`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "cv2",
+    "PIL.Image",
+    "hypothesis",
+    "pytest",
+    "rasterio",
+    "shapely",
+    "pycocotools",
+)
+LONGEST_S = 120
+
+
+@dataclass(frozen=True)
+class Room:
+    """Modules, and the tests that stand nearest to them. `only` names functions where a module is not all pure."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    only: tuple[str, ...] = ()
+
+
+ROOMS = {
+    "evolve": Room(("evolve/fuse", "evolve/grow", "evolve/stage"), ("evolve",)),
+    "frames": Room(("frames",), ("test_frames.py",)),
+    "overview": Room(
+        ("overview/answer", "overview/combine", "overview/families"),
+        ("overview/test_answer.py", "overview/test_combine.py"),
+    ),
+    "search": Room(
+        ("search/choose", "search/relation", "search/tiles"),
+        ("search/test_choose.py", "search/test_relation.py", "search/test_tiles.py"),
+    ),
+    "language": Room(("language/nouns", "language/phrase", "language/position"), ("language",)),
+    "zoom": Room(
+        ("zoom/merge", "zoom/crop", "zoom/pyramid"),
+        ("zoom/test_merge.py", "zoom/test_crop.py", "zoom/test_pyramid.py"),
+    ),
+    "scoring": Room(
+        ("bench/scoring/metrics", "bench/scoring/overlaps", "bench/scoring/statistics"),
+        ("bench/scoring/test_metrics.py", "bench/scoring/test_unreadable.py", "bench/scoring/test_statistics.py"),
+    ),
+    "raster": Room(("raster/stretch", "raster/reduce"), ("raster/test_stretch.py", "raster/test_scene.py")),
+    "outputs": Room(("outputs/rle", "outputs/polygons"), ("outputs/test_rle.py", "outputs/test_polygons.py")),
+    "candidates": Room(("candidates/parts",), ("candidates",)),
+    "refine": Room(("refine/sam",), ("refine/test_sam.py",), only=("resized_hw", "mask_prompt", "refine")),
+}
+
+COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+}  # fmt: skip
+ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}  # fmt: skip
+PAIRS = (("min", "max"), ("any", "all"), ("minimum", "maximum"), ("floor", "ceil"), ("argmin", "argmax"))
+NAMES = {name: other for pair in PAIRS for name, other in (pair, pair[::-1])}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change: the `node`-th node of a module's tree gets another value for `field`."""
+
+    module: str
+    node: int
+    field: str
+    value: Any
+    label: str
+
+
+def changes_of(module: str, source: str, only: Sequence[str] = ()) -> list[Change]:
+    """Return every change of a module; texts, annotations and errors' messages stay as they are."""
+    tree = ast.parse(source)
+    numbers = {id(node): number for number, node in enumerate(ast.walk(tree))}
+    return [
+        Change(module, numbers[id(node)], field, value, f"{place}: {_label(node, field, value)}")
+        for place, node in _code(tree, "", only)
+        for field, value in _variants(node)
+    ]
+
+
+def _code(node: ast.AST, place: str, only: Sequence[str]) -> Iterator[tuple[str, ast.AST]]:
+    """Yield each node that computes something, with the name of the function or class that it stands in."""
+    for field, child in ast.iter_fields(node):
+        for part in child if isinstance(child, list) else [child]:
+            if not isinstance(part, ast.AST) or field in ("annotation", "returns", "decorator_list"):
+                continue
+            if isinstance(part, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
+                continue
+            inside = place
+            if isinstance(part, ast.FunctionDef | ast.ClassDef):
+                inside = f"{place}.{part.name}".removeprefix(".")
+                if only and not place and part.name not in only:
+                    continue
+            elif only and not place:
+                continue
+            yield inside, part
+            yield from _code(part, inside, only)
+
+
+def _variants(node: ast.AST) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, ast.Compare):
+        for number, operator in enumerate(node.ops):
+            if type(operator) in COMPARISONS:
+                yield "ops", [*node.ops[:number], COMPARISONS[type(operator)](), *node.ops[number + 1 :]]
+    elif isinstance(node, ast.BoolOp):
+        yield "op", ast.Or() if isinstance(node.op, ast.And) else ast.And()
+    elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in ARITHMETIC:
+        yield "op", ARITHMETIC[type(node.op)]()
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        yield "operand", ast.UnaryOp(node.op, node.operand)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield "value", not node.value
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        yield "value", node.value + 1
+        yield "value", node.value - 1
+    elif isinstance(node, ast.Name) and node.id in NAMES:
+        yield "id", NAMES[node.id]
+    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
+        yield "attr", NAMES[node.attr]
+    elif isinstance(node, ast.Slice):
+        for bound in ("lower", "upper"):
+            if getattr(node, bound) is not None:
+                yield bound, None
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+        yield "value", ast.Constant(None)
+    elif isinstance(node, ast.IfExp | ast.If) and not isinstance(node.test, ast.Compare | ast.BoolOp | ast.UnaryOp):
+        yield "test", ast.UnaryOp(ast.Not(), node.test)
+
+
+def _is_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _label(node: ast.AST, field: str, value: Any) -> str:
+    shown = node.test if isinstance(node, ast.If) else node
+    before, kept = ast.unparse(shown), getattr(node, field)
+    setattr(node, field, value)
+    after = ast.unparse(ast.fix_missing_locations(node.test if isinstance(node, ast.If) else node))
+    setattr(node, field, kept)
+    return f"{before} -> {after}"
+
+
+def changed_code(source: str, change: Change) -> Any:
+    """Return the compiled module with the change in it."""
+    tree = ast.parse(source)
+    setattr(list(ast.walk(tree))[change.node], change.field, change.value)
+    return compile(ast.fix_missing_locations(tree), change.module, "exec")
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Import one module from changed code, in this process alone."""
+
+    def __init__(self, name: str, path: Path, code: Any) -> None:
+        self.name, self.path, self.code = name, path, code
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if name != self.name:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, origin=str(self.path))
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = str(self.path)
+        exec(self.code, module.__dict__)
+
+
+def run_tests(tests: Sequence[str], change: Change | None, source: str, limit_s: float) -> tuple[bool, str]:
+    """Run tests in a fork of this process, with the heavy packages loaded; return if they pass, and how it ended."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        if change is not None:  # what the tests print without a change is shown
+            silent = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silent, 1)
+            os.dup2(silent, 2)
+        if change is not None:
+            name = "zeroov." + change.module.removeprefix("zeroov/").removesuffix(".py").replace("/", ".")
+            sys.meta_path.insert(0, _Changed(name, ROOT / change.module, changed_code(source, change)))
+        import pytest
+
+        options = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
+        options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        try:
+            code = int(pytest.main([*options, *(str(ROOT / "tests" / test) for test in tests)]))
+        except BaseException:  # noqa: BLE001  # a change may break what collects the tests: the child ends either way
+            code = 99
+        os._exit(code)
+    ends = time.monotonic() + limit_s
+    while time.monotonic() < ends:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            return code == 0, f"exit {code}"
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False, "time"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rooms", nargs="*", choices=[*ROOMS, []], help=f"rooms to change; all: {', '.join(ROOMS)}")
+    parser.add_argument("--sample", type=int, default=20, help="changes per module, drawn at random; 0: all of them")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="a JSON line for each change")
+    parser.add_argument("--again", type=Path, help="only the changes that this file of --out says were left")
+    options = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for package in HEAVY:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(package)
+    equivalent = tomllib.loads((ROOT / "scripts" / "equivalent.toml").read_text(encoding="utf-8"))
+    log = options.out.open("a", encoding="utf-8") if options.out else None
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    print(f"seed {options.seed}, {options.sample or 'all'} changes a module, commit {commit}\n")
+    rows = ["| room | changes | noticed | equivalent | left | noticed of the others |", "|---|---|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder  # examples of one change must not help against the next
+        for room in options.rooms or ROOMS:
+            counts = _measure(ROOMS[room], options, equivalent, log)
+            others = counts["noticed"] + counts["left"]
+            share = f"{counts['noticed'] / others:.0%}" if others else "-"
+            rows.append(
+                f"| {room} | {sum(counts.values())} | " + " | ".join(map(str, counts.values())) + f" | {share} |"
+            )
+            print("\n".join([rows[0], rows[1], rows[-1]]) + "\n", flush=True)
+    print("\n".join(rows))
+    return 0
+
+
+def _measure(room: Room, options: argparse.Namespace, equivalent: dict[str, Any], log: Any) -> dict[str, int]:
+    tests = [test for test in room.tests if (ROOT / "tests" / test).exists()]
+    start = time.monotonic()
+    passed, how = run_tests(tests, None, "", LONGEST_S)
+    if not passed:
+        raise SystemExit(f"{' '.join(tests)} fail without any change ({how}); mend them first")
+    limit_s = min(LONGEST_S, 10 + 5 * (time.monotonic() - start))
+    counts = {"noticed": 0, "equivalent": 0, "left": 0}
+    again = [json.loads(line) for line in options.again.read_text().splitlines()] if options.again else []
+    wanted = {(line["module"], line["label"]) for line in again if line["result"] == "left"}
+    for name in room.modules:
+        module = f"zeroov/{name}.py"
+        source = (ROOT / module).read_text(encoding="utf-8")
+        changes = changes_of(module, source, room.only)
+        if options.sample and len(changes) > options.sample:
+            changes = random.Random(f"{options.seed} {module}").sample(changes, options.sample)
+        for change in changes:
+            if options.again and (change.module, change.label) not in wanted:
+                continue
+            if change.label in equivalent.get(module, {}):
+                result, how = "equivalent", ""
+            else:
+                passed, how = run_tests(tests, change, source, limit_s)
+                result = "left" if passed else "noticed"
+            counts[result] += 1
+            if result == "left":
+                print(f"left: {module} {change.label}", flush=True)
+            if log:
+                log.write(json.dumps({"module": module, "label": change.label, "result": result, "how": how}) + "\n")
+                log.flush()
+    return counts
+
+
+if __name__ == "__main__":
+    sys.exit(main())
