@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -75,7 +76,9 @@ ROOMS = {
         ("bench/scoring/metrics", "bench/scoring/overlaps", "bench/scoring/statistics"),
         ("bench/scoring/test_metrics.py", "bench/scoring/test_unreadable.py", "bench/scoring/test_statistics.py"),
     ),
-    "raster": Room(("raster/stretch", "raster/reduce"), ("raster/test_stretch.py", "raster/test_scene.py")),
+    "raster": Room(
+        ("raster/stretch", "raster/reduce"), ("raster/test_stretch.py", "raster/test_reduce.py", "raster/test_scene.py")
+    ),
     "outputs": Room(("outputs/rle", "outputs/polygons"), ("outputs/test_rle.py", "outputs/test_polygons.py")),
     "candidates": Room(("candidates/parts",), ("candidates",)),
     "refine": Room(("refine/sam",), ("refine/test_sam.py",), only=("resized_hw", "mask_prompt", "refine")),
@@ -214,8 +217,10 @@ def run_tests(tests: Sequence[str], change: Change | None, source: str, limit_s:
             sys.meta_path.insert(0, _Changed(name, ROOT / change.module, changed_code(source, change)))
         import pytest
 
-        options = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
+        options = ["-q", "-x", "-m", "not slow", "--hypothesis-seed=0", "--assert=plain"]
+        options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "anyio", "unraisableexception")]
         options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        options += [f"--basetemp={os.environ['HYPOTHESIS_STORAGE_DIRECTORY']}/files"]
         try:
             code = int(pytest.main([*options, *(str(ROOT / "tests" / test) for test in tests)]))
         except BaseException:  # noqa: BLE001  # a change may break what collects the tests: the child ends either way
@@ -246,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for package in HEAVY:
         with contextlib.suppress(ImportError):
             importlib.import_module(package)
+    gc.freeze()  # what is loaded stays: no child needs to look for garbage in it
     equivalent = tomllib.loads((ROOT / "scripts" / "equivalent.toml").read_text(encoding="utf-8"))
     log = options.out.open("a", encoding="utf-8") if options.out else None
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
