@@ -76,12 +76,13 @@ ROOMS = {
         ("bench/scoring/metrics", "bench/scoring/overlaps", "bench/scoring/statistics"),
         ("bench/scoring/test_metrics.py", "bench/scoring/test_unreadable.py", "bench/scoring/test_statistics.py"),
     ),
-    "raster": Room(
-        ("raster/stretch", "raster/reduce"), ("raster/test_stretch.py", "raster/test_reduce.py", "raster/test_scene.py")
+    "raster": Room(("raster/stretch", "raster/reduce"), ("raster/test_stretch.py", "raster/test_reduce.py")),
+    "outputs": Room(
+        ("outputs/rle", "outputs/polygons"),
+        ("outputs/test_rle.py", "outputs/test_polygons.py", "outputs/test_labels.py"),
     ),
-    "outputs": Room(("outputs/rle", "outputs/polygons"), ("outputs/test_rle.py", "outputs/test_polygons.py")),
     "candidates": Room(("candidates/parts",), ("candidates",)),
-    "refine": Room(("refine/sam",), ("refine/test_sam.py",), only=("resized_hw", "mask_prompt", "refine")),
+    "refine": Room(("refine/sam",), ("refine/test_sam.py",), only=("resized_hw", "mask_prompt", "decode", "refine")),
 }
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {

@@ -78,3 +78,16 @@ def test_in_the_miniature_world_the_meant_object_outweighs_its_rivals() -> None:
                 won += weights[0] > max(weights[1:])
     assert asked > 200
     assert won >= 0.98 * asked
+
+
+def test_the_weight_is_of_the_squared_distance_to_the_side_or_the_middle() -> None:
+    strength, (rows, cols) = 3.0, (4, 5)
+    at_x, at_y = (np.arange(cols) + 0.5) / cols, (np.arange(rows) + 0.5) / rows  # 0 to 1
+    for position, along in (
+        ((-1, 0), at_x[None, :] ** 2 + np.zeros((rows, 1))),
+        ((0, 1), ((1 - at_y) ** 2)[:, None] + np.zeros((1, cols))),
+        ((1, -1), ((1 - at_x) ** 2)[None, :] + (at_y**2)[:, None]),
+        ((0, 0), ((2 * at_x - 1) ** 2)[None, :] + ((2 * at_y - 1) ** 2)[:, None]),
+    ):
+        expected = np.exp(-strength * (along - along.min()))
+        np.testing.assert_allclose(position_prior(position, (rows, cols), strength), expected, rtol=1e-5)

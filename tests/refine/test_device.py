@@ -16,7 +16,7 @@ from zeroov.refine.load import load_sam
 from zeroov.refine.sam import encode, refine
 from zeroov.types import Box, Evolved, Picture
 
-ENCODED, REFINED = "zeroov/refine/sam.py:encode", "zeroov/refine/sam.py:refine"
+ENCODED, DECODED, REFINED = (f"zeroov/refine/sam.py:{name}" for name in ("encode", "decode", "refine"))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_every_prompt_is_answered_by_an_encoder_in_half_precision(
     refined = refine(on_device, encoded, Box(3, 4, 50, 60), RefineRecipe(type="vit_tiny", prompt=prompt), evolved)
     assert refined.mask.shape == picture.hw
     assert device.waits == [REFINED] * 3  # the best hypothesis, its mask, its score: once a box
-    assert of_zeroov(device.copies) == [ENCODED, REFINED]
+    assert of_zeroov(device.copies) == [ENCODED, DECODED]
 
 
 def test_a_tensor_left_on_the_cpu_is_caught(half: Any, device: NoDevice, picture: Picture) -> None:
