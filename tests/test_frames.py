@@ -232,3 +232,9 @@ def test_a_box_is_clipped_and_put_in_order() -> None:
     for outside in ((7, 0, 9, 5), (0, 5, 7, 9), (2, 1, 2, 4), (1, 2, 4, 2), (-3, 0, 0, 5)):
         assert frames.clip_box(outside, (5, 7)) is None
     assert frames.scale_box((1, 2, 3, 4), (5, 7), (10, 70)) == Box(10, 4, 30, 8)
+
+
+def test_a_reduced_window_of_a_turned_scene_keeps_its_place() -> None:
+    turned = (2.0, 3.0, 5.0, 7.0, 11.0, 13.0)
+    assert frames.window_transform(turned, (1, 2), (10, 100)) == (20.0, 300.0, 13.0, 70.0, 1100.0, 42.0)
+    assert frames.window_transform(turned, (1, 2)) == (2.0, 3.0, 13.0, 7.0, 11.0, 42.0)

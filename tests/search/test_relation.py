@@ -183,6 +183,20 @@ def test_nobody_lies_beside_itself() -> None:
     assert weights("left of", [first, second], first, second).argmax() == 0
 
 
+def test_a_thing_that_is_one_of_two_anchors_is_compared_by_the_other() -> None:
+    plane, neighbour, far = at(1000, 500), at(1050, 500), at(1500, 500)
+    assert weights("closest to", [plane, far], plane, neighbour)[0] == 1
+    assert weights("farthest from", [plane, far], plane, neighbour).argmax() == 1
+
+
+def test_two_boxes_that_share_just_half_are_two_things() -> None:
+    assert weights("near", [at(1000, 500)], at(1020, 500)).tolist() == [1]
+    assert weights("near", [at(1000, 500)], at(1019, 500)).tolist() == [LEAST]
+    # Of one third of the size they may be two views of one thing, of less they are not.
+    assert weights("near", [at(1000, 500, 30, 30)], at(1000, 500, 30, 90)).tolist() == [LEAST]
+    assert weights("near", [at(1000, 500, 30, 30)], at(1000, 500, 30, 91)).tolist() == [1]
+
+
 def test_a_car_in_a_car_park_is_not_the_car_park() -> None:
     car, park = at(1000, 500), at(1000, 500, 400, 400)
     assert frames.share_of_smaller(car.box, park.box) > 0.5

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zeroov.frames import min_max
-from zeroov.zoom.pyramid import average_maps, scales
+from zeroov.look import Question
+from zeroov.types import Box, Picture
+from zeroov.zoom.pyramid import average_maps, scale_questions, scales
 
 sides = st.integers(1, 12)
 maps = hnp.arrays(np.float32, st.tuples(sides, sides), elements=st.floats(0, 1, width=32))
@@ -100,3 +103,28 @@ def test_the_scales_that_are_named() -> None:
     assert len(scales((60, 90), [0.5])) == 9
     with pytest.raises(ValueError, match="fraction of the image"):
         scales((60, 90), [2.0])
+
+
+def test_a_windows_weight_rises_smoothly_over_a_quarter_of_its_side() -> None:
+    left, right = np.ones((2, 8), np.float32), np.zeros((2, 8), np.float32)
+    left[1, 0], right[1, 7] = 0, 1  # far from where the windows overlap, so that each map keeps its scale
+    mean = average_maps([(left, (0, 0, 40, 10)), (right, (20, 0, 60, 10))], (10, 60), (2, 12))
+    for column in range(4, 8):  # of 5 pixels each; both windows hold them
+        middle = 5 * column + 2.5
+        falls, rises = min((40 - middle) / 10, 1), min((middle - 20) / 10, 1)
+        of_left, of_right = (share * share * (3 - 2 * share) for share in (falls, rises))
+        assert mean[0, column] == pytest.approx(of_left / (of_left + of_right), rel=1e-5)
+
+
+def test_each_window_is_asked_with_its_own_pixels(rng: np.random.Generator) -> None:
+    rgb = rng.integers(0, 256, (30, 60, 3), dtype=np.uint8)
+    asked = Question(Picture(rgb, "a.png"), "the plane")
+    found = scale_questions(asked, (1.0, 2 / 3))
+    assert [each.picture.part for each in found] == scales((30, 60), (1.0, 2 / 3))
+    for each in found:
+        x0, y0, x1, y1 = each.picture.window
+        np.testing.assert_array_equal(each.picture.rgb, rgb[y0:y1, x0:x1])
+        assert (each.expression, each.picture.source) == ("the plane", "a.png")
+    assert scale_questions(asked, ()) == []
+    assert scale_questions(replace(asked, near=Box(1, 1, 5, 5)), (1.0,)) == []
+    assert scale_questions(found[1], (1.0,)) == []  # of a part, there is no part
