@@ -282,3 +282,15 @@ def test_risbench_cases(shared: Path) -> None:
         **{1978: (-1, 0), 11470: (1, 0), 12090: (1, -1), 14041: (0, 1), 12430: None, 16111: (1, 0), 2144: (1, 0)},
         9240: None,
     }
+
+
+def test_a_noun_that_is_spelled_like_a_verb_is_one_after_an_article() -> None:
+    assert parse("the plane near the stands").relations == (("near", "stands"),)
+    assert parse("the plane stands near the pond").relations == (("near", "pond"),)
+    assert parse("the stands").category == "stand"
+
+
+def test_without_a_thing_of_its_own_an_expression_is_about_the_first_that_it_names() -> None:
+    phrase = parse("near the lake and next to the road")
+    assert (phrase.category, phrase.named) == ("lake", False)
+    assert [relation.other for relation in phrase.relations] == ["lake", "road"]

@@ -202,3 +202,26 @@ def test_readings():
     outside = record(1, truth_box=(0, 0, 4, 4), status="empty", point=(4, 0))
     without = record(2, truth_box=(0, 0, 4, 4), status="failed", error="x")
     assert overlaps([one, outside, without], named("lqvg"), "point").columns[:, 0].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("point", "hit"),
+    [((3, 5), 1), ((2.9, 5), 0), ((7.9, 8.9), 1), ((8, 6), 0), ((5, 4.9), 0), ((5, 9), 0), ((5, 7), 1), (None, 0)],
+)
+def test_a_point_hits_inside_the_half_open_box(point, hit):
+    asked = [
+        record(0, truth_box=(3, 5, 8, 9), status="empty", point=point),
+        record(1, truth_box=(0, 0, 4, 4), status="empty", point=(1, 1)),
+    ]
+    assert overlaps(asked, named("lqvg"), "point").columns[:, 0].tolist() == [hit, 1]
+
+
+def test_the_box_of_a_line_is_a_pixel_wide():
+    mask = np.zeros((6, 9), np.bool_)
+    mask[1:4, 2] = True
+    assert tight_box(encode_rle(mask)) == (2, 1, 3, 4)
+
+
+@pytest.mark.parametrize(("missing", "union"), [("truth", 16.0), ("nothing", 0.0), ("origin", 16.0)])
+def test_what_a_missing_box_is_worth(missing, union):
+    assert box_pair(None, (2, 2, 6, 6), BoxRule(missing=missing)) == (0.0, union)

@@ -88,3 +88,10 @@ def test_draws_do_not_depend_on_how_many_are_held_at_a_time(monkeypatch):
     np.testing.assert_allclose(resampled_sums(columns, seed=7, draws=40), whole)
     means = resampled_sums(columns, seed=0, draws=4000).mean(axis=0)
     np.testing.assert_allclose(means, columns.sum(axis=0), rtol=0.01)
+
+
+def test_a_figure_is_the_same_each_time(rng):
+    first, second = rng.random((2, 30))
+    assert paired(first, second) == paired(first, second, seed=0, draws=10_000)
+    assert interval(first) == interval(first, seed=0, draws=10_000, level=0.95)
+    assert paired(first, second) != paired(first, second, seed=1)
