@@ -63,6 +63,7 @@ def test_run_lengths_go_round_and_agree_with_pycocotools(mask: Any) -> None:
         {"size": [4, 5], "counts": [21]},
         {"size": [4, 5], "counts": "é"},
         {"size": [4, 5], "counts": "PP"},
+        {"size": [31, 1], "counts": "/0"},  # the character before the first that counts
         {"size": [4, 5], "counts": "o" * 40},
         {"size": [4, 5], "counts": encode_rle(np.ones((4, 6), np.bool_))["counts"]},
         {"size": [4, 5, 1], "counts": [20]},
