@@ -12,6 +12,9 @@ from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
 from zeroov.recipe import RefineRecipe
 from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, encode, large_parts, mask_prompt, refine, resized_hw
+
+
+from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, decode, encode, mask_prompt, refine, resized_hw
 from zeroov.types import Box, Evolved, Picture
 
 BOX = RefineRecipe(type="vit_tiny", prompt="box", least_part=0)  # as the official code
@@ -225,3 +228,18 @@ def test_inclusive_corners_are_the_last_pixels(sam: Any) -> None:
     assert official.predicted_iou == plain.predicted_iou
     dot = refine(sam, encoded, Box(20, 30, 21, 31), RefineRecipe(type="vit_tiny", inclusive_box=True), None)
     assert dot.mask.shape == (100, 140)
+
+
+def test_a_pixel_just_at_the_threshold_is_not_of_the_object(
+    sam: Any, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, box, encoded = RefineRecipe(type="vit_tiny"), Box(20, 30, 90, 80), encode(sam, picture)
+    decoded = decode(sam, encoded, box, recipe, None)
+    assert decoded is not None
+    low_res, predicted_iou = decoded
+    best = int(predicted_iou[0].argmax())
+    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
+    monkeypatch.setattr(sam, "mask_threshold", float(logits.max()))
+    assert not refine(sam, encoded, box, recipe, None).mask.any()
+    monkeypatch.setattr(sam, "mask_threshold", float(logits.min()))
+    assert refine(sam, encoded, box, recipe, None).mask.any()
