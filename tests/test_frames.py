@@ -150,6 +150,8 @@ def test_to_a_crop_and_back_and_the_hull_of_two() -> None:
         (Box(0.51, 1.51, 2.51, 3.51), (2, 4), (1, 3)),
         (Box(-4, -3, 2, 1), (0, 1), (0, 2)),
         (Box(-4, -3, -2, -1), (0, 0), (0, 0)),
+        (Box(0, -3, 5, -1), (0, 0), (0, 0)),
+        (Box(-4, 0, -2, 5), (0, 0), (0, 0)),
         (Box(6, 5, 99, 99), (5, 7), (6, 9)),
         (Box(9, 7, 12, 12), (0, 0), (0, 0)),
     ],
@@ -238,3 +240,11 @@ def test_a_reduced_window_of_a_turned_scene_keeps_its_place() -> None:
     turned = (2.0, 3.0, 5.0, 7.0, 11.0, 13.0)
     assert frames.window_transform(turned, (1, 2), (10, 100)) == (20.0, 300.0, 13.0, 70.0, 1100.0, 42.0)
     assert frames.window_transform(turned, (1, 2)) == (2.0, 3.0, 13.0, 7.0, 11.0, 42.0)
+
+
+def test_points_of_any_shape_are_mapped() -> None:
+    turned = (2.0, 3.0, 5.0, 7.0, 11.0, 13.0)
+    points = np.arange(24, dtype=np.float64).reshape(3, 4, 2)
+    on_map = frames.pixel_to_map(points, turned)
+    assert on_map[1, 2].tolist() == frames.pixel_to_map(points[1, 2], turned).tolist()
+    np.testing.assert_allclose(frames.map_to_pixel(on_map, turned), points, atol=1e-9)

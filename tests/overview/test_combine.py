@@ -66,16 +66,17 @@ def test_sharpest_heads_is_the_mean_of_the_heads_of_lowest_entropy(rng: np.rando
     for layer in per_head:
         order = sorted(range(5), key=lambda head: -float((layer[head] * np.log(layer[head])).sum()))
         expected.append(layer[order[:2]].mean(axis=0))
-    np.testing.assert_allclose(sharpest_heads(per_head, 2), expected, rtol=1e-5)
-    np.testing.assert_allclose(sharpest_heads(per_head, 5), per_head.mean(axis=1), rtol=1e-5)
+    found = mean_of_heads(per_head, sharpest_heads(per_head, 2))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(mean_of_heads(per_head, None), per_head.mean(axis=1), rtol=1e-5)
+    assert sorted(sharpest_heads(per_head, 5)[0]) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("mass", "counts"), [(0.5, True), (0.499, False)])
 def test_a_head_counts_that_looks_half_as_much_as_the_median_head(mass: float, counts: bool) -> None:
     flat, sharp = np.full((2, 2), 0.25, np.float32), np.zeros((2, 2), np.float32)
     sharp[0, 1] = mass
-    chosen = sharpest_heads(np.stack([flat, sharp, flat])[None], 1)[0]
-    np.testing.assert_array_equal(chosen, sharp if counts else flat)
+    assert sharpest_heads(np.stack([flat, sharp, flat])[None], 1).tolist() == [[1 if counts else 0]]
 
 
 @pytest.mark.parametrize("count", [0, 4])

@@ -11,10 +11,7 @@ from segment_anything import SamPredictor
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, encode, large_parts, mask_prompt, refine, resized_hw
-
-
-from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, decode, encode, mask_prompt, refine, resized_hw
+from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, decode, encode, large_parts, mask_prompt, refine, resized_hw
 from zeroov.types import Box, Evolved, Picture
 
 BOX = RefineRecipe(type="vit_tiny", prompt="box", least_part=0)  # as the official code
@@ -233,7 +230,7 @@ def test_inclusive_corners_are_the_last_pixels(sam: Any) -> None:
 def test_a_pixel_just_at_the_threshold_is_not_of_the_object(
     sam: Any, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, box, encoded = RefineRecipe(type="vit_tiny"), Box(20, 30, 90, 80), encode(sam, picture)
+    recipe, box, encoded = BOX, Box(20, 30, 90, 80), encode(sam, picture)
     decoded = decode(sam, encoded, box, recipe, None)
     assert decoded is not None
     low_res, predicted_iou = decoded
