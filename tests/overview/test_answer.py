@@ -40,6 +40,7 @@ from zeroov.types import Box
         ("[30, 40, 10, 20]", (10, 20, 30, 40)),  # reversed corners
         ("[1, 2, 3, 4] and [5, 6, 7, 8]", (1, 2, 3, 4)),  # the first
         ("[-5, 2, 3, 4]", (-5, 2, 3, 4)),
+        ("x: 1, y: 2, x: 3, y: 4; x: 5, y: 6, x: 7, y: 8", (1, 2, 3, 4)),  # the first of two with names
         ("[1, 2, 3]", None),
         ("[1, 2, 3, 4, 5, 6, 7, 8]", None),  # a polygon is not a box
         ("There is no such plane.", None),
