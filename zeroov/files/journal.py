@@ -52,7 +52,7 @@ class Journal:
                 lines += 1
             with self.path.open("ab") as file:
                 file.truncate(whole)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, RecursionError) as error:
             raise OutputError(f"`{self.path}` cannot be continued ({error}); name another folder") from error
         if lines > len(self.done):
             log.warning("`%s` holds %d items twice; the last of each is kept", self.path, lines - len(self.done))
@@ -109,7 +109,7 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
         for line in file:
             try:
                 item = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 item = None
             if not line.endswith(b"\n") or not isinstance(item, dict):
                 log.warning("`%s` ends in a line that was not finished; its item is made again", path)
