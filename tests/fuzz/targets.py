@@ -1,0 +1,28 @@
+"""Every fuzz target by name: what `test_fuzz.py` tries a few of, and `scripts/fuzz.py` a million."""
+
+from __future__ import annotations
+
+from tests.fuzz import dumps, masks, peers, pickles, rasters, readers, recipes, requests, runs, words, writers
+from tests.fuzz.cases import Target
+
+TARGETS = {
+    "answers": Target(words.answers, 0.33, 300),
+    "expressions": Target(words.expressions, 0.13, 150),
+    "recipe values": Target(recipes.assignments, 0.08, 100),
+    "recipe files": Target(recipes.files, 0.04, 60),
+    "run lengths": Target(masks.run_length_texts, 0.07, 100),
+    "polygons": Target(masks.polygons, 0.06, 100),
+    "pickles": Target(pickles.streams, 0.10, 150),
+    "damaged dumps": Target(dumps.damaged, 0.03, 60),
+    "strange dumps": Target(dumps.strange, 0.004, 30),
+    "data sets": Target(readers.splits, 0.04, 60),
+    "peers' answers": Target(peers.answers, 0.03, 60),
+    "records": Target(runs.records, 0.015, 40),
+    "journals": Target(runs.journals, 0.005, 40),
+    "damaged images": Target(rasters.damaged, 0.015, 60),
+    "TIFF tags": Target(rasters.tags, 0.015, 60),
+    "GeoTIFFs": Target(rasters.written, 0.006, 40),
+    "pictures": Target(rasters.pictures, 0.01, 40),
+    "writers": Target(writers.files, 0.002, 25),
+    "requests": Target(requests.requests, 0.02, 60),
+}
