@@ -106,7 +106,7 @@ def _run(name: str, options: argparse.Namespace, inputs: int) -> dict[str, Any]:
                 errors.seek(0)
                 trace = errors.read().decode(errors="replace")
                 events.append(
-                    {"kind": _end(process.returncode, options.seconds, trace), "case": case, "text": trace[-300:]}
+                    {"kind": _end(process.returncode, options.seconds, trace), "case": case, "text": trace[:300]}
                 )
         for event in events:
             kinds.setdefault(event["kind"], {"count": 0, **event})["count"] += 1

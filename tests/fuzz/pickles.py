@@ -46,7 +46,9 @@ def trap(*arguments: object) -> None:
 def streams(random: Random, folder: Path) -> None:
     """Load a damaged pickle, one of random opcodes, or one that asks to run something."""
     kind = random.random()
-    if kind < 0.5:
+    if kind < 0.03:
+        data = _greedy(random)
+    elif kind < 0.5:
         data = damaged_bytes(random, random.choice(_whole()))
     elif kind < 0.6:
         value = damaged_value(random, random.choice(PLAIN[:3]))
@@ -70,6 +72,32 @@ def streams(random: Random, folder: Path) -> None:
 def _whole() -> list[bytes]:
     streams = [pickle.dumps(value, protocol) for value in PLAIN for protocol in range(6)]
     return [*streams, torch_zip(PLAIN[1]), *map(pickle.dumps, (_Running(), [_Running()]))]
+
+
+def _greedy(random: Random) -> bytes:
+    """Return a small pickle of what is deep, or large, or shared so often that it takes for ever to look through."""
+    start, number = random.choice((b"}", b"c__builtin__\nset\n(", b"(", b"]")), random.choice((60, 3_000, 200_000))
+    end = random.choice((b"K\x01s.", b"l\x85R.", b"t.", b"a."))
+    size = struct.pack("<i", random.choice((2**31 - 1, 2**28, -1)))
+    return b"\x80\x04" + random.choice(
+        (
+            start + b")" + b"\x85" * number + end,
+            start + b"K\x01" + b"2\x86" * min(number, 3_000) + end,
+            start + b"K\x01" + b"2\x86\x94" * min(number, 3_000) + b"h\x01" + end,
+            b"]" * number + b"a" * number + b".",
+            b"(" * number + b"t" * number + b".",
+            b"c__builtin__\nbytearray\nJ" + size + b"\x85R.",
+            b"c__builtin__\nset\n" + b"]" + b"(" + b"N" * number + b"e\x85R.",
+            b"\x8b" + struct.pack("<i", number) + b"\x7f" * number + b".",
+            b"I" + b"9" * number + b"\n.",
+            b"X\xff\xff\xff\x7fabc.",
+            b"cnumpy._core.numeric\n_frombuffer\n(C\x08" + b"\0" * 8 + _dtype(b"i8") + b"J" + size + b"\x85U\x01CtR.",
+        )
+    )
+
+
+def _dtype(kind: bytes) -> bytes:
+    return b"cnumpy\ndtype\n(X" + struct.pack("<I", len(kind)) + kind + b"\x89\x88tR"
 
 
 class _Running:
