@@ -7,6 +7,7 @@ import io
 import json
 import re
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,12 +70,19 @@ def requests(random: Random, folder: Path) -> None:
             ours.shutdown(socket.SHUT_WR)
         server = _server()
         server.pipeline.random = random  # type: ignore[attr-defined]
-        with mock.patch.object(handler, "LINGER", 0.01):
+        failed: list[BaseException | None] = []  # what the server would log, and answer with 500
+
+        def log(*_: object) -> None:
+            failed.append(sys.exc_info()[1])
+
+        with mock.patch.object(handler.log, "exception", log), mock.patch.object(handler, "LINGER", 0.01):
             Handler(theirs, ("127.0.0.1", 1), server)
         theirs.shutdown(socket.SHUT_RDWR)
         received = b""
         while part := ours.recv(1 << 16):
             received += part
+    if failed and failed[0]:
+        raise failed[0]
     assert not list(server.folder.iterdir()), "an upload was left behind"
     _check(request, received)
 
@@ -149,7 +157,7 @@ class _Drawing:
     @property
     def provenance(self) -> dict[str, str]:
         """What answers say of their making."""
-        return {"recipe": self.recipe.name, "recipe_digest": self.recipe.digest}
+        return {"model": "m", "recipe": self.recipe.name, "recipe_digest": self.recipe.digest}
 
     def ground(self, scene: Scene, expression: str, *, every: bool, zoom: bool | None, progress: Any) -> Answer:
         """Answer with no, one or two objects."""
@@ -159,7 +167,9 @@ class _Drawing:
             mask = drawn(self.random, scene.hw)
             if box := frames.mask_to_box(mask):
                 founds.append(Found(mask, (0, 0), box, self.random.random(), expression))
-        return Answer(expression, tuple(founds), 0.5, "[1, 2, 3, 4]", SceneInfo.of(scene), picture)
+        return Answer(
+            expression, tuple(founds), 0.5, "[1, 2, 3, 4]", SceneInfo.of(scene), picture, provenance=self.provenance
+        )
 
 
 @functools.cache
