@@ -51,6 +51,7 @@ ANSWERED = (
     ),
     *("```json\n", "```", '{"bbox_2d": ', '"label": ', "x1: ", "I cannot see", " ", "\n", "%", "é", "\ud800"),
 )
+FORMS = ("[{}, {}, {}, {}]", "({},{}),({},{})", "[{} {} {} {}]", '```json\n[{{"bbox_2d": [{}, {}, {}, {}]}}]')
 ODD_NUMBERS = ("-0", "007", "1e9", "9" * 400, "0.0000001", "1.", ".5", "1.5.2", "٣", "²", "--1", "+1", "NaN", "inf")
 
 
@@ -76,17 +77,33 @@ def answers(random: Random, folder: Path) -> None:
 
 def _true_box(random: Random, frame_hw: frames.HW, image_hw: frames.HW) -> None:
     """Write a box as models do, and read it."""
-    corners = [round(random.uniform(-5, 1.1 * side), random.choice((0, 0, 1))) for side in (*frame_hw[::-1],) * 2]
-    x0, y0, x1, y1 = corners
-    written = [str(int(corner)) if corner == int(corner) else str(corner) for corner in corners]
-    text = random.choice(
-        ("[{}, {}, {}, {}]", "({},{}),({},{})", "[{} {} {} {}]", '```json\n[{{"bbox_2d": [{}, {}, {}, {}]}}]')
+    x0, y0, x1, y1 = (
+        round(random.uniform(-5, 1.1 * side), random.choice((0, 0, 1))) for side in (*frame_hw[::-1],) * 2
     )
-    text = random.choice(("", "The object is at ")) + text.format(*written) + random.choice(("", ".", "<|im_end|>"))
+    named: dict[str, float] = {}
+    if random.random() < 0.4:
+        names = random.choice(
+            (("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"), ("left", "top", "right", "bottom"))
+        )
+        named = dict(zip(names, (x0, y0, x1, y1), strict=True))
+    elif random.random() < 0.3:
+        x0, y0, x1, y1 = min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+        named = {"x": x0, "y": y0, "width": round(x1 - x0, 1), "height": round(y1 - y0, 1)}
+    if named:
+        items = random.sample([*named.items()], 4)
+        text = json.dumps(dict(items)) if random.random() < 0.7 else ", ".join(f"{name}: {n}" for name, n in items)
+    else:
+        written = [f"{corner:g}" for corner in (x0, y0, x1, y1)]
+        text = random.choice(FORMS).format(*written)
+    text = random.choice(("", "The object is at ")) + text + random.choice(("", "\n", "<|im_end|>"))
     expected = frames.scale_box((x0, y0, x1, y1), frame_hw, image_hw)
-    assert answer_to_image(text, frame_hw, image_hw) == expected, text
-    if expected:
-        _require_inside(expected, image_hw)
+    box = answer_to_image(text, frame_hw, image_hw)
+    if expected is None or box is None:
+        smallest = min(abs(x1 - x0), abs(y1 - y0), *frame_hw, 1)
+        assert expected is box or smallest < 1e-6, f"{box} of {text!r}, {expected} is right"
+        return
+    assert np.allclose(box.xyxy, expected.xyxy, rtol=1e-5, atol=1e-3), f"{box} of {text!r}, {expected} is right"
+    _require_inside(box, image_hw)
 
 
 def expressions(random: Random, folder: Path) -> None:
