@@ -75,7 +75,8 @@ def requests(random: Random, folder: Path) -> None:
         def log(*_: object) -> None:
             failed.append(sys.exc_info()[1])
 
-        with mock.patch.object(handler.log, "exception", log), mock.patch.object(handler, "LINGER", 0.01):
+        quick = mock.patch.multiple(handler, LINGER=0.01, PROBED=0.01, create=True)
+        with mock.patch.object(handler.log, "exception", log), quick:
             Handler(theirs, ("127.0.0.1", 1), server)
         theirs.shutdown(socket.SHUT_RDWR)
         received = b""

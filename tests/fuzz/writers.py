@@ -42,6 +42,7 @@ PLACES: tuple[tuple[str | None, Transform | None], ...] = (
     ("EPSG:3413", (900.0, 0.0, -50_000.0, 0.0, -900.0, 40_000.0)),  # around the north pole
     ("EPSG:2193", (10.0, 0.0, 1_570_000.0, 0.0, -10.0, 5_180_000.0)),  # northing comes first
 )
+WORLDS = {"EPSG:4326": (180.0, 90.0), "EPSG:3857": (20_037_508.342789244, 20_037_508.342789244)}  # half of their sides
 NAMES = (
     "a.png",
     "b.tif",
@@ -226,6 +227,9 @@ ONE: dict[str, Any] = {
 def _scene(random: Random, folder: Path, name: str) -> tuple[SceneInfo, list[Found]]:
     hw = random.choice(((1, 1), (1, 30), (20, 1), (60, 90), (100, 100), (550, 530)))
     crs, transform = random.choice(PLACES)
+    if random.random() < 0.1:
+        crs, (x, y) = random.choice([*WORLDS.items()])
+        transform = (2 * x / hw[1], 0.0, -x, 0.0, -2 * y / hw[0], y)
     info = SceneInfo(str(folder / "images" / name), hw, crs, transform)
     return info, [found for _ in range(random.choice((0, 1, 1, 2, 3))) if (found := _found(random, hw))]
 
