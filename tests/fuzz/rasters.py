@@ -143,7 +143,7 @@ def pictures(random: Random, folder: Path) -> None:
         path.write_bytes(_saved(random, ending, mode, options))
     except (OSError, ValueError):
         return  # PIL cannot write this mode as that kind
-    with Image.open(path) as image:
+    with path.open("rb") as file, Image.open(file) as image:  # by its name PIL scrambles some TIFFs that it turns
         upright = image if ending == "tif" else ImageOps.exif_transpose(image)  # PIL turns TIFFs when it loads them
         rgba = np.asarray(upright.convert("RGBA")) if upright.has_transparency_data else None
         rgb = np.asarray(upright.convert("RGB")) if rgba is None else rgba[..., :3].copy()
