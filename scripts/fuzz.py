@@ -4,7 +4,7 @@ The inputs are shared out over the targets of `tests/fuzz/targets.py`. A case is
 `python -m scripts.fuzz --only pickles --seed 1 --case 17` runs that one alone, with its traceback.
 
 Each target runs in a process of its own. What ends it (a crash, 10 s of processor time in one case) is a finding, and
-another process goes on with the next case. Ends with one JSON line; exit code 1 where anything was found.
+another process goes on with the next case. Ends with one JSON line; exit code 1 where anything was found. For Linux.
 """
 
 from __future__ import annotations
