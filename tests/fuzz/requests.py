@@ -19,8 +19,8 @@ from urllib.parse import quote
 from PIL import Image
 
 from tests.fuzz.damage import damaged_bytes, odd_value
+from tests.fuzz.images import sample_files
 from tests.fuzz.masks import drawn
-from tests.fuzz.rasters import sample_files
 from zeroov import frames
 from zeroov import recipe as recipes
 from zeroov.outputs.answer import Answer
