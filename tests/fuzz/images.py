@@ -101,7 +101,6 @@ def small_files() -> list[tuple[str, bytes, dict[str, bytes]]]:
         {"dtype": "uint16", "nodata": 3},
         {"dtype": "float32", "compress": "zstd", "predictor": 3},
         {"dtype": "complex64"},
-        {"driver": "HFA"},
         {"driver": "NITF"},
         {"driver": "JP2OpenJPEG", "dtype": "uint16"},
         {"driver": "PCIDSK"},
