@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
 
 from zeroov.errors import PictureError
 from zeroov.outputs import images
@@ -37,6 +38,13 @@ def test_masks_that_are_none(tmp_path):
     images.write_rgb_png(tmp_path / "rgb.png", np.zeros((2, 3, 3), np.uint8))
     with pytest.raises(PictureError, match="got RGB"):
         images.read_mask_png(tmp_path / "rgb.png")
+
+
+def test_a_mask_of_far_too_many_pixels_is_none(tmp_path, monkeypatch):
+    images.write_mask_png(tmp_path / "m.png", np.ones((64, 64), np.bool_))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64)  # PIL refuses twice as many
+    with pytest.raises(PictureError, match="truncated or no PNG"):
+        images.read_mask_png(tmp_path / "m.png")
 
 
 def test_rgb_png_keeps_red_red(tmp_path):

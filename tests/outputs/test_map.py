@@ -210,6 +210,7 @@ def test_attributes_of_every_kind(tmp_path):
     info = SceneInfo("a.tif", (300, 500), "EPSG:32633", KINDS["utm"]["transform"])
     first, second = airport(), pond()
     mixed = {"FID": 7, "n": np.int64(3), "good": True, "parts": [1, "ä"], "Score": 9, "x": math.nan, "mixed": 1}
+    mixed["long"] = 2**63
     founds = [
         Found(first.mask, first.origin_xy, first.box, math.inf, "one", extra=mixed),
         Found(second.mask, second.origin_xy, second.box, 0.5, "two", extra={"mixed": "text", "n": 0.5}),
@@ -224,6 +225,7 @@ def test_attributes_of_every_kind(tmp_path):
     assert columns["n"].tolist() == [3, 0.5]
     assert columns["mixed"].tolist() == ["1", "text"]
     assert columns["tiles"].tolist() == [9, 9]
+    assert columns["long"].tolist() == [str(2**63), None]
     assert np.isnan(columns["score"][0])
     assert columns["pixels"].tolist() == [first.pixels, second.pixels]
 

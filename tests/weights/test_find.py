@@ -187,6 +187,11 @@ def test_weights_that_are_there_but_no_weights(copy_of: Copy) -> None:
     weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     assert "git lfs pull" in problem(str(folder))
     weights.write_bytes(whole)
+    for header in (b"[" * 100_000, b'{"a": {"data_offsets": [0, "x"]}}'):
+        weights.write_bytes(len(header).to_bytes(8, "little") + header)
+        assert "is not a safetensors file" in problem(str(folder))
+    (folder / "config.json").write_text("[" * 100_000)
+    assert "config.json is not a JSON object" in problem(str(folder))
     (folder / "config.json").write_text('{"cut')
     assert "config.json is not a JSON object" in problem(str(folder))
 

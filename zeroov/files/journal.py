@@ -21,8 +21,9 @@ class Journal:
 
     `done` holds the `content` of each finished item by its `id`: a digest of what the item was made from, "" where the
     caller gives none. A line counts when it is whole: what a kill or a full disk left half-written is cut off before
-    anything is added. Of two lines with one `id` the last counts, and the other is dropped. Items that were made with
-    anything else are not mixed in. One process at a time has a journal: close it, or use a `with` block.
+    anything is added, and a damaged line costs its own item alone. Of two lines with one `id` the last counts, and the
+    other is dropped. Items that were made with anything else are not mixed in. One process at a time has a journal:
+    close it, or use a `with` block.
     """
 
     def __init__(self, path: Path, made_with: Mapping[str, Any]):
@@ -45,17 +46,19 @@ class Journal:
                 raise OutputError(f"`{self.path}` was not made by this command; name another folder")
             else:
                 write_json(about, wanted)
-            whole = lines = 0
-            for line, item in _whole_lines(self.path):
+            whole = lines = end = 0
+            for start, line, item in _whole_lines(self.path):
                 self.done[str(item["id"])] = str(item.get("content", ""))
                 whole += len(line)
                 lines += 1
+                end = start + len(line)
             with self.path.open("ab") as file:
-                file.truncate(whole)
-        except (OSError, ValueError, KeyError) as error:
+                file.truncate(end)
+        except (OSError, ValueError, KeyError, RecursionError) as error:
             raise OutputError(f"`{self.path}` cannot be continued ({error}); name another folder") from error
         if lines > len(self.done):
             log.warning("`%s` holds %d items twice; the last of each is kept", self.path, lines - len(self.done))
+        if lines > len(self.done) or whole < end:
             self.rewrite(set(self.done))
 
     def __enter__(self) -> Journal:
@@ -86,7 +89,7 @@ class Journal:
 
     def rewrite(self, keep: Set[str]) -> None:
         """Forget the items that are not to be kept, and all lines but the last of each item that is."""
-        kept = {str(item["id"]): line for line, item in _whole_lines(self.path) if str(item["id"]) in keep}
+        kept = {str(item["id"]): line for _, line, item in _whole_lines(self.path) if str(item["id"]) in keep}
         write_atomically(self.path, b"".join(kept.values()))
         self.done = {name: content for name, content in self.done.items() if name in keep}
 
@@ -98,23 +101,27 @@ def about_path(path: Path) -> Path:
 
 def read_items(path: Path) -> list[dict[str, Any]]:
     """Return a journal's whole items, in the order in which they were made."""
-    return [item for _, item in _whole_lines(path)]
+    return [item for _, _, item in _whole_lines(path)]
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield the lines, and what they hold, up to the first that is not whole."""
+def _whole_lines(path: Path) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Yield the lines that are whole: where each starts, its bytes, and the item that it holds."""
     if not path.exists():
         return
+    start = odd = 0
     with path.open("rb") as file:
         for line in file:
             try:
                 item = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 item = None
-            if not line.endswith(b"\n") or not isinstance(item, dict):
-                log.warning("`%s` ends in a line that was not finished; its item is made again", path)
-                return
-            yield line, item
+            if line.endswith(b"\n") and isinstance(item, dict):
+                yield start, line, item
+            else:
+                odd += 1
+            start += len(line)
+    if odd:
+        log.warning("`%s` holds %d lines that are damaged or not finished; their items are made again", path, odd)
 
 
 def require_same(path: Path, was: Any, now: Mapping[str, Any]) -> None:

@@ -56,8 +56,10 @@ def _plain(value: object) -> Value:
         value = value.item()
     if isinstance(value, str):  # a file name that is not UTF-8 holds lone surrogates
         return value.encode("utf-8", "backslashreplace").decode()
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
+    if isinstance(value, int):  # more than a GeoPackage's columns, and most readers of JSON, hold
+        return str(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return json.dumps(value, ensure_ascii=False, default=str)

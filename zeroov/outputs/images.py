@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
 
 import cv2
@@ -14,6 +15,7 @@ from zeroov import frames
 from zeroov.errors import OutputError, PictureError
 from zeroov.files.atomic import write_atomically
 from zeroov.outputs.found import Found
+from zeroov.raster.decode import BROKEN
 from zeroov.types import Bool, Box, Uint8
 
 TINT_RGB = (255, 0, 144)  # a magenta that neither fields, water, roofs nor roads have
@@ -40,13 +42,13 @@ def write_mask_png(path: str | os.PathLike[str], mask: Bool) -> None:
 def read_mask_png(path: str | os.PathLike[str]) -> Bool:
     """Read a mask PNG of one channel; every value above 0 is set."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as image:
             if image.mode not in ("L", "1"):
                 raise PictureError(f"`{path}` is no mask: a PNG of one 8-bit channel is expected, got {image.mode}")
             mask: Bool = np.asarray(image) > 0
     except FileNotFoundError as error:
         raise PictureError(f"mask `{path}` does not exist; write it first, e.g. with `zeroov evolve`") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (*BROKEN, Image.DecompressionBombError) as error:
         raise PictureError(f"mask `{path}` is truncated or no PNG; write it again") from error
     return mask
 

@@ -125,9 +125,9 @@ def _file_faults(path: Path) -> list[str]:
         try:
             header = json.loads(stream.read(header_bytes))
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, AttributeError, KeyError, TypeError, IndexError):
+            expected = 8 + header_bytes + max(map(int, ends), default=0)
+        except (ValueError, AttributeError, KeyError, TypeError, IndexError, OverflowError, RecursionError):
             return [f"{path.name} is not a safetensors file"]
-    expected = 8 + header_bytes + max(ends, default=0)
     return [] if size == expected else [f"{path.name} has {size} bytes and should have {expected}"]
 
 
@@ -135,5 +135,5 @@ def _json(path: Path) -> object | None:
     try:
         parsed: object = json.loads(path.read_text(encoding="utf-8"))
         return parsed
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,15 @@ def test_a_mask_file_of_zeros_and_ones_and_a_threshold(tmp_path: Path) -> None:
     assert levels.astype(int).tolist() == [[0, 0, 0, 0, 1, 1]]
     levels = read_mask(MaskTruth(file="levels.tif", threshold=50), tmp_path, (1, 6))
     assert levels.astype(int).tolist() == [[0, 0, 1, 1, 1, 1]]
+
+
+def test_a_mask_file_with_an_odd_tag_is_read_without_a_warning(tmp_path: Path) -> None:
+    Image.fromarray(RING.astype(np.uint8)).save(tmp_path / "m.tif")
+    data = bytearray((tmp_path / "m.tif").read_bytes())
+    entry = data.index(struct.pack("<HH", 284, 3))  # its planar configuration, of a million numbers
+    struct.pack_into("<I", data, entry + 4, 1_000_000)
+    (tmp_path / "m.tif").write_bytes(data)
+    assert np.array_equal(read_mask(MaskTruth(file="m.tif"), tmp_path, (4, 5)), RING)
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,9 @@ def test_a_run_is_finished_when_its_manifest_says_so(tmp_path):
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(ZeroovError, match="is no manifest"):
         read_run(tmp_path)
+    (tmp_path / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(ZeroovError, match="is no manifest"):
+        read_run(tmp_path)
 
 
 def test_shards_are_read_together(tmp_path):

@@ -6,6 +6,7 @@ are meant.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def _read_file(path: Path, threshold: int) -> Bool:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of odd tags, say
             if image.width * image.height > MOST_PIXELS:
                 raise DatasetError(
                     f"mask `{path}` has {image.width} x {image.height} pixels, which is no mask; {AGAIN}"

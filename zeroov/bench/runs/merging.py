@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.bench.runs.manifest import summary
+from zeroov.bench.runs.records import read_manifest, read_records
 from zeroov.bench.runs.shards import Shard
 from zeroov.errors import OutputError, UsageError
 from zeroov.files.atomic import write_atomically, write_json
-from zeroov.files.journal import about_path, read_items, require_same
+from zeroov.files.journal import about_path, require_same
 from zeroov.files.lock import Lock
 
 
@@ -32,7 +33,7 @@ def merge(folders: Sequence[Path], out: Path) -> int:
     count, alike = 0, None
     for path in sorted(path for folder in folders for path in folder.glob("records-*-of-*.jsonl")):
         index, of = map(int, re.findall(r"\d+", path.stem)[-2:])
-        about = json.loads(about_path(path).read_bytes())
+        about = _made_with(path)
         manifest = path.with_name(path.stem.replace("records", "manifest") + ".json")
         if not manifest.exists():
             raise UsageError(f"shard {index}/{of} in `{path.parent}` is not finished; give its command again")
@@ -45,19 +46,19 @@ def merge(folders: Sequence[Path], out: Path) -> int:
         if index in parts:
             raise UsageError(f"shard {index}/{of} is there twice: `{parts[index][0]}` and `{path}`; leave one out")
         alike, count = rest, of
-        parts[index] = path, json.loads(manifest.read_bytes())
+        parts[index] = path, _manifest(manifest)
     if not parts:
         raise UsageError(
             f"no shards in {', '.join(f'`{folder}`' for folder in folders)}; `bench run --shard i/n` makes them"
         )
     if missing := [index for index in range(1, count + 1) if index not in parts]:
         raise UsageError(f"of {count} shards, {', '.join(map(str, missing))} are missing; name their folders too")
-    items = [item for index in sorted(parts) for item in read_items(parts[index][0])]
+    items = [record.to_json() for index in sorted(parts) for record in read_records(parts[index][0])]
     ids = [item["id"] for item in items]
     if len(set(ids)) != len(ids):
         raise UsageError("two shards hold the same sample; they are not parts of one run")
-    if alike and len(items) != alike["samples"]:
-        raise UsageError(f"the shards hold {len(items)} records, the split has {alike['samples']}")
+    if alike and len(items) != (samples := alike.get("samples")):
+        raise UsageError(f"the shards hold {len(items)} records, the split has {samples}")
     items.sort(
         key=lambda item: [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in _parts(item)]
     )
@@ -69,7 +70,7 @@ def merge(folders: Sequence[Path], out: Path) -> int:
             require_same(whole, _made_with(whole), made_with)
         (out / "manifest.json").unlink(missing_ok=True)  # whoever is killed from here on leaves an unfinished run
         write_json(about_path(whole), made_with)
-        lines = (json.dumps(item, ensure_ascii=False).encode() + b"\n" for item in items)
+        lines = (json.dumps(item, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n" for item in items)
         write_atomically(whole, b"".join(lines))
         write_json(
             out / "manifest.json",
@@ -102,8 +103,22 @@ def _made_with(path: Path) -> dict[str, Any]:
     """Return what a file of records was made with, from the file beside it."""
     try:
         return dict(json.loads(about_path(path).read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise OutputError(f"nothing says what `{path}` was made with ({error}); name another folder") from error
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a shard; refuse one that does not hold what is put together here."""
+    manifest = read_manifest(path)
+    peaks, dumps = manifest.get("peak_bytes"), manifest.get("dumps")
+    if not (
+        isinstance(peaks, dict)
+        and all(isinstance(peak, int) for peak in peaks.values())
+        and isinstance(dumps, list)
+        and all(isinstance(folder, str) for folder in dumps)
+    ):
+        raise UsageError(f"`{path}` is no shard's manifest; remove it, and give the shard's command again")
+    return manifest
 
 
 def _without_shard(made_with: Mapping[str, Any]) -> dict[str, Any]:

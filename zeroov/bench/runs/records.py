@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -80,8 +80,10 @@ class Record:
         _require(isinstance(lost, bool), "`truth_mask_unreadable` is true or false", lost)
         _require(not (lost and self.truth_mask), "`truth_mask_unreadable` goes without a `truth_mask`", lost)
         _require(_numbers((self.score,), 1), "`score` is a finite number", self.score)
-        _require(_mapping(self.seconds, (int, float)), "`seconds` maps stages to numbers", self.seconds)
-        _require(_mapping(self.dumps, (str,)), "`dumps` maps stages to keys", self.dumps)
+        timed = isinstance(self.seconds, Mapping) and _numbers((*self.seconds.values(),), len(self.seconds))
+        _require(timed, "`seconds` maps stages to numbers", self.seconds)
+        keyed = isinstance(self.dumps, Mapping) and all(isinstance(key, str) for key in self.dumps.values())
+        _require(keyed, "`dumps` maps stages to keys", self.dumps)
         found = self.box is not None or self.mask is not None
         _require(found == (self.status == "found"), "a box or a mask goes with `found`, and only with it", self.status)
         _require(bool(self.error) == (self.status == "failed"), "an `error` goes with `failed`, and only with it", "")
@@ -133,7 +135,7 @@ def read_run(path: Path, *, partial: bool = False) -> Run:
         raise ZeroovError(f"`{path}` is no run: it holds no records.jsonl; name the folder that `bench run` wrote")
     records = [record for file in files for record in read_records(file)]
     _refuse_twins(records, path)
-    manifest = _read_manifest(path / "manifest.json")
+    manifest = read_manifest(path / "manifest.json")
     expected = manifest.get("samples")
     lacks = f"{len(records)} of {expected} records" if manifest else "no manifest yet"
     if (not manifest or (isinstance(expected, int) and expected != len(records))) and not partial:
@@ -205,12 +207,13 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, value
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read what a run says of itself; empty where there is no such file."""
     try:
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ZeroovError(f"`{path}` is no manifest: {error}") from error
     if not isinstance(value, dict):
         raise ZeroovError(f"`{path}` is no manifest: a JSON object is expected")
@@ -234,8 +237,4 @@ def _numbers(value: Any, count: int) -> bool:
     """Return whether a value is a tuple of so many finite numbers; true and false are none."""
     if not isinstance(value, tuple) or len(value) != count:
         return False
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in value)
-
-
-def _mapping(value: Any, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(item, kinds) for item in value.values())
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) <= sys.float_info.max for v in value)

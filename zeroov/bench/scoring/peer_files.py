@@ -70,7 +70,7 @@ def entries(path: Path, form: Format, samples: Collection[str]) -> Iterator[Entr
 def _json(path: Path, text: str, form: Format) -> Iterator[Entry]:
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         if isinstance(error, json.JSONDecodeError) and error.msg == "Extra data":
             yield from _lines(path, text, form)  # VRSBench's scripts write JSON lines into files named .json
             return

@@ -76,7 +76,7 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
             raise ZeroovError(f"{entry.where}: sample `{entry.sample}` is answered twice")
         try:
             answered[entry.sample] = _answered(known[entry.sample], entry, odd)
-        except (ValueError, TypeError, ZeroovError) as error:
+        except (ValueError, TypeError, OverflowError, ZeroovError) as error:
             raise ZeroovError(f"{entry.where}: {str(error).partition(';')[0]}") from error
     if not answered:
         raise ZeroovError(
@@ -166,7 +166,7 @@ def _corners(numbers: Any, hw: tuple[int, int], form: Format) -> Corners:
         raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}")
     try:
         a, b, c, d = (float(number) for number in numbers)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}") from error
     if not all(map(math.isfinite, (a, b, c, d))):
         raise ValueError(f"a box is four finite numbers, got {str(numbers)[:60]!r}")

@@ -103,7 +103,7 @@ def _truth(where: str, line: str) -> Record:
     try:
         row = json.loads(line)
         return Record.from_json(row) if RECORDS_OWN & row.keys() else _own_truth(where, row)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DatasetError(
             f'{where}: {{"image": ..., "expression": ..., "box": [x0, y0, x1, y1]}} is expected, got {line[:80]} '
             f"({type(error).__name__}: {error})"

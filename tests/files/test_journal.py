@@ -1,0 +1,42 @@
+"""What a journal keeps of a file that was damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from zeroov.files.journal import Journal, read_items
+
+
+def journal_of(path: Path, *names: str) -> Path:
+    with Journal(path, {"recipe": "mini"}) as journal:
+        for name in names:
+            journal.add({"id": name, "content": name.upper()})
+    return path
+
+
+@pytest.mark.parametrize("damage", [b'{"id": "b", "content": \x00\xff', b"", b"[" * 5000, b'["b"]'])
+def test_a_damaged_line_costs_its_own_item_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
+    path = journal_of(tmp_path / "answers.jsonl", "a", "b", "c", "d")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + damage + b"\n" + lines[2] + lines[3])
+    assert [item["id"] for item in read_items(path)] == ["a", "c", "d"]
+    assert "1 lines that are damaged" in caplog.text
+    with Journal(path, {"recipe": "mini"}) as journal:
+        assert journal.done == {"a": "A", "c": "C", "d": "D"}
+        journal.add({"id": "b", "content": "B"})
+    caplog.clear()
+    assert [item["id"] for item in read_items(path)] == ["a", "c", "d", "b"]
+    assert not caplog.text
+
+
+def test_a_line_that_was_not_finished_is_cut_off(tmp_path: Path) -> None:
+    path = journal_of(tmp_path / "answers.jsonl", "a", "b")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"id": "c", "con')
+    with Journal(path, {"recipe": "mini"}) as journal:
+        assert set(journal.done) == {"a", "b"}
+    assert path.read_bytes() == whole

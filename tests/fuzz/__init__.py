@@ -1,0 +1,1 @@
+"""Fuzzers: inputs that nobody writes on purpose. See docs/trust.md."""
