@@ -20,3 +20,15 @@ def test_the_dumps_of_a_search_are_parts_of_no_picture(tmp_path: Path) -> None:
         parts.write("overview", dump.key, dump.arrays, {**dump.about, "picture": picture})
     with pytest.raises(DumpError, match="parts of searched scenes alone"):
         next(replay(parts, DumpStore(tmp_path / "out"), recipe()))
+
+
+def test_a_sample_without_its_map_costs_itself_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    world = write_world(tmp_path)
+    samples = len(list(world.store.all("overview")))
+    missing = next(iter(world.store.all("focus")))
+    missing.path.unlink()
+    evolved = []
+    with pytest.raises(DumpError, match=f"1 of {samples} samples could not be evolved"):
+        evolved += replay(world.store, DumpStore(tmp_path / "out"), recipe())
+    assert len(evolved) == samples - 1
+    assert "not evolved: no focus dump for" in caplog.text

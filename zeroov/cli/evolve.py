@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,23 +35,25 @@ def evolve(
     from zeroov.pipeline.replay import replay
 
     out = ensure_writable_folder(out)
-    results = []
-    for dump, value, name in replay(DumpStore(maps), DumpStore(out), chosen):
-        mask_path = out / f"{Path(dump.about['picture']['source']).stem}-{name[:8]}.evolve.png"
-        write_mask_png(mask_path, value.mask)
-        result = {
-            "source": dump.about["picture"]["source"],
-            "expression": dump.about["expression"],
-            "status": "found" if value.box else "empty",
-            "box_xyxy": list(value.box.xyxy) if value.box else None,
-            "mask_pixels": int(value.mask.sum()),
-            "mask": str(mask_path),
-            "dump": str(out / name),
-            "evolve": asdict(chosen.evolve),
-        }
-        results.append(result)
-        if not json:
-            where = [round(corner, 1) for corner in value.box.xyxy] if value.box else "nothing found"
-            options.say(f'{result["source"]}, "{result["expression"]}": {where} -> {mask_path}')
-    if json:
-        options.say_json(results)
+    results: list[dict[str, Any]] = []
+    try:
+        for dump, value, name in replay(DumpStore(maps), DumpStore(out), chosen):
+            mask_path = out / f"{Path(dump.about['picture']['source']).stem}-{name[:8]}.evolve.png"
+            write_mask_png(mask_path, value.mask)
+            result = {
+                "source": dump.about["picture"]["source"],
+                "expression": dump.about["expression"],
+                "status": "found" if value.box else "empty",
+                "box_xyxy": list(value.box.xyxy) if value.box else None,
+                "mask_pixels": int(value.mask.sum()),
+                "mask": str(mask_path),
+                "dump": str(out / name),
+                "evolve": asdict(chosen.evolve),
+            }
+            results.append(result)
+            if not json:
+                where = [round(corner, 1) for corner in value.box.xyxy] if value.box else "nothing found"
+                options.say(f'{result["source"]}, "{result["expression"]}": {where} -> {mask_path}')
+    finally:  # what was evolved is said, also where some sample could not be
+        if json and results:
+            options.say_json(results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from zeroov.dumps import Dump, DumpStore, focus_index, partner, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_evolved
@@ -18,47 +18,64 @@ log = logging.getLogger("zeroov")
 def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Dump, Evolved, str]]:
     """Evolve every Overview dump in `maps` with the Focus dump of its picture; yield it, the result and its file name.
 
-    The results are written to `out` as they come.
+    The results are written to `out` as they come. A sample that cannot be evolved costs itself alone: it is reported,
+    and an error follows the last sample.
     """
     refuse_pyramid(recipe.overview, "a folder of dumps")
     focuses = focus_index(maps)
-    found = parts = False
+    samples = parts = 0
+    errors: list[DumpError] = []
     for dump in maps.all("overview"):
         if dump.about["picture"].get("window"):
-            parts = True
+            parts += 1
             continue  # a closer look, which depends on what the first one found, or a part of a searched scene
-        found = True
-        overview = to_overview(dump)
-        focus = None
-        if "focus" in recipe.stages:
-            header, others = partner(dump, focuses.get(dump.about["picture"]["digest"], []), recipe)
-            focus = read_dump(header.path)
-            if others:
-                log.warning(
-                    "`%s` was not made as recipe `%s` says (%s); it is used as it is",
-                    focus.path.name,
-                    recipe.name,
-                    ", ".join(others),
-                )
+        samples += 1
         try:
-            cross = cross_of(overview, recipe.overview, dump.about["expression"])
-        except ValueError as error:
-            raise DumpError(
-                f"`{dump.path}`: {error}; set overview.layers and overview.weights to captured ones, "
-                'or capture again with --set overview.capture="all"'
-            ) from error
-        rows, cols = dump.about["picture"]["hw"]
-        value = evolve_as(recipe, cross, to_affinity(focus) if focus else None, (rows, cols))
-        sample = {"picture": dump.about["picture"], "expression": dump.about["expression"]}
-        path = write_evolved(out, sample, recipe, dump.key, focus.key if focus else "", value)
-        yield dump, value, path.name
-    if parts and not found:
+            value, name = _evolved(dump, focuses, out, recipe)
+        except DumpError as error:
+            log.warning("not evolved: %s", error)
+            errors.append(error)
+            continue
+        yield dump, value, name
+    if errors:
+        if len(errors) == samples:
+            raise errors[0]
+        raise DumpError(f"{len(errors)} of {samples} samples could not be evolved, first of all: {errors[0]}")
+    if parts and not samples:
         raise DumpError(
             f"the overview dumps in `{maps.folder}` show parts of searched scenes alone, and a search has no map of "
             "the whole that could be evolved; make some of a picture with `zeroov overview IMAGE TEXT --out DIR` and "
             "`zeroov focus`, or search with other evolve settings: `zeroov ground IMAGE TEXT --dumps DIR`"
         )
-    if not found:
+    if not samples:
         raise DumpError(
             f"`{maps.folder}` holds no overview dumps; make some with `zeroov overview IMAGE TEXT --out DIR`"
         )
+
+
+def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, recipe: Recipe) -> tuple[Evolved, str]:
+    """Evolve one Overview dump, write the result to `out`, and return it and its file's name."""
+    overview = to_overview(dump)
+    focus = None
+    if "focus" in recipe.stages:
+        header, others = partner(dump, focuses.get(dump.about["picture"]["digest"], []), recipe)
+        focus = read_dump(header.path)
+        if others:
+            log.warning(
+                "`%s` was not made as recipe `%s` says (%s); it is used as it is",
+                focus.path.name,
+                recipe.name,
+                ", ".join(others),
+            )
+    try:
+        cross = cross_of(overview, recipe.overview, dump.about["expression"])
+    except ValueError as error:
+        raise DumpError(
+            f"`{dump.path}`: {error}; set overview.layers and overview.weights to captured ones, "
+            'or capture again with --set overview.capture="all"'
+        ) from error
+    rows, cols = dump.about["picture"]["hw"]
+    value = evolve_as(recipe, cross, to_affinity(focus) if focus else None, (rows, cols))
+    sample = {"picture": dump.about["picture"], "expression": dump.about["expression"]}
+    path = write_evolved(out, sample, recipe, dump.key, focus.key if focus else "", value)
+    return value, path.name
