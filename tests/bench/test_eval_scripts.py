@@ -50,4 +50,4 @@ def test_a_script_runs_end_to_end(script: str, name: str, split: str, targets: t
     command = ["bench", "score", str(tmp_path / "runs" / "mini"), "--json"]
     scored = subprocess.run([sys.executable, "-m", "zeroov", *command], capture_output=True, text=True, check=True)
     rows = {row["target"]: row for row in json.loads(scored.stdout)["rows"]}
-    assert rows["box"]["figures"]["mIoU"]["value"] > 0.2  # three questions: the convention of the box is right
+    assert rows["box"]["figures"]["mIoU"]["value"] > 20  # three questions: the convention of the box is right
