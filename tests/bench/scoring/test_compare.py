@@ -11,8 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.bench.scoring.runs import COUNT, record, rectangle, truth, write_images, write_run
-from zeroov.bench.runs.records import Run
+from zeroov.bench.runs.records import Run, read_run
 from zeroov.bench.scoring.compare import compare
+from zeroov.bench.scoring.peers import read_peer
+from zeroov.bench.scoring.pictures import _shown
 from zeroov.bench.scoring.protocols import named
 from zeroov.bench.scoring.score import size_class
 from zeroov.bench.scoring.statistics import paired
@@ -191,6 +193,21 @@ def test_compare_command(folders):
     assert len(found["worst"]) == 12
     assert set(found["worst"][0]["ious"]) == {"a", "b", "lqvg", "masks"}
     assert found["pictures"] == []
+
+
+def test_a_picture_says_what_is_dashed_and_every_iou(folders):
+    base, first, _ = folders
+    second = write_run(base / "c", list(run_of("c", 5, [(4, "failed")]).records))
+    peer = read_peer(base / "lqvg.json", read_run(first)).run
+    found = compare([read_run(first), read_run(second), peer], HONEST)
+    case = next(case for case in found.worst if case.record.id == "s/2")
+    truth, ours, theirs, boxes = _shown(found, case)
+    assert (truth.title, case.target) == ("Truth (dashed beside)", "box")
+    assert ours.caption == "mask IoU 0.82, box IoU 0.82"
+    assert theirs.caption == "mask IoU 0.60, box IoU 0.60"
+    assert boxes.caption == "box IoU 1.00"
+    failed = next(case for case in found.worst if case.record.id == "s/4")
+    assert _shown(found, failed)[2].caption == "failed: overview: out of memory"
 
 
 def test_another_system_has_one_answer_for_every_reading(folders):

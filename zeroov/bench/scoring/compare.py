@@ -37,12 +37,16 @@ class System:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample on which systems differ: its record in the first run, and the IoU that each system reached."""
+    """A sample on which systems differ: its record in the first run, and the IoU that each system reached.
+
+    `by_target` holds the IoU of each target that a system was scored on, `None` where it was not.
+    """
 
     record: Record
     position: int
     target: Target
     ious: tuple[float, ...]
+    by_target: Mapping[Target, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -187,13 +191,26 @@ def _worst(first: Run, counted: Sequence[Mapping[Target, Overlaps]], count: int)
     target: Target = "mask" if all("mask" in found for found in counted) else "box"
     if not all(target in found for found in counted):
         return []
-    ious = np.zeros((len(first.records), len(counted)))
-    for column, found in enumerate(counted):
-        ious[found[target].positions, column] = found[target].ious
+    reached: dict[Target, list[Any]] = {"mask": [], "box": []}
+    for each, columns in reached.items():
+        for found in counted:
+            columns.append(np.zeros(len(first.records)) if each in found else None)
+            if each in found:
+                columns[-1][found[each].positions] = found[each].ious
+    ious = np.stack(reached[target], axis=1)
     spread = np.ptp(ious, axis=1)
     order = np.argsort(-spread, kind="stable")[:count]
     return [
-        Disagreement(first.records[position], int(position), target, tuple(ious[position].tolist()))
+        Disagreement(
+            first.records[position],
+            int(position),
+            target,
+            tuple(ious[position].tolist()),
+            {
+                each: tuple(None if column is None else float(column[position]) for column in columns)
+                for each, columns in reached.items()
+            },
+        )
         for position in order
         if spread[position] > 0
     ]
