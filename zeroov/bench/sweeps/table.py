@@ -132,7 +132,8 @@ def as_table(document: Mapping[str, Any], best: int | None, intervals: bool) -> 
         for row, columns in zip(printed, cells, strict=True)
     )
     unit = "figures in percent" + (", [95 % bootstrap intervals]" if intervals else "")
-    return with_best(Table((*document["keys"], "mark"), heads, rows, (*_about(document), unit)))
+    notes = (f"{_scored(document)}; before Refine, protocol {document['protocol']}", *_remarks(document), unit)
+    return with_best(Table((*document["keys"], "mark"), heads, rows, notes))
 
 
 def as_text(document: Mapping[str, Any], best: int | None = None) -> str:
@@ -144,7 +145,9 @@ def as_text(document: Mapping[str, Any], best: int | None = None) -> str:
     for row, columns in zip(printed, cells, strict=True):
         label = ", ".join(map(value_text, row["setting"].values())) + (" *" if row["own"] else "")
         lines.append([label, *(columns.get(head, Cell()).plain for head in heads), "best" if row is top else ""])
-    return "\n".join([aligned(lines), *_legend(document["focus"]), "", *_about(document)])
+    rate = len(document["settings"]) * document["samples"] / max(document["seconds"], 1e-3)
+    about = f"{_scored(document)}, {rate:,.0f} a second; before Refine, protocol {document['protocol']}"
+    return "\n".join([aligned(lines), *_legend(document["focus"]), "", about, *_remarks(document)])
 
 
 def _printed(document: Mapping[str, Any], best: int | None) -> list[Row]:
@@ -163,21 +166,20 @@ def _marks(row: Row, top: Row | None) -> list[str]:
     return ["own"] * bool(row["own"]) + ["best"] * (row is top)
 
 
-def _about(document: Mapping[str, Any]) -> list[str]:
-    """Return what was scored, and why there is no p where there is none."""
-    rows = document["settings"]
-    rate = len(rows) * document["samples"] / max(document["seconds"], 1e-3)
-    about = [
-        f"{len(rows)} settings x {document['samples']} samples, {rate:,.0f} a second; before Refine, "
-        f"protocol {document['protocol']}"
-    ]
-    if not any(row["own"] for row in rows):
+def _scored(document: Mapping[str, Any]) -> str:
+    return f"{len(document['settings'])} settings x {document['samples']} samples"
+
+
+def _remarks(document: Mapping[str, Any]) -> list[str]:
+    """Say why there is no p where there is none, and which truths were left out."""
+    remarks = []
+    if not any(row["own"] for row in document["settings"]):
         wanted = " ".join(f"{key}={value}" for key, value in document["own"].items())
-        about.append(f"no p, since the recipe's own setting is not among these; its values are {wanted}")
+        remarks.append(f"no p, since the recipe's own setting is not among these; its values are {wanted}")
     for name, reason in (("without_dumps", "have no dumps"), ("absent", "have no object")):
         if document.get(name):
-            about.append(f"{document[name]} truths {reason}")
-    return about
+            remarks.append(f"{document[name]} truths {reason}")
+    return remarks
 
 
 def _legend(focus: Mapping[str, Mapping[str, Any]]) -> list[str]:
