@@ -143,7 +143,9 @@ def test_what_is_no_published_run_is_refused_in_one_line(folder, tmp_path):
         (json.dumps(good | {"scores": [3]}), "cannot be checked (TypeError"),
         (json.dumps(good | {"scores": [score | {"protocol": "hones"}]}), "did you mean `honest`?"),
         (json.dumps(good | {"scores": [score | {"reading": "last"}]}), "no reading `last`"),
-        (path.read_text().replace('"low": 0.0', '"low": NaN', 1), "a figure is nan"),
+        (path.read_text().replace('"low": 0.0', '"low": NaN', 1), "cannot be read as JSON"),
+        (path.read_text().replace('"low": 0.0', '"low": 1e999', 1), "cannot be read as JSON"),
+        (path.read_text().replace('"low": 0.0', f'"low": 1{"0" * 400}', 1), "cannot be checked (OverflowError"),
     ]
     for text, message in wrong:
         path.write_text(text)
@@ -155,5 +157,9 @@ def test_what_is_no_published_run_is_refused_in_one_line(folder, tmp_path):
 def test_a_run_that_says_nothing_of_itself_is_not_published(folder):
     told = run_cli("publish", folder / "records.jsonl", code=2).stderr
     assert "has no manifest that says how it was made" in told
+    for fault, message in (("made_with", "has no manifest that says"), ("device", "is no manifest")):
+        odd = {"made_with": ["mini"], "device": float("nan")}[fault]
+        write_run(folder, answered(), **MANIFEST | {fault: odd})
+        assert message in run_cli("publish", folder, code=2 if fault == "made_with" else 1).stderr
     (folder / "manifest.json").unlink()
     assert "is not finished" in run_cli("publish", folder, code=1).stderr

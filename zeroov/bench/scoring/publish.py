@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Literal
 from zeroov.bench.runs.records import READINGS, Run, reading_named
 from zeroov.bench.scoring import protocols
 from zeroov.bench.scoring.protocols import Protocol
-from zeroov.bench.scoring.score import Score, changes, score, statuses
+from zeroov.bench.scoring.score import Score, changes, made_with, score, statuses
 from zeroov.bench.scoring.tables import aligned
 from zeroov.errors import UsageError, ZeroovError
 
@@ -99,7 +98,7 @@ def published(run: Run, scored: Sequence[Protocol], by: Sequence[str] = ()) -> d
 
     The document names no path: a model in a folder goes by its folder's name.
     """
-    made = run.manifest.get("made_with")
+    made = made_with(run.manifest)
     if not made:
         raise UsageError(
             f"`{run.name}` has no manifest that says how it was made; name the folder of a run that `zeroov bench run` "
@@ -143,6 +142,7 @@ def read_published(path: Path) -> dict[str, Any]:
     """Read a document that `zeroov bench publish` wrote."""
     try:
         value = json.loads(path.read_bytes())
+        json.dumps(value, allow_nan=False)  # Python reads NaN and 1e999, and JSON has neither
     except (OSError, ValueError, RecursionError) as error:
         raise ZeroovError(f"`{path}` cannot be read as JSON ({error}); `zeroov bench publish` writes it") from error
     if not isinstance(value, dict) or value.get("format") != FORMAT or not isinstance(value.get("scores"), list):
@@ -163,13 +163,17 @@ def check(run: Run, document: Mapping[str, Any]) -> Check:
 def _checked(run: Run, entry: Mapping[str, Any]) -> Iterator[Checked]:
     """Yield the figures of one score of a document."""
     try:
-        protocol, reading, by = protocols.named(entry["protocol"]), reading_named(entry["reading"]), list(entry["by"])
+        protocol, reading, by = (
+            protocols.named(entry["protocol"]),
+            reading_named(entry["reading"]),
+            [str(key) for key in entry["by"]],
+        )
         there = {
-            (row["target"], row["by"], row["group"], name): [_finite(figure[end]) for end in ("value", "low", "high")]
+            (row["target"], row["by"], row["group"], name): [float(figure[end]) for end in ("value", "low", "high")]
             for row in entry["rows"]
             for name, figure in row["figures"].items()
         }
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         fault = f"{type(error).__name__}: {error}"
         raise ZeroovError(f"these published figures cannot be checked ({fault}); was the file changed?") from error
     found = score(run, protocol, by, reading)
@@ -187,12 +191,6 @@ def _checked(run: Run, entry: Mapping[str, Any]) -> Iterator[Checked]:
         yield Checked(label, value, own.get(place), interval)
 
 
-def _finite(value: Any) -> float:
-    if not math.isfinite(number := float(value)):
-        raise ValueError(f"a figure is {number}")
-    return number
-
-
 def records_digest(run: Run) -> str:
     """Return a digest of what was asked, what is true and what was answered, whatever the order of the records."""
     digest = hashlib.sha256()
@@ -204,7 +202,7 @@ def records_digest(run: Run) -> str:
 
 def _facts(run: Run) -> dict[str, Any]:
     """Return what figures depend on, beside the protocol; it is the same where a run is repeated exactly."""
-    made = run.manifest.get("made_with", {})
+    made = made_with(run.manifest)
     return {
         "benchmark": made.get("benchmark"),
         "split": made.get("split"),

@@ -212,7 +212,7 @@ def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
 
 def about(manifest: Mapping[str, Any]) -> str:
     """Return what a manifest says of benchmark, split and recipe, and what differs from that recipe, in a few words."""
-    facts = {**manifest.get("made_with", {}), **manifest}
+    facts = {**made_with(manifest), **manifest}
     values = (facts.get(key) for key in ("benchmark", "split", "recipe"))
     differing = [f"{key} = {_short(value)}" for key, value in changes(manifest).items()]
     more = len(differing) - SHOWN
@@ -225,12 +225,16 @@ def changes(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
     An older run does not record them; then it is what differs from the recipe of that name which zeroov ships.
     """
-    if "changes" in manifest:
-        return dict(manifest["changes"])
-    name = manifest.get("recipe")
-    if name not in recipes.names():
-        return {}
-    return recipes.changed(manifest.get("made_with", {}), recipes.load(name))
+    recorded, name = manifest.get("changes"), manifest.get("recipe")
+    if isinstance(recorded, Mapping):
+        return dict(recorded)
+    return recipes.changed(made_with(manifest), recipes.load(name)) if name in recipes.names() else {}
+
+
+def made_with(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a manifest says that decides a run's records; nothing where it does not say it."""
+    made = manifest.get("made_with")
+    return made if isinstance(made, Mapping) else {}
 
 
 def _short(value: Any) -> str:
