@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -15,8 +16,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "bench.md"
 
 
 def blocks(kind: str = "") -> list[str]:
-    """Return the blocks of the page of a kind, by default those that are to be pasted."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    """Return the blocks of the page's steps of a kind, by default those that are to be pasted."""
+    steps = PAGE.read_text().partition("\n## Step by step\n")[2].partition("\n## ")[0]
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", steps, re.MULTILINE | re.DOTALL)
     return [text for name, text in found if name == kind]
 
 
@@ -46,6 +48,8 @@ def test_the_page_works_as_pasted(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             printed[line] = result.stdout
             if file:
                 Path(file).write_text(result.stdout)
+    changes = [json.loads(Path(f"runs/{run}/manifest.json").read_text())["changes"] for run in ("mini", "alpha")]
+    assert changes == [{}, {"evolve.alpha": 0.6}]
     [shown] = blocks("text")
     [compared] = [text for line, text in printed.items() if line == "zeroov bench compare runs/mini runs/alpha"]
     assert shown in compared
