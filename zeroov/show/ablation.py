@@ -21,7 +21,6 @@ FIGURES = {
     ("mask", "mIoU"): ("mask mIoU", "#d55e00"),
     ("box", "mIoU"): ("box mIoU", "#009e73"),
 }
-BEST: dict[str, Any] = {"color": "none", "markersize": 6, "markerfacecolor": "white", "markeredgecolor": "black"}
 PLAIN: dict[str, Any] = {"family": FAMILY, "parse_math": False}
 
 Row = Mapping[str, Any]
@@ -29,11 +28,6 @@ Row = Mapping[str, Any]
 
 def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:
     """Draw the document of `zeroov bench ablate --json` and write it as PNG, whole or not at all."""
-    write_atomically(path, draw_ablation(document).png())
-
-
-def draw_ablation(document: Mapping[str, Any]) -> Page:
-    """Draw the document of `zeroov bench ablate --json`: figures in percent, the recipe's own and the best marked."""
     rows: Sequence[Row] = document["settings"]
     values = {key: _values(rows, key) for key in document["keys"]}
     keys = sorted(values, key=lambda key: -len(values[key]))
@@ -43,7 +37,7 @@ def draw_ablation(document: Mapping[str, Any]) -> Page:
         page = _draw_maps(rows, keys, values)
     title = f"{document['run']}: {len(rows)} settings, {document['samples']} samples, before Refine"
     page.figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
-    return page
+    write_atomically(path, page.png())
 
 
 def _values(rows: Sequence[Row], key: str) -> list[Any]:
@@ -54,7 +48,7 @@ def _values(rows: Sequence[Row], key: str) -> list[Any]:
 
 
 def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
-    """Draw every figure over a key's values, with its interval; a star on the run's own setting, a dot on the best."""
+    """Draw every figure over a key's values, with its 95 % interval and a star on the run's own setting."""
     page = Page(max(5.2, 2 + 0.45 * len(values)), 4.4, layout="constrained")
     axes = page.figure.subplots()
     places = [values.index(row["setting"][key]) for row in rows]
@@ -69,15 +63,8 @@ def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
         for place, row in drawn:
             if row["own"]:
                 axes.plot(place, row[part][name], "*", color=colour, markersize=14, markeredgecolor="black")
-        if name == "mIoU":
-            top = max(range(len(drawn)), key=lambda place: drawn[place][1][part][name])
-            axes.plot(x[top], drawn[top][1][part][name], "o", **BEST)
-    if any(row["own"] for row in rows):
-        axes.plot([], [], "*", color="white", markersize=11, markeredgecolor="black", label="the recipe's own")
-    axes.plot([], [], "o", **BEST, label="best mIoU")
-    axes.set_ylabel("percent, with 95 % intervals", size=9, color=INK, **PLAIN)
     _name(axes, key, values, along="x")
-    axes.set_ylim(0, 100)
+    axes.set_ylim(0, 1)
     axes.legend(fontsize=8, frameon=False)
     axes.grid(color="#e3e5ea", linewidth=0.7)
     axes.set_axisbelow(True)
@@ -110,14 +97,14 @@ def _draw_maps(rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, li
                 place = values[down].index(row["setting"][down]), values[along].index(row["setting"][along])
                 table[place] = row[target]["mIoU"]
                 if row[target]["mIoU"] == max(scores):
-                    axes.plot(place[1], place[0], "o", **BEST)
+                    axes.plot(place[1], place[0], "o", markersize=6, markerfacecolor="white", markeredgecolor="black")
                 if row["own"]:
                     axes.plot(place[1], place[0], "*", markersize=11, markerfacecolor="white", markeredgecolor="black")
             image = axes.imshow(table, origin="lower", vmin=min(scores), vmax=max(scores), aspect="auto")
-            axes.set_title(f"{name}: {np.nanmax(table):.2f} at most".removeprefix(": "), size=8.5, color=INK, **PLAIN)
+            axes.set_title(f"{name}: {np.nanmax(table):.3f} at most".removeprefix(": "), size=8.5, color=INK, **PLAIN)
             _name(axes, along, values[along], along="x")
             _name(axes, down, values[down], along="y")
-        bar = page.figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU, percent")
+        bar = page.figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU")
         bar.ax.tick_params(labelsize=7, colors=GREY)
     return page
 

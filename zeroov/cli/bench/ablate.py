@@ -82,14 +82,15 @@ def ablate(
         "focus": swept.focus,
         "own": own_values(recipe_of(run), list(values)),
         "unit": "percent",
-        "settings": [in_percent(row) for row in rows_of(swept, scoring)],
     }
+    rows = rows_of(swept, scoring)
     if best:
-        document["settings"].sort(key=lambda row: -leading(row))
+        rows.sort(key=lambda row: -leading(row))
     if plot:
         from zeroov.show.ablation import write_ablation
 
-        write_ablation(plot, document)
+        write_ablation(plot, document | {"settings": rows})  # it takes shares
+    document["settings"] = [in_percent(row) for row in rows]
     if asked == "json":
         options.say_json(document)
     elif asked == "text":
