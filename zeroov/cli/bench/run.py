@@ -44,6 +44,7 @@ def run(
     from zeroov.bench.data import registry
     from zeroov.bench.runs import shards
     from zeroov.bench.runs.run import run as go
+    from zeroov.recipe import changed
 
     part = shards.parse(shard) if shard else shards.of_this_process()
     read = registry.find(name).read(root, split)
@@ -65,6 +66,7 @@ def run(
             device=shards.device_of_this_process(device),
             shard=part,
             retry_failed=retry_failed,
+            changes=changed(chosen.deciding(), options.chosen(recipe, None)),
             progress=progress,
         )
     if json:
