@@ -128,7 +128,7 @@ def test_four_ways_one_answer(
     status, told = served(server, path)
     if path.suffix in NOT_SERVED:
         assert status == 400
-        assert "the body is no image that the server takes" in told["error"]
+        assert "no image of a kind that is taken" in told["error"]
         return
     assert status == 200, told
     (tmp_path / "alone").mkdir()

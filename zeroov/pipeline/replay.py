@@ -33,13 +33,14 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
         try:
             value, name = _evolved(dump, focuses, out, recipe)
         except DumpError as error:
-            log.warning("not evolved: %s", error)
             errors.append(error)
             continue
         yield dump, value, name
     if errors:
         if len(errors) == samples:
             raise errors[0]
+        for error in errors:
+            log.warning("not evolved: %s", error)
         raise DumpError(f"{len(errors)} of {samples} samples could not be evolved, first of all: {errors[0]}")
     if parts and not samples:
         raise DumpError(

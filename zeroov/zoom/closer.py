@@ -159,10 +159,11 @@ def judged(trail: Trail, look: Look, zoom: ZoomRecipe) -> Trail:
         verdict: Verdict = "denies" if look.says_absent or found is None else "unsure"
         best = trail.whole if trail.cut else trail.best  # a wider look was to show all of it, and shows something else
         return replace(trail, verdict=verdict, best=best, cut=False)
-    box = place_in(look, zoom)
-    cut = box is not None and is_cut_off(box, look.picture.window, trail.place.scene.hw)
-    if cut and box and trail.box:
-        box = frames.box_hull(trail.box, box)
+    answered = look.overview.answer_box  # it may name another object than the one that was looked at
+    extent = frames.box_hull(found, answered) if answered and frames.share_of_smaller(found, answered) else found
+    in_scene = frames.to_scene(extent, look.picture)
+    cut = is_cut_off(in_scene, look.picture.window, trail.place.scene.hw)
+    box = frames.box_hull(trail.box, in_scene) if cut and trail.box else place_in(look, zoom)
     return replace(trail, best=look, whole=trail.whole if cut else look, verdict="agrees", cut=cut, box=box)
 
 
