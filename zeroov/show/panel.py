@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -66,6 +66,35 @@ def draw_look(look: Look, recipe: str) -> bytes:
     words = f"answer: {look.overview.answer}" if look.overview.answer.strip() else ""
     about = (f"recipe {recipe}", PurePath(look.picture.source).name, words)
     return _drawn_panel(look.picture, look.question.expression, about, list(_tiles(look, ())))
+
+
+@dataclass(frozen=True, eq=False)
+class StagePicture:
+    """One picture of a panel by itself: its title, its caption, and a PNG without text around it."""
+
+    title: str
+    caption: str
+    png: bytes
+
+
+def draw_stages(picture: Picture, look: Look | None, outlines: Mapping[str, Outline]) -> Iterator[StagePicture]:
+    """Yield the pictures of a panel one by one: the picture, what each stage made of it, then outlines by their titles.
+
+    Outlines are in pixels of the picture.
+    """
+    rgb = pages.drawn(picture.rgb)
+    tiles = [Tile("Picture", _size(picture, None), lambda axes: _draw_picture(axes, picture, rgb, None))]
+    tiles = list(_tiles(look, ())) if look else tiles
+    for title, outline in outlines.items():
+        boxed = outline.box is not None and not outline.mask.any()  # a box alone was true, or was answered
+        tiles.append(_box_tile(title, picture, outline.box) if boxed else _outline_tile(title, picture, outline))
+    width, height = pages.tile_size(picture.hw)
+    for tile in tiles:
+        page = Page(width, height)
+        axes = page.axes(0, 0, width, height)
+        tile.draw(axes)
+        axes.set(xlim=(0, picture.hw[1]), ylim=(picture.hw[0], 0), xticks=[], yticks=[], aspect="auto")
+        yield StagePicture(tile.title, tile.caption, page.png())
 
 
 def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequence[Tile]) -> bytes:
@@ -138,6 +167,18 @@ def _outline_tile(title: str, picture: Picture, outline: Outline, caption: str =
     """Return the picture of an outline (pixels of `picture`)."""
     rgb, (mask, box) = pages.drawn(picture.rgb), outline
     return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
+
+
+def _box_tile(title: str, picture: Picture, box: Box | None) -> Tile:
+    """Return the picture of a box without a mask (pixels of `picture`)."""
+    rgb = pages.drawn(picture.rgb)
+
+    def draw(axes: Axes) -> None:
+        _draw_pixels(axes, picture, rgb)
+        if box:
+            draw_box(axes, box.xyxy)
+
+    return Tile(title, "a box", draw)
 
 
 def _closer_tiles(number: int, picture: Picture, rgb: Uint8, closer: Closer) -> Iterator[Tile]:

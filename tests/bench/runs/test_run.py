@@ -15,6 +15,7 @@ from tests.bench.own import write_own
 from zeroov import recipe as recipes
 from zeroov.bench.data import registry
 from zeroov.bench.data.sample import Split
+from zeroov.bench.report.make import make_report
 from zeroov.bench.runs.merging import merge
 from zeroov.bench.runs.records import read_run
 from zeroov.bench.runs.run import Outcome, run
@@ -400,6 +401,21 @@ def test_every_sample_is_in_exactly_one_shard(csv: Path) -> None:
         assert sorted(s.id for part in parts for s in part) == sorted(s.id for s in samples)
         images = [{s.image for s in part} for part in parts]
         assert sum(map(len, images)) == len(set().union(*images))
+
+
+def test_a_report_draws_the_stages_from_the_runs_maps_without_a_model(
+    undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LoadedModels, "load", lambda *_: pytest.fail("a model was loaded"))
+    made = make_report(undisturbed, named("honest"), cases=1)
+    for case in (*made.worst, *made.best):
+        titles = [picture.title for picture in case.pictures]
+        assert [title.partition(":")[0] for title in titles] == [
+            *("Picture", "Overview", "Focus", "Evolve", "Evolve", "Evolve", "Truth", "Answer")
+        ]
+        assert not case.missing
+        assert case.pictures[1].caption.endswith(" s")
+    assert made.worst[0].ious["mask"] < made.best[0].ious["mask"]
 
 
 def test_metering_does_not_hide_what_a_dump_cost(undisturbed: Path) -> None:

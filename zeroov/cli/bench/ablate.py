@@ -102,7 +102,7 @@ def _read(
 ) -> tuple[Run, Maps, dict[str, int]]:
     """Return a run, its maps, and how many truths are left out for which reason."""
     from zeroov.bench.runs.records import is_run, read_run
-    from zeroov.bench.sweeps.maps import Maps
+    from zeroov.bench.sweeps.maps import Maps, folders_of
     from zeroov.bench.sweeps.truths import match, read_truths
 
     if truth:
@@ -118,7 +118,4 @@ def _read(
     if source.is_dir() and not is_run(source) and any(source.glob("*.safetensors")):
         raise UsageError(f"`{source}` is a folder of dumps; say with --truth FILE what is true")
     run = read_run(source)
-    folders = dumps or [Path(folder) for folder in run.manifest.get("dumps", [])]
-    if not dumps and (source / "dumps").is_dir():
-        folders.append(source / "dumps")  # the run's folder may have moved
-    return run, Maps(folders), {}
+    return run, Maps(dumps or folders_of(source, run)), {}
