@@ -129,3 +129,5 @@ def test_what_is_ambiguous_is_refused_by_name(tmp_path: Path, run: Run, answer: 
 def test_answers_to_other_images_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(ZeroovError, match=r"its ids are like `z\.png: the car`, the run's like `a`, `b`"):
         read(tmp_path, ONE_EACH, {"image": "z.png", "question": "the car", "box": [1, 2, 3, 4]})
+    with pytest.raises(ZeroovError, match="answers none of the samples"):
+        read(tmp_path, ONE_EACH, {"image": "9" * 5000, "question": "the car", "box": [1, 2, 3, 4]})

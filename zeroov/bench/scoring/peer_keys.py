@@ -82,7 +82,7 @@ class Asked:
         path = PurePosixPath(name.replace("\\", "/"))
         called = sorted({image for each in (path.name, path.stem) for image in self._called.get(each, ())})
         if not called and name.isdecimal():
-            called = sorted(self._called.get(str(int(name)), ()))
+            called = sorted(self._called.get(_number(name), ()))
         shared = {image: _shared_parts(path, PurePosixPath(image)) for image in called}
         return [image for image in called if shared[image] == max(shared.values())]
 
@@ -93,7 +93,11 @@ def _names(image: str) -> Iterator[str]:
     yield path.name
     yield path.stem
     if path.stem.isdecimal():
-        yield str(int(path.stem))
+        yield _number(path.stem)
+
+
+def _number(digits: str) -> str:
+    return digits.lstrip("0") or "0"  # `int` refuses very many digits
 
 
 def _shared_parts(one: PurePosixPath, other: PurePosixPath) -> int:

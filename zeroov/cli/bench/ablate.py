@@ -40,7 +40,7 @@ def ablate(
     best: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Best first; print the N best and the recipe's own.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the table.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the table, as .png, .pdf or .svg.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the table as CSV.")] = None,
     json: Json = False,
 ) -> None:
@@ -67,6 +67,10 @@ def ablate(
     from zeroov.files.atomic import write_atomically
 
     scoring, values = named(protocol), parse_grid([*(grid or []), *(more or [])])
+    if plot:
+        from zeroov.show.page import form_of
+
+        form_of(plot)  # an error for a wrong name, before the work
     run, maps, left_out = _read(source, truth, dumps or [], recipe, set_)
     start = time.perf_counter()
     with options.progress() as progress:

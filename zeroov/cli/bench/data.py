@@ -27,7 +27,8 @@ def data(
     root: Root = None,
     split: Annotated[str | None, typer.Option("--split", help="One split; all where none is named.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", metavar="FILE.png", help="Write samples with their truth drawn.")
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Draw samples with their truth, as .png, .pdf or .svg."),
     ] = None,
     export_patches: Annotated[
         Path | None,
@@ -57,6 +58,10 @@ def data(
     for option, what in ((export_patches, "patches are exported"), (questions, "questions are written")):
         if option and split is None:
             raise UsageError(f"{what} of one split; name it with --split")
+    if sheet:
+        from zeroov.show.page import form_of
+
+        form_of(sheet)  # an error for a wrong name, before the work
     from zeroov.bench.data.check import check
 
     reports = check(benchmark, root.expanduser(), split, TILES)
@@ -88,6 +93,7 @@ def _write_sheet(path: Path, benchmark: Benchmark, reports: Sequence[SplitReport
     """Write the contact sheet, unless there is nothing to draw; return whether it was written."""
     from zeroov.files.atomic import ensure_writable_folder, write_atomically
     from zeroov.show.contact import ContactTile, draw_contact_sheet
+    from zeroov.show.page import form_of
 
     tiles = []
     for report in reports:
@@ -98,7 +104,7 @@ def _write_sheet(path: Path, benchmark: Benchmark, reports: Sequence[SplitReport
     if not tiles:
         return False
     ensure_writable_folder(path.parent)
-    write_atomically(path, draw_contact_sheet(f"{benchmark.title}: what is true", tiles))
+    write_atomically(path, draw_contact_sheet(f"{benchmark.title}: what is true", tiles, form_of(path)))
     return True
 
 
