@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -7,15 +8,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from tests.bench.scoring.runs import COUNT, record, rectangle, truth, write_images, write_run
-from zeroov.bench.report.cases import MOST_BYTES, Ranked, ends
+from zeroov.bench.report.cases import MOST_BYTES, Ranked, ends, small_jpeg
 from zeroov.bench.report.make import make_report
 from zeroov.bench.runs.records import Record
 from zeroov.bench.scoring.protocols import named
 from zeroov.cli.main import app
+from zeroov.outputs.images import png
 from zeroov.outputs.rle import encode_rle
 
 EVIL = "<script>alert(1)</script> & \"quoted\" 'plane' \x07"
@@ -58,7 +62,7 @@ def make_run(folder: Path, *odd: Record, **manifest: Any) -> Path:
     """A run of pictures, without maps: answers that are shifted more and more, and one that failed."""
     records = [record(number, shift=number) for number in range(COUNT - 1)]
     records.append(record(COUNT - 1, status="failed"))
-    root = write_images(folder / "data")
+    root = write_images(folder / "my data")
     about = {"root": str(root), "device": "a <b>GPU</b>", "command": ["bench", "run", "--root", str(root)]}
     return write_run(folder / "run", [*records, *odd], **about | manifest)
 
@@ -68,7 +72,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Read, str]:
     made = {"benchmark": "rrsisd", "split": "test", "stages": ["overview"], "evolve.alpha": 0.35}
     evil = replace(record(0), id=EVIL, expression=EVIL, category=EVIL, kind=EVIL, answer=EVIL)
     failed = replace(record(1, status="failed"), id="lost", error=f"overview: `/secret/place/a.png` {EVIL}")
-    run = make_run(tmp_path_factory.mktemp("report"), evil, failed, made_with=made, recipe=EVIL)
+    folder = tmp_path_factory.mktemp("secret report")
+    run = make_run(folder, evil, failed, made_with=made, recipe=EVIL)
     return run, *report(run, "--cases", 2)
 
 
@@ -122,9 +127,9 @@ def test_it_shows_figures_groups_cases_failures_recipe_and_machine(drawn: tuple[
 def test_it_names_no_folder_of_the_machine(drawn: tuple[Path, Read, str]) -> None:
     run, read, page = drawn
     assert "…/a.png" in read.text
-    assert "/secret" not in page
+    assert "secret" not in page
     assert str(run.parent) not in page
-    assert "…/data" in read.text
+    assert "…/my data" in read.text
 
 
 def test_the_worst_come_first_and_have_their_pictures(drawn: tuple[Path, Read, str]) -> None:
@@ -138,6 +143,15 @@ def test_the_worst_come_first_and_have_their_pictures(drawn: tuple[Path, Read, s
     result = CliRunner().invoke(app, ["report", str(run), "--cases", "2", "--json"])
     size = (run / "report.html").stat().st_size
     assert json.loads(result.stdout) == {"file": str(run / "report.html"), "bytes": size, "pictures": 12}
+
+
+@pytest.mark.parametrize("hw", [(319, 319), (184, 553)])
+def test_a_picture_of_pure_noise_is_small_too(hw: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*hw, 3), dtype=np.uint8)
+    data = small_jpeg(png(noise))
+    assert len(data) <= MOST_BYTES
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == hw[::-1]
 
 
 def test_no_sample_is_among_the_worst_and_the_best() -> None:
@@ -155,7 +169,7 @@ def test_images_and_manifest_may_be_gone(tmp_path: Path) -> None:
     assert "its image cannot be drawn" in read.text
     (run / "manifest.json").unlink()
     report(run, code=1)
-    read, _ = report(run, "--partial", "--root", tmp_path / "data", "--cases", 1)
+    read, _ = report(run, "--partial", "--root", tmp_path / "my data", "--cases", 1)
     assert "Nothing says which recipe made these records." in read.text
     assert [attributes["alt"] for tag, attributes in read.elements if tag == "img"]
 

@@ -116,7 +116,7 @@ class Pictures:
         if not look and self._reading == "final" and (record.coarse_box or record.coarse_mask):
             outlines["Before Refine"] = _outline(record.coarse_box, record.coarse_mask, picture)
         outlines["Answer"] = _outline(*record.read(self._reading), picture)
-        shown = (Shown(each.title, each.caption, _jpeg(each.png)) for each in draw_stages(picture, look, outlines))
+        shown = (Shown(each.title, each.caption, small_jpeg(each.png)) for each in draw_stages(picture, look, outlines))
         return Case(record, sample.ious, tuple(shown), missing)
 
     def _picture(self, record: Record) -> Picture:
@@ -161,7 +161,7 @@ def _outline(box: Corners | None, mask: Rle | None, picture: Picture) -> Outline
     return Outline(pixels, Box(*corners))
 
 
-def _jpeg(png: bytes) -> bytes:
+def small_jpeg(png: bytes) -> bytes:
     """Return a small JPEG of a PNG: of the quality at which it takes no more than `MOST_BYTES`, else of the lowest."""
     with Image.open(io.BytesIO(png)) as image:
         rgb = image.convert("RGB")
@@ -174,5 +174,5 @@ def _jpeg(png: bytes) -> bytes:
 def _encoded(rgb: Image.Image) -> Iterator[bytes]:
     for quality in QUALITIES:
         buffer = io.BytesIO()
-        rgb.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)  # thin lines keep their colour
+        rgb.save(buffer, "JPEG", quality=quality, subsampling=0)  # thin lines keep their colour
         yield buffer.getvalue()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import PurePath
 from typing import Any
 
 from zeroov import recipe as recipes
@@ -116,7 +117,7 @@ class Report:
             "made of them. A dashed box is the model's own.",
             class_="soft",
         )
-        yield from (_case(case) for case in cases)
+        yield from (_case(case, self._plain(case.missing)) for case in cases)
 
     def _failures(self) -> Iterator[Markup]:
         failed = [record for record in self.run.records if record.status == "failed"]
@@ -135,8 +136,8 @@ class Report:
 
     def _recipe(self) -> Iterator[Markup]:
         manifest = self.run.manifest
-        made = {key: value for key, value in manifest.get("made_with", {}).items() if key == "stages" or "." in key}
-        made |= {key: value for key, value in manifest.get("made_with", {}).items() if key in recipes.load().deciding()}
+        keys = recipes.load().deciding()  # of any recipe
+        made = {key: value for key, value in manifest.get("made_with", {}).items() if key in keys or "." in key}
         if not made:
             yield element("p", "Nothing says which recipe made these records.", class_="soft")
             return
@@ -146,7 +147,9 @@ class Report:
         differs = "" if shipped is None else f"It differs from the shipped recipe in {', '.join(changed) or 'nothing'}."
         yield element("p", f"Recipe {name}, digest {manifest.get('recipe_digest', 'unknown')}. {differs}")
         yield element(
-            "p", "Command: ", element("code", self._plain(shlex.join(["zeroov", *manifest.get("command", [])])))
+            "p",
+            "Command: ",
+            element("code", self._plain(shlex.join(["zeroov", *map(str, manifest.get("command", []))]))),
         )
         rows = [[element("code", key), element("code", self._plain(_value(value)))] for key, value in made.items()]
         own = [row for row, key in zip(rows, made, strict=True) if key in changed]
@@ -204,10 +207,13 @@ class Report:
 
     def _plain(self, text: str) -> str:
         """Return a text of this machine for others: without the folders in which its files are."""
+        root = str(self.run.manifest.get("root", "")).rstrip("/\\")
+        if root:  # which may have blanks in its name
+            text = text.replace(root + "/", "…/").replace(root, f"…/{PurePath(root).name}")
         return FOLDERS.sub("…/", text)
 
 
-def _case(case: Case) -> Markup:
+def _case(case: Case, missing: str) -> Markup:
     record = case.record
     what = " · ".join(part for part in (record.category, record.kind) if part)
     ious = ", ".join(f"{target} IoU {percent(case.ious[target])}" for target in TARGETS if target in case.ious)
@@ -230,8 +236,8 @@ def _case(case: Case) -> Markup:
         )
         for picture in case.pictures
     ]
-    if case.missing:
-        lines.append(element("p", f"Not all stages are shown: {FOLDERS.sub('…/', case.missing)}", class_="soft"))
+    if missing:
+        lines.append(element("p", f"Not all stages are shown: {missing}", class_="soft"))
     return element("article", *lines, *([element("div", *figures, class_="stages")] if figures else []))
 
 
