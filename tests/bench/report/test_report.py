@@ -71,8 +71,9 @@ def make_run(folder: Path, *odd: Record, **manifest: Any) -> Path:
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Read, str]:
     made = {"benchmark": "rrsisd", "split": "test", "stages": ["overview"], "evolve.alpha": 0.35}
     evil = replace(record(0), id=EVIL, expression=EVIL, category=EVIL, kind=EVIL, answer=EVIL)
-    failed = replace(record(1, status="failed"), id="lost", error=f"overview: `/secret/place/a.png` {EVIL}")
     folder = tmp_path_factory.mktemp("secret report")
+    files = f"`/secret/place/a.png` `{folder}/my data/images/b.png` {EVIL}"
+    failed = replace(record(1, status="failed"), id="lost", error=f"overview: {files}")
     run = make_run(folder, evil, failed, made_with=made, recipe=EVIL)
     return run, *report(run, "--cases", 2)
 
@@ -117,7 +118,7 @@ def test_it_shows_figures_groups_cases_failures_recipe_and_machine(drawn: tuple[
         "Best answers",
     ):
         assert text in read.text
-    assert "2 samples failed: 2 in overview." in read.text
+    assert "2 of 14 samples failed: 2 in overview." in read.text
     assert "out of memory" in read.text
     assert "evolve.alpha" in read.text
     assert "0.35" in read.text
@@ -126,7 +127,7 @@ def test_it_shows_figures_groups_cases_failures_recipe_and_machine(drawn: tuple[
 
 def test_it_names_no_folder_of_the_machine(drawn: tuple[Path, Read, str]) -> None:
     run, read, page = drawn
-    assert "…/a.png" in read.text
+    assert "`…/a.png` `…/images/b.png`" in read.text
     assert "secret" not in page
     assert str(run.parent) not in page
     assert "…/my data" in read.text

@@ -25,7 +25,7 @@ from zeroov.version import __version__
 FAILURES = 200  # rows at most
 GROUPS = ("kind", "size", "category")
 SAFE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # no script runs, nothing is fetched
-FOLDERS = re.compile(r"(?<![\w.~-])(?:/[^/\s`'\"=,]+)+/(?=[^/\s`'\"=,]+)")
+FOLDERS = re.compile(r"(?<![\w.~…-])(?:/[^/\s`'\"=,]+)+/(?=[^/\s`'\"=,]+)")
 SIZES = (
     "Sizes: the true object takes less than 1/300 of the image (small), 3 % or more (large); unknown where the truth "
     "cannot be read."
@@ -125,7 +125,10 @@ class Report:
             yield element("p", "No sample failed.")
             return
         stages = Counter(record.error.partition(":")[0] for record in failed)
-        yield element("p", f"{len(failed):,} samples failed: {', '.join(f'{n:,} in {s}' for s, n in stages.items())}.")
+        yield element(
+            "p",
+            f"{len(failed):,} of {len(self.run.records):,} samples failed: {', '.join(f'{n:,} in {s}' for s, n in stages.items())}.",
+        )
         cells = [
             [quoted(record.id), quoted(record.image), quoted(record.expression), quoted(self._plain(record.error))]
             for record in failed[:FAILURES]
