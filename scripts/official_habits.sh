@@ -20,10 +20,8 @@ while (($#)); do
     *) rest+=("$1"); shift ;;
   esac
 done
-here=$(cd "$(dirname "$0")/.." && pwd)
-zeroov=zeroov
-if [[ -x $here/.venv/bin/zeroov ]]; then zeroov=$here/.venv/bin/zeroov; fi
+source "$(dirname "$0")/find_zeroov.sh"
 positional=()
 if [[ -n $image ]]; then positional+=("$image"); fi
 if [[ -n $question ]]; then positional+=("$question"); fi
-exec "$zeroov" "$command" ${rest[@]+"${rest[@]}"} -- ${positional[@]+"${positional[@]}"}
+exec $zeroov "$command" ${rest[@]+"${rest[@]}"} -- ${positional[@]+"${positional[@]}"}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import typer
+import yaml
 
 from tests.conftest import SLOW
 from zeroov import recipe as recipes
 from zeroov.cli.main import app
+from zeroov.version import __version__
 
 ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 SECTIONS = ("overview", "focus", "evolve", "refine", "zoom", "search", "runtime")
 
 
@@ -74,10 +79,43 @@ def test_the_map_of_files_names_every_room_once() -> None:
     assert rooms <= set(named), rooms - set(named)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in DOCS)])
 def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / document).read_text())
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    folder = (ROOT / document).parent
+    for link, _, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#?)([^)]*)\)", (ROOT / document).read_text()):
+        target = folder / link if link else ROOT / document
+        assert target.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}, anchor
+
+
+def test_commands_of_bench_in_documents_have_options_that_exist() -> None:
+    [bench] = [group for group in app.registered_groups if group.name == "bench"]
+    commands = typer.main.get_command(bench.typer_instance).commands
+    lines = [line for path in (ROOT / "README.md", *DOCS) for line in path.read_text().splitlines()]
+    asked = [line.split(" #")[0].split(" > ")[0] for line in lines if re.match(r"zeroov bench [a-z]", line)]
+    assert len(asked) > 20
+    for line in asked:
+        name, *words = shlex.split(line)[2:]
+        assert name in commands, line
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
+
+
+def test_the_paper_is_cited_alike_in_the_readme_and_in_citation_cff() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    [paper] = [one for one in cited["references"] if "RSVG-ZeroOV" in one["title"]]
+    readme = (ROOT / "README.md").read_text().partition("\n## Citation\n")[2]
+    article, tool = re.findall(r"^@\w+\{.*?^\}$", readme, re.MULTILINE | re.DOTALL)
+    authors = " and ".join(f"{author['family-names']}, {author['given-names']}" for author in paper["authors"])
+    assert re.sub(r"\s+", " ", re.findall(r"author = \{(.*?)\},$", article, re.MULTILINE | re.DOTALL)[0]) == authors
+    assert f"title = {{{paper['title'].replace('RSVG-ZeroOV', '{RSVG-ZeroOV}')}}}" in re.sub(r"\s+", " ", article)
+    [doi] = [one["value"] for one in paper["identifiers"] if one["type"] == "doi"]
+    assert f"doi = {{{doi}}}" in article
+    assert f"title = {{{cited['title']}" in tool
+    assert f"version = {{{__version__}}}" in tool
+    assert cited["version"] == __version__
 
 
 def test_what_is_listed_as_slow_exists() -> None:

@@ -218,8 +218,8 @@ def test_focus_settings_are_compared_with_a_legend(world: World, tmp_path: Path)
 
 
 def test_the_best_come_first_and_the_recipe_s_own_is_printed_too(world: World, tmp_path: Path) -> None:
-    plot, csv = tmp_path / "thresholds.png", tmp_path / "t.csv"
-    arguments = ["--grid", "evolve.k=1,7", "evolve.tau=0.3", "evolve.alpha=0.1:0.9:0.1", "--best", 2, "--csv", csv]
+    plot = tmp_path / "thresholds.png"
+    arguments = ["--grid", "evolve.k=1,7", "evolve.tau=0.3", "evolve.alpha=0.1:0.9:0.1", "--best", 2]
     rows = json.loads(ablate(world, *arguments, "--plot", plot, "--json").stdout)["settings"]
     means = [row["mask"]["mIoU"] for row in rows]
     assert len(means) == 18
@@ -228,10 +228,29 @@ def test_the_best_come_first_and_the_recipe_s_own_is_printed_too(world: World, t
     assert any(line.startswith("7, 0.3, 0.4 * ") for line in lines)
     assert len(lines) <= 7
     assert min(shape(plot)) > 200
-    header, *table = csv.read_text().splitlines()
+    header, *table = ablate(world, *arguments[:-2], "--format", "csv", "--intervals").stdout.splitlines()
+    assert header.startswith("evolve.k,evolve.tau,evolve.alpha,mark,A_C pointing,fused pointing,box Pr@0.5,")
+    assert header.endswith(",mask Pr@0.5,mask mIoU,mask mIoU low,mask mIoU high,mask oIoU,p of mask mIoU")
     assert len(table) == 18
-    assert "mask mIoU low,mask mIoU high" in header
-    assert "pointing attention" in header
+    cells = next(line.split(",") for line in table if line.startswith("7,0.3,0.4,own"))
+    own = next(row for row in rows if row["own"])["mask"]["mIoU"]
+    assert cells[-5] == f"{own:.2f}"
+    assert own > 1
+    assert cells[-1] == ""
+
+
+def test_what_p_is_of_which_setting_is_best_and_why_there_is_no_p(world: World) -> None:
+    heading, *lines = ablate(world, "--grid", "evolve.alpha=0.1,0.4,0.9").stdout.splitlines()
+    assert heading.split()[-4:] == ["p", "of", "mask", "mIoU"]
+    means = [float(line.partition(" [")[2].partition(" [")[0].split()[-1]) for line in lines[:3]]
+    best = [line.endswith("  best") for line in lines[:3]]
+    assert sum(best) == 1
+    assert means[best.index(True)] == max(means)
+    heading, *lines = ablate(world, "--grid", "evolve.alpha=0.1,0.9", "evolve.k=1").stdout.splitlines()
+    assert " p " not in heading
+    told = "no p, since the recipe's own setting is not among these; its values are evolve.alpha=0.4 evolve.k=7"
+    assert told in lines
+    ablate(world, "--grid", "evolve.alpha=0.1,0.4", "evolve.k=1,7", "--format", "txt", code=2)
 
 
 def test_truths_without_masks_and_grids_of_one_value(world: World, tmp_path: Path) -> None:

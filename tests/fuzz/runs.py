@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 
 from tests.fuzz.damage import damaged_bytes, damaged_lines, damaged_value
 from zeroov.bench.runs.merging import merge
-from zeroov.bench.runs.records import READINGS, Record, Run, read_run
+from zeroov.bench.runs.records import READINGS, Record, Run, read_manifest, read_run
 from zeroov.bench.scoring.protocols import PROTOCOLS
-from zeroov.bench.scoring.score import score
+from zeroov.bench.scoring.publish import check, read_published
+from zeroov.bench.scoring.publish import published as as_published
+from zeroov.bench.scoring.score import about, score
 from zeroov.bench.sweeps.truths import read_truths
 from zeroov.files.journal import Journal, read_items
 from zeroov.outputs.rle import encode_rle
@@ -65,6 +68,28 @@ def journals(random: Random, folder: Path) -> None:
         written(random, path, _lines(random) + json.dumps(damaged_value(random, own)))
         for truth in read_truths(path):
             json.dumps(truth.to_json(), allow_nan=False)
+
+
+def published(random: Random, folder: Path) -> None:
+    """Publish a run whose manifest has faults, or check one against published figures that have faults."""
+    made_with = {"benchmark": "file", "split": "test", "evolve.alpha": 0.3, "models": {"overview": {"model": "/m"}}}
+    manifest = {"recipe": "mini", "made_with": made_with, "device": "CPU", "changes": {"evolve.alpha": 0.3}}
+    odd = random.random() < 0.3
+    (folder / "manifest.json").write_text(json.dumps(damaged_value(random, manifest) if odd else manifest))
+    run = replace(four_records(), manifest=read_manifest(folder / "manifest.json"))
+    document = as_published(run, [PROTOCOLS[0]]) if odd else _published()
+    json.dumps(document, allow_nan=False)
+    about(run.manifest)
+    written(random, folder / "run.json", json.dumps(document if odd else damaged_value(random, document)))
+    found = check(run, read_published(folder / "run.json"))
+    json.dumps(found.to_json(), allow_nan=False)
+    str(found)
+
+
+@functools.cache
+def _published() -> dict[str, Any]:
+    made_with = {"benchmark": "file", "split": "test"}
+    return as_published(replace(four_records(), manifest={"made_with": made_with}), [PROTOCOLS[0]], ("category",))
 
 
 def written(random: Random, path: Path, text: str) -> None:

@@ -19,6 +19,7 @@ TARGETS = {
     "peers' answers": Target(peers.answers, 0.02, 120),
     "records": Target(runs.records, 0.012, 80),
     "journals": Target(runs.journals, 0.006, 120),
+    "published figures": Target(runs.published, 0.004, 60),
     "damaged images": Target(rasters.damaged, 0.012, 120),
     "TIFF tags": Target(rasters.tags, 0.008, 120),
     "GeoTIFFs": Target(rasters.written, 0.004, 40),

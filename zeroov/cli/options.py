@@ -136,7 +136,12 @@ def format_names(formats: str | None) -> list[str]:
     """Return the names of `geojson,gpkg`, each once; the option without a name is an error."""
     if formats is None:
         return []
-    names = [name.strip() for name in formats.split(",") if name.strip()]
+    names = listed(formats)
     if not names:
         raise UsageError("--format is given without a name; e.g. --format geojson,coco")
-    return list(dict.fromkeys(names))
+    return names
+
+
+def listed(text: str) -> list[str]:
+    """Return the names of `a,b`, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

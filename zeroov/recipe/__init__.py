@@ -10,6 +10,7 @@ from zeroov.recipe.schema import (
     RefineRecipe,
     SearchRecipe,
     ZoomRecipe,
+    changed,
     from_dict,
 )
 
@@ -23,6 +24,7 @@ __all__ = [
     "RefineRecipe",
     "SearchRecipe",
     "ZoomRecipe",
+    "changed",
     "from_dict",
     "load",
     "names",

@@ -236,6 +236,12 @@ class Recipe:
         return from_dict(merged)
 
 
+def changed(values: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
+    """Return those of some dotted keys and their values that a recipe has too, with another value."""
+    known = base.deciding()
+    return {key: value for key, value in values.items() if key in known and known[key] != value}
+
+
 def from_dict(values: Mapping[str, Any]) -> Recipe:
     """Build a recipe from nested plain values; every key and value is checked."""
     recipe: Recipe = from_plain(Recipe, values)

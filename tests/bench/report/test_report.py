@@ -74,7 +74,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Read, str]:
     folder = tmp_path_factory.mktemp("secret report")
     files = f"`/secret/place/a.png` `{folder}/my data/images/b.png` {EVIL}"
     failed = replace(record(1, status="failed"), id="lost", error=f"overview: {files}")
-    run = make_run(folder, evil, failed, made_with=made, recipe=EVIL)
+    run = make_run(folder, evil, failed, made_with=made, recipe=EVIL, changes={"evolve.tau": 0.2})
     return run, *report(run, "--cases", 2)
 
 
@@ -120,6 +120,7 @@ def test_it_shows_figures_groups_cases_failures_recipe_and_machine(drawn: tuple[
         assert text in read.text
     assert "2 of 14 samples failed: 2 in overview." in read.text
     assert "out of memory" in read.text
+    assert "differs from the recipe of that name in evolve.tau" in read.text
     assert "evolve.alpha" in read.text
     assert "0.35" in read.text
     assert len([tag for tag, _ in read.elements if tag == "svg"]) == 4  # a histogram, and a plot for each of 3 keys

@@ -11,8 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.bench.scoring.runs import COUNT, record, rectangle, truth, write_images, write_run
-from zeroov.bench.runs.records import Run
+from zeroov.bench.runs.records import Run, read_run
 from zeroov.bench.scoring.compare import compare
+from zeroov.bench.scoring.peers import read_peer
+from zeroov.bench.scoring.pictures import _shown
 from zeroov.bench.scoring.protocols import named
 from zeroov.bench.scoring.score import size_class
 from zeroov.bench.scoring.statistics import paired
@@ -114,8 +116,8 @@ def folders(tmp_path):
 
 
 def test_score_command(folders):
-    base, _, second = folders
-    told = run_cli("score", second, "--by", "category,kind,size", "--csv", base / "b.csv").stdout
+    _, _, second = folders
+    told = run_cli("score", second, "--by", "category,kind,size").stdout
     assert "b (rrsisd, test, b)" in told
     assert "12 samples: 10 found, 1 empty, 1 failed" in told
     assert "\nby kind " in told
@@ -124,15 +126,13 @@ def test_score_command(folders):
     assert (found["samples"], found["failed"], found["protocol"]) == (12, 1, "honest")
     [whole] = [row for row in found["rows"] if row["target"] == "mask" and not row["by"]]
     iou = whole["figures"]["mIoU"]
-    assert iou["value"] == pytest.approx(10 / 12 * 14 / 26)
+    assert found["unit"] == "percent"
+    assert iou["value"] == pytest.approx(100 * 10 / 12 * 14 / 26)
     assert iou["low"] < iou["value"] < iou["high"]
     assert {row["group"]: row["samples"] for row in found["rows"] if row["by"] and row["target"] == "box"} == {
         "(none)": 6,
         "object-relative": 6,
     }
-    lines = (base / "b.csv").read_text().splitlines()
-    assert lines[0] == "run,protocol,reading,target,by,group,samples,figure,value,low,high"
-    assert any(line.startswith("b,honest,final,mask,category,plane,6,mIoU,") for line in lines)
     reproduced = json.loads(run_cli("score", second, "--protocol", "rsvg-zeroov", "--json").stdout)
     assert reproduced["rows"][0]["samples"] == 11
     assert run_cli("score", second / "records.jsonl", "--json").stdout.replace('"records"', '"b"') != ""
@@ -186,12 +186,28 @@ def test_compare_command(folders):
     found = json.loads(run_cli("compare", first, *others, "--json", "--protocol", "lqvg").stdout)
     assert [system["name"] for system in found["systems"]] == ["a", "b", "lqvg", "masks"]
     perfect = found["systems"][3]["figures"]["box"]["mIoU"]
-    assert perfect["value"] == 1.0
-    assert perfect["difference"] > 0
+    assert perfect["value"] == 100.0
+    assert perfect["interval"] == [100.0, 100.0]
+    assert perfect["difference"] > 1
     assert 0 < perfect["p"] < 0.01
     assert len(found["worst"]) == 12
     assert set(found["worst"][0]["ious"]) == {"a", "b", "lqvg", "masks"}
     assert found["pictures"] == []
+
+
+def test_a_picture_says_what_is_dashed_and_every_iou(folders):
+    base, first, _ = folders
+    second = write_run(base / "c", list(run_of("c", 5, [(4, "failed")]).records))
+    peer = read_peer(base / "lqvg.json", read_run(first)).run
+    found = compare([read_run(first), read_run(second), peer], HONEST)
+    case = next(case for case in found.worst if case.record.id == "s/2")
+    truth, ours, theirs, boxes = _shown(found, case)
+    assert (truth.title, case.target) == ("Truth (dashed beside)", "box")
+    assert ours.caption == "mask IoU 0.82, box IoU 0.82"
+    assert theirs.caption == "mask IoU 0.60, box IoU 0.60"
+    assert boxes.caption == "box IoU 1.00"
+    failed = next(case for case in found.worst if case.record.id == "s/4")
+    assert _shown(found, failed)[2].caption == "failed: overview: out of memory"
 
 
 def test_another_system_has_one_answer_for_every_reading(folders):
@@ -202,7 +218,7 @@ def test_another_system_has_one_answer_for_every_reading(folders):
         arguments = ("compare", first, base / "lqvg.json", "--reading", reading, "--json")
         ours, theirs = json.loads(run_cli(*arguments).stdout)["systems"]
         assert ours["figures"]["box"]["mIoU"]["value"] == 0.0
-        assert theirs["figures"]["box"]["mIoU"]["value"] == pytest.approx(11 / 12)
+        assert theirs["figures"]["box"]["mIoU"]["value"] == pytest.approx(100 * 11 / 12)
 
 
 def test_a_missing_image_is_told_and_drawn_as_a_grey_plane(folders):

@@ -125,7 +125,7 @@ def test_the_command_reads_words_as_it_is_asked_to(tmp_path):
     in_words(tmp_path / "words.jsonl", *(str([*truth(n)]) for n in range(3)))
     found = CliRunner().invoke(app, [*command, "--scale", "pixels", "--boxes", "xyxy", "--json"])
     values = json.loads(found.stdout)["systems"][1]["figures"]["box"]
-    assert {value["value"] for value in values.values()} == {1.0}
+    assert {value["value"] for value in values.values()} == {100.0}
     shown = CliRunner().invoke(app, ["bench", "compare", "--help"]).stdout
     assert "(xyxy)" in shown
     assert "(pixels; hundred" in shown

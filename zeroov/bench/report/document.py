@@ -18,7 +18,7 @@ from zeroov.bench.report.markup import Markup, element, joined, quoted, table
 from zeroov.bench.report.plots import MOST, Group, histogram, interval_plot
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.protocols import TARGETS, Target
-from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score
+from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score, changes, made_with
 from zeroov.bench.scoring.tables import percent
 from zeroov.version import __version__
 
@@ -125,10 +125,8 @@ class Report:
             yield element("p", "No sample failed.")
             return
         stages = Counter(record.error.partition(":")[0] for record in failed)
-        yield element(
-            "p",
-            f"{len(failed):,} of {len(self.run.records):,} samples failed: {', '.join(f'{n:,} in {s}' for s, n in stages.items())}.",
-        )
+        where = ", ".join(f"{count:,} in {stage}" for stage, count in stages.items())
+        yield element("p", f"{len(failed):,} of {len(self.run.records):,} samples failed: {where}.")
         cells = [
             [quoted(record.id), quoted(record.image), quoted(record.expression), quoted(self._plain(record.error))]
             for record in failed[:FAILURES]
@@ -140,15 +138,15 @@ class Report:
     def _recipe(self) -> Iterator[Markup]:
         manifest = self.run.manifest
         keys = recipes.load().deciding()  # of any recipe
-        made = {key: value for key, value in manifest.get("made_with", {}).items() if key in keys or "." in key}
+        made = {key: value for key, value in made_with(manifest).items() if key in keys or "." in key}
         if not made:
             yield element("p", "Nothing says which recipe made these records.", class_="soft")
             return
-        name = str(manifest.get("recipe", ""))
-        shipped = recipes.load(name).deciding() if name in recipes.names() else None
-        changed = [key for key in made if shipped is not None and shipped.get(key) != made[key]]
-        differs = "" if shipped is None else f"It differs from the shipped recipe in {', '.join(changed) or 'nothing'}."
-        yield element("p", f"Recipe {name}, digest {manifest.get('recipe_digest', 'unknown')}. {differs}")
+        name, changed = str(manifest.get("recipe", "")), changes(manifest)
+        differs = "in what is not recorded" if not changed and name not in recipes.names() else "in nothing"
+        differs = f"in {', '.join(changed)}" if changed else differs
+        digest = manifest.get("recipe_digest", "unknown")
+        yield element("p", f"Recipe {name}, digest {digest}. It differs from the recipe of that name {differs}.")
         yield element(
             "p",
             "Command: ",
@@ -168,7 +166,7 @@ class Report:
         facts = {
             "device": manifest.get("device"),
             "finished": manifest.get("finished"),
-            "zeroov": manifest.get("made_with", {}).get("zeroov"),
+            "zeroov": made_with(manifest).get("zeroov"),
             "commit": manifest.get("commit"),
             "python": manifest.get("python"),
             **manifest.get("packages", {}),
@@ -188,7 +186,7 @@ class Report:
                 for stage, spent in seconds.items()
             ],
         )
-        models = manifest.get("made_with", {}).get("models", {})
+        models = made_with(manifest).get("models", {})
         cells = [
             [stage, *(self._plain(str(of.get(k, ""))) for k in ("model", "revision", "dtype"))]
             for stage, of in models.items()

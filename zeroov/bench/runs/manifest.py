@@ -88,12 +88,12 @@ def write(
     shard: Shard,
     about: Mapping[str, Any],
     split: Split,
-    recipe: Recipe,
+    recipe: Mapping[str, Any],
     samples: int,
     peak_bytes: Mapping[str, int],
     started: float,
 ) -> int:
-    """Write the manifest of a finished shard; return how many of its samples failed.
+    """Write the manifest of a finished shard, with what `recipe` says of it; return how many samples failed.
 
     Where one is there, nothing was done now: it says how the records were made, and stays.
     """
@@ -105,8 +105,7 @@ def write(
         return int(summary(items)["failed"])
     manifest = {
         **summary(items),
-        "recipe": recipe.name,
-        "recipe_digest": recipe.digest,
+        **recipe,
         "made_with": dict(about),
         "root": str(split.root),
         "remarks": len(split.remarks),

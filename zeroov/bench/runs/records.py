@@ -211,6 +211,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """Read what a run says of itself; empty where there is no such file."""
     try:
         value = json.loads(path.read_bytes())
+        json.dumps(value, allow_nan=False)  # Python reads NaN and 1e999, and JSON has neither
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

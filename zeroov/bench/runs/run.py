@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
@@ -53,11 +54,13 @@ def run(
     shard: Shard | None = None,
     retry_failed: bool = False,
     dumps: Path | None = None,
+    changes: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
     """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice.
 
-    A sample whose image or truth has changed since it was recorded is done again. Maps are taken from `dumps` and kept
+    A sample whose image or truth has changed since it was recorded is done again. `changes` are the keys in which the
+    recipe differs from the one that it is named after; the manifest names them. Maps are taken from `dumps` and kept
     there; several runs may share it, also at once: a map has the name of what made it, and is written whole.
     """
     maps = manifest.dumps_folder(folder, dumps)
@@ -79,7 +82,9 @@ def run(
             manifest.note_dumps(folder, shard, maps)
         runner = _Runner(split, pipeline, journal, contents, progress)
         runner.run(todo)
-        failed = manifest.write(folder, shard, about, split, recipe, len(samples), runner.peak_bytes, started)
+        named: dict[str, Any] = {"recipe": recipe.name, "recipe_digest": recipe.digest}
+        named |= {} if changes is None else {"changes": dict(changes)}
+        failed = manifest.write(folder, shard, about, split, named, len(samples), runner.peak_bytes, started)
     merge_when_all_are_done(folder, shard)
     return Outcome(len(samples), len(todo), failed)
 

@@ -13,29 +13,40 @@ from zeroov.bench.runs.records import Reading, Record, Run
 from zeroov.bench.scoring.metrics import figures
 from zeroov.bench.scoring.overlaps import Overlaps, overlaps
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
-from zeroov.bench.scoring.score import about, statuses, why_nothing
+from zeroov.bench.scoring.score import Row, about, changes, row_of, statuses, table_of, why_nothing
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
-from zeroov.bench.scoring.tables import aligned, percent
+from zeroov.bench.scoring.tables import Table, aligned, percent, with_best
 from zeroov.errors import UsageError
 
 
 @dataclass(frozen=True)
 class System:
-    """What one system reached: its figures, and their differences to the first system's, by target and figure."""
+    """What one system reached: its figures by target, and their differences to the first system's, by figure too."""
 
     run: Run
-    values: Mapping[Target, Mapping[str, float]]
+    rows: Mapping[Target, Row]
     against: Mapping[Target, Mapping[str, Paired]]
+
+    @property
+    def values(self) -> dict[Target, dict[str, float]]:
+        """The figures, shares from 0 to 1."""
+        return {
+            target: {name: figure.value for name, figure in row.figures.items()} for target, row in self.rows.items()
+        }
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample on which systems differ: its record in the first run, and the IoU that each system reached."""
+    """A sample on which systems differ: its record in the first run, and the IoU that each system reached.
+
+    `by_target` holds the IoU of each target that a system was scored on, `None` where it was not.
+    """
 
     record: Record
     position: int
     target: Target
     ious: tuple[float, ...]
+    by_target: Mapping[Target, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -49,23 +60,26 @@ class Comparison:
     remarks: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values, figures and their differences in percent."""
         return {
             "protocol": self.protocol.name,
             "reading": self.reading,
             "samples": len(self.systems[0].run.records),
+            "unit": "percent",
             "remarks": list(self.remarks),
             "systems": [
                 {
                     "name": system.run.name,
                     "about": about(system.run.manifest),
+                    "changes": changes(system.run.manifest),
                     **statuses(system.run),
                     "figures": {
                         target: {
-                            name: {"value": value} | (tested[name]._asdict() if name in tested else {})
-                            for name, value in named.items()
+                            name: {"value": 100 * figure.value, "interval": [100 * figure.low, 100 * figure.high]}
+                            | (tested[name].to_json() if name in tested else {})
+                            for name, figure in row.figures.items()
                         }
-                        for target, named in system.values.items()
+                        for target, row in system.rows.items()
                         for tested in [system.against.get(target, {})]
                     },
                 }
@@ -84,28 +98,44 @@ class Comparison:
         }
 
     def __str__(self) -> str:
-        count = len(self.systems[0].run.records)
-        heads = [f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}"]
-        for system in self.systems:
-            counts = ", ".join(f"{number} {status}" for status, number in statuses(system.run).items())
-            what = about(system.run.manifest)
-            heads.append(f"  {system.run.name}{f' ({what})' if what else ''}: {counts}")
+        return self.text()
+
+    def text(self, intervals: bool = False) -> str:
+        """Return what a terminal shows, the figures with their own intervals where these are asked for."""
         notes = (
             f"Differences to {self.systems[0].run.name}, their 95 % intervals, and p of a two-sided paired bootstrap "
             "test, not corrected for the number of figures."
         )
-        return "\n\n".join(["\n".join(heads), *self._tables(), notes])
+        return "\n\n".join(["\n".join(self._heads()), *self._tables(intervals), notes])
 
-    def _tables(self) -> Iterator[str]:
+    def table(self, intervals: bool) -> Table:
+        """Return the figures as a table: systems down, figures across, the best of each column marked."""
+        rows = [((system.run.name,), system.rows) for system in self.systems]
+        notes = [line.strip() for line in self._heads()]
+        return with_best(table_of(("system",), rows, intervals, notes))
+
+    def _heads(self) -> Iterator[str]:
+        """Yield what is compared, and a line for each system."""
+        count = len(self.systems[0].run.records)
+        yield f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}" + (
+            "" if self.reading == "final" else f"; reading {self.reading}"
+        )
+        for system in self.systems:
+            counts = ", ".join(f"{number} {status}" for status, number in statuses(system.run).items())
+            what = about(system.run.manifest)
+            yield f"  {system.run.name}{f' ({what})' if what else ''}: {counts}"
+
+    def _tables(self, intervals: bool) -> Iterator[str]:
         """Yield a table per target: figures across, in percent; systems down, with their differences to the first."""
         for target in TARGETS:
-            systems = [system for system in self.systems if target in system.values]
+            systems = [system for system in self.systems if target in system.rows]
             if len(systems) < 2:
                 continue
-            names = list(systems[0].values[target])
+            names = list(systems[0].rows[target].figures)
             lines = [[target, *names]]
             for system in systems:
-                lines.append([system.run.name, *(percent(system.values[target][name]) for name in names)])
+                figures_of = system.rows[target].figures
+                lines.append([system.run.name, *(figures_of[name].cell(intervals).plain for name in names)])
                 if tested := system.against.get(target):
                     lines += [
                         ["  difference", *(percent(tested[name].difference, sign=True) for name in names)],
@@ -132,18 +162,13 @@ def compare(
             for target, own in found.items()
             if number and target in counted[0]
         }
-        systems.append(System(run, {target: _values(own) for target, own in found.items()}, against))
+        systems.append(System(run, {target: row_of(own, seed) for target, own in found.items()}, against))
     return Comparison(protocol, reading, tuple(systems), tuple(_worst(runs[0], counted, worst)), remarks)
 
 
 def _counted(run: Run, protocol: Protocol, reading: Reading) -> dict[Target, Overlaps]:
     found = {target: overlaps(run.records, protocol, target, reading) for target in TARGETS}
     return {target: own for target, own in found.items() if own is not None}
-
-
-def _values(found: Overlaps) -> dict[str, float]:
-    values = figures(found.columns.sum(axis=0), len(found.columns), found.rule)
-    return dict(zip(found.rule.names, values.tolist(), strict=True))
 
 
 def _tested(first: Overlaps, second: Overlaps, seed: int) -> dict[str, Paired]:
@@ -166,13 +191,26 @@ def _worst(first: Run, counted: Sequence[Mapping[Target, Overlaps]], count: int)
     target: Target = "mask" if all("mask" in found for found in counted) else "box"
     if not all(target in found for found in counted):
         return []
-    ious = np.zeros((len(first.records), len(counted)))
-    for column, found in enumerate(counted):
-        ious[found[target].positions, column] = found[target].ious
+    reached: dict[Target, list[Any]] = {"mask": [], "box": []}
+    for each, columns in reached.items():
+        for found in counted:
+            columns.append(np.zeros(len(first.records)) if each in found else None)
+            if each in found:
+                columns[-1][found[each].positions] = found[each].ious
+    ious = np.stack(reached[target], axis=1)
     spread = np.ptp(ious, axis=1)
     order = np.argsort(-spread, kind="stable")[:count]
     return [
-        Disagreement(first.records[position], int(position), target, tuple(ious[position].tolist()))
+        Disagreement(
+            first.records[position],
+            int(position),
+            target,
+            tuple(ious[position].tolist()),
+            {
+                each: tuple(None if column is None else float(column[position]) for column in columns)
+                for each, columns in reached.items()
+            },
+        )
         for position in order
         if spread[position] > 0
     ]

@@ -47,11 +47,14 @@ def write_pictures(
 def _shown(comparison: Comparison, case: Disagreement) -> Sequence[Shown]:
     record = case.record
     what = " · ".join(part for part in (record.id, record.category, record.kind) if part)
-    shown = [Shown("Truth", what, _mask(record.truth_mask), _box(record.truth_box, record.truth_mask))]
-    for system, iou in zip(comparison.systems, case.ious, strict=True):
+    box = _box(record.truth_box, record.truth_mask)
+    shown = [Shown("Truth (dashed beside)" if box else "Truth", what, _mask(record.truth_mask), box)]
+    for number, system in enumerate(comparison.systems):
         own = system.run.records[case.position]
         box, mask = own.read(comparison.reading)
-        caption = f"failed: {own.error}" if own.status == "failed" else f"{case.target} IoU {iou:.2f}"
+        ious = [(target, ious[number]) for target, ious in case.by_target.items()]
+        reached = ", ".join(f"{target} IoU {iou:.2f}" for target, iou in ious if iou is not None)
+        caption = f"failed: {own.error}" if own.status == "failed" else reached
         shown.append(Shown(system.run.name, caption, _mask(mask), _box(box, mask)))
     return shown
 

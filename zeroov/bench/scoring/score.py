@@ -1,27 +1,30 @@
-"""From records to figures with their intervals, overall and by group: plain values, a text, a CSV."""
+"""From records to figures with their intervals, overall and by group: plain values, a text, a table."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from zeroov import recipe as recipes
 from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
 from zeroov.bench.scoring.metrics import Floats, figures
 from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps, truth_share
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Rule, Target
 from zeroov.bench.scoring.statistics import percentiles, resampled_sums
-from zeroov.bench.scoring.tables import aligned, percent
+from zeroov.bench.scoring.tables import Cell, Table, aligned, percent
 from zeroov.errors import UsageError, did_you_mean
 
 DRAWS = 2_000  # for intervals, whose ends then err by some hundredths of their width; tests draw more
 # COCO's 32 x 32 and 96 x 96 pixels, as shares of its common image of 640 x 480: images here are of many sizes.
 SMALL, LARGE = 32 * 32 / (640 * 480), 96 * 96 / (640 * 480)
 SIZES = ("small", "medium", "large", "unknown")
-IN_GROUPS = ("Pr@0.5", "mIoU", "oIoU", "pointing")  # what the text shows of a group; JSON and CSV hold all
+IN_GROUPS = ("Pr@0.5", "mIoU", "oIoU", "pointing")  # what the text shows of a group; the other formats hold all
+SHOWN = 4  # keys in which a run differs from its recipe
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ class Figure:
     value: float
     low: float
     high: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return the figure and its interval in percent."""
+        return {name: 100 * share for name, share in vars(self).items()}
+
+    def cell(self, interval: bool) -> Cell:
+        """Return the figure as a table shows it."""
+        return Cell(percent(self.value), (percent(self.low), percent(self.high)) if interval else None)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,10 @@ class Row:
     group: str
     samples: int
     figures: Mapping[str, Figure]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, figures in percent."""
+        return vars(self) | {"figures": {name: figure.to_json() for name, figure in self.figures.items()}}
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ class Score:
     rows: tuple[Row, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values, figures in percent."""
         return {
             "run": self.run,
             "about": self.about,
@@ -64,26 +79,26 @@ class Score:
             "reading": self.reading,
             "samples": sum(self.statuses.values()),
             **self.statuses,
-            "rows": [asdict(row) for row in self.rows],
+            "unit": "percent",
+            "rows": [row.to_json() for row in self.rows],
         }
 
-    def to_rows(self) -> list[dict[str, Any]]:
-        """Return one flat row per figure, as for a CSV."""
-        return [
-            {
-                "run": self.run,
-                "protocol": self.protocol.name,
-                "reading": self.reading,
-                "target": row.target,
-                "by": row.by,
-                "group": row.group,
-                "samples": row.samples,
-                "figure": name,
-                **vars(figure),
-            }
-            for row in self.rows
-            for name, figure in row.figures.items()
-        ]
+    def table(self, intervals: bool) -> Table:
+        """Return all figures as a table: a row for all samples and one for each group, a column for each figure."""
+        places = sorted(dict.fromkeys((row.by, row.group) for row in self.rows), key=lambda place: self._order(*place))
+        grouped = len(places) > 1
+        heads = ("system", "by", "group") if grouped else ("system",)
+        rows = []
+        for by, group in places:
+            labels = (self.run, by, group if by else "all") if grouped else (self.run,)
+            rows.append((labels, {row.target: row for row in self.rows if (row.by, row.group) == (by, group)}))
+        return table_of(heads, rows, intervals, self._head().split("\n"))
+
+    def _order(self, by: str, group: str) -> tuple[int, int]:
+        """Return where a group stands: all samples first, keys as they were asked for, groups in their order."""
+        keys = list(dict.fromkeys(row.by for row in self.rows))
+        groups = list(SIZES) if by == "size" else sorted({row.group for row in self.rows if row.by == by})
+        return keys.index(by), groups.index(group)
 
     def __str__(self) -> str:
         return "\n\n".join([self._head(), *self._all(), *self._groups()])
@@ -133,11 +148,48 @@ def score(run: Run, protocol: Protocol, by: Sequence[str] = (), reading: Reading
     for target in TARGETS:
         found = overlaps(run.records, protocol, target, reading)
         if found is not None:
-            rows.append(_row(found, "", "", found.columns, seed))
+            rows.append(row_of(found, seed))
             rows += [row for key in by for row in _grouped(run.records, found, key, seed)]
     if not any(row.target != "point" for row in rows):
         raise UsageError(why_nothing(run, protocol, reading))
     return Score(run.name, about(run.manifest), protocol, reading, statuses(run), tuple(rows))
+
+
+def row_of(found: Overlaps, seed: int) -> Row:
+    """Return the figures of all samples that count, with their intervals."""
+    return Row(found.target, "", "", *_counted(found.columns, found.rule, seed))
+
+
+def table_of(
+    labels: tuple[str, ...],
+    rows: Sequence[tuple[tuple[str, ...], Mapping[Target, Row]]],
+    intervals: bool,
+    notes: Sequence[str],
+) -> Table:
+    """Return rows of figures, by their labels and targets, as a table.
+
+    How many samples were counted is one column where it is the same for all targets, else one for each.
+    """
+    names = {
+        target: list(dict.fromkeys(name for _, own in rows if target in own for name in own[target].figures))
+        for target in TARGETS
+        if any(target in own for _, own in rows)
+    }
+    alike = all(len({row.samples for row in own.values()}) == 1 for _, own in rows)
+    columns: list[tuple[Target | None, str]] = [(None, "n")] if alike else []
+    for target, figures_of in names.items():
+        columns += [(target, name) for name in ([] if alike else ["n"]) + figures_of]
+
+    def cell(own: Mapping[Target, Row], target: Target | None, name: str) -> Cell:
+        row = own.get(target) if target else next(iter(own.values()))
+        if row is None or name not in (*row.figures, "n"):
+            return Cell()
+        return Cell(str(row.samples)) if name == "n" else row.figures[name].cell(intervals)
+
+    heads = tuple(("" if target is None or name == "pointing" else target, name) for target, name in columns)
+    cells = tuple((name, tuple(cell(own, *column) for column in columns)) for name, own in rows)
+    ends = (*notes, "figures in percent" + (", [their 95 % bootstrap intervals]" if intervals else ""))
+    return Table(labels, heads, cells, ends)
 
 
 def statuses(run: Run) -> dict[str, int]:
@@ -159,10 +211,35 @@ def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
 
 
 def about(manifest: Mapping[str, Any]) -> str:
-    """Return what a manifest says of benchmark, split and recipe, in a few words."""
-    facts = {**manifest.get("made_with", {}), **manifest}
+    """Return what a manifest says of benchmark, split and recipe, and what differs from that recipe, in a few words."""
+    facts = {**made_with(manifest), **manifest}
     values = (facts.get(key) for key in ("benchmark", "split", "recipe"))
-    return ", ".join(value for value in values if isinstance(value, str) and value)
+    differing = [f"{key} = {_short(value)}" for key, value in changes(manifest).items()]
+    more = len(differing) - SHOWN
+    shown = [*differing[:SHOWN], *([f"{more} more keys differ"] if more > 0 else [])]
+    return ", ".join([*(value for value in values if isinstance(value, str) and value), *shown])
+
+
+def changes(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys in which a run differs from the recipe it names, with the run's values.
+
+    An older run does not record them; then it is what differs from the recipe of that name which zeroov ships.
+    """
+    recorded, name = manifest.get("changes"), manifest.get("recipe")
+    if isinstance(recorded, Mapping):
+        return dict(recorded)
+    return recipes.changed(made_with(manifest), recipes.load(name)) if name in recipes.names() else {}
+
+
+def made_with(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a manifest says that decides a run's records; nothing where it does not say it."""
+    made = manifest.get("made_with")
+    return made if isinstance(made, Mapping) else {}
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def size_class(record: Record) -> str:
@@ -187,18 +264,16 @@ def _grouped(records: Sequence[Record], found: Overlaps, by: str, seed: int) -> 
     names = np.array([GROUPS[by](records[position]) for position in found.positions])
     present = set(names.tolist())
     for group in [size for size in SIZES if size in present] if by == "size" else sorted(present):
-        yield _row(found, by, group, found.columns[names == group], seed)
+        yield Row(found.target, by, group, *_counted(found.columns[names == group], found.rule, seed))
 
 
-def _row(found: Overlaps, by: str, group: str, columns: Floats, seed: int) -> Row:
-    return Row(found.target, by, group, len(columns), _figures(columns, found.rule, seed))
-
-
-def _figures(columns: Floats, rule: Rule, seed: int) -> dict[str, Figure]:
+def _counted(columns: Floats, rule: Rule, seed: int) -> tuple[int, dict[str, Figure]]:
+    """Return how many samples count, and their figures."""
     values = figures(columns.sum(axis=0), len(columns), rule).tolist()
     drawn = figures(resampled_sums(columns, seed=seed, draws=DRAWS), len(columns), rule)
     intervals = [percentiles(drawn[:, column]) for column in range(len(values))]
-    return {name: Figure(value, *interval) for name, value, interval in zip(rule.names, values, intervals, strict=True)}
+    named = zip(rule.names, values, intervals, strict=True)
+    return len(columns), {name: Figure(value, *interval) for name, value, interval in named}
 
 
 def _cell(figure: Figure | None) -> str:

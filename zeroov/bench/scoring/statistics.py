@@ -21,6 +21,10 @@ class Paired(NamedTuple):
     high: float
     p: float
 
+    def to_json(self) -> dict[str, float]:
+        """Return the difference and its interval in points of percent, and p as it is."""
+        return {name: value if name == "p" else 100 * value for name, value in self._asdict().items()}
+
 
 def interval(values: NDArray[Any], *, seed: int = 0, draws: int = DRAWS, level: float = 0.95) -> tuple[float, float]:
     """Return the percentile bootstrap interval of the mean of `values`, which are one number per sample."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from zeroov.bench.scoring.metrics import Floats, figures
 from zeroov.bench.scoring.overlaps import Counts, box_pairs, counted, counted_rows
 from zeroov.bench.scoring.protocols import POINTING, BoxRule, MaskRule, Protocol
 from zeroov.bench.scoring.statistics import judged, resampled_sums
-from zeroov.bench.scoring.tables import aligned, percent
+from zeroov.bench.scoring.tables import Cell, Table, aligned, with_best
 from zeroov.bench.sweeps.settings import as_text as value_text
 from zeroov.bench.sweeps.sweep import Swept
+from zeroov.recipe import Recipe
 from zeroov.types import Bool
 
 DRAWS = 1000  # hundreds of settings are resampled
@@ -95,38 +96,90 @@ def leading(row: Row) -> float:
     return float(part.get("mIoU", part.get("Pr@0.5")))
 
 
-def flat(row: Row) -> Row:
-    """Return a row's values side by side, as for a CSV."""
-    values = {key: value_text(value) for key, value in row["setting"].items()}
-    for target in ("box", "mask", "pointing"):
-        for name, value in row.get(target, {}).items():
-            if name.endswith("_interval"):
-                values |= {
-                    f"{target} {name[:-9]} {end}": number for end, number in zip(("low", "high"), value, strict=True)
-                }
-            elif name != "against_own":
-                values[f"{target} {name}"] = value
-    return values
+def in_percent(row: Row) -> Row:
+    """Return a row whose figures, intervals and differences are in percent; counts and p are as they were."""
+    return {name: _part(part) if name in ("box", "mask", "pointing") else part for name, part in row.items()}
+
+
+def _part(part: Row) -> Row:
+    found: Row = {}
+    for name, value in part.items():
+        if isinstance(value, list):
+            found[name] = [100 * end for end in value]
+        elif isinstance(value, dict):
+            found[name] = _part(value)
+        else:
+            found[name] = value if name in ("samples", "p") else 100 * value
+    return found
+
+
+def own_values(recipe: Recipe, keys: Sequence[str]) -> dict[str, str]:
+    """Return the recipe's own values of some keys of a grid, as the grid takes them."""
+    coarse = recipe.deciding() | {"stages": [stage for stage in recipe.stages if stage != "refine"]}
+    return {key: value_text(coarse[key]) for key in keys if key in coarse}
+
+
+def as_table(document: Mapping[str, Any], best: int | None, intervals: bool) -> Table:
+    """Return what `zeroov bench ablate` found as a table to paste, a column for each key and each figure."""
+    printed, top = _printed(document, best), _top(document)
+    cells = [_cells(row, intervals) for row in printed]
+    heads = tuple(dict.fromkeys(head for columns in cells for head in columns))
+    rows = tuple(
+        (
+            (*map(value_text, row["setting"].values()), ", ".join(_marks(row, top))),
+            tuple(columns.get(head, Cell()) for head in heads),
+        )
+        for row, columns in zip(printed, cells, strict=True)
+    )
+    unit = "figures in percent" + (", [95 % bootstrap intervals]" if intervals else "")
+    notes = (f"{_scored(document)}; before Refine, protocol {document['protocol']}", *_remarks(document), unit)
+    return with_best(Table((*document["keys"], "mark"), heads, rows, notes))
 
 
 def as_text(document: Mapping[str, Any], best: int | None = None) -> str:
     """Return what `zeroov bench ablate` prints: in percent, the first `best` settings alone and the run's own."""
-    rows = document["settings"]
-    printed = [row for place, row in enumerate(rows) if best is None or place < best or row["own"]]
-    cells = [_cells(row) for row in printed]
-    lines = [[", ".join(document["keys"]), *cells[0]]]
+    printed, top = _printed(document, best), _top(document)
+    cells = [_cells(row, True) for row in printed]
+    heads = list(dict.fromkeys(head for columns in cells for head in columns))
+    lines = [[", ".join(document["keys"]), *(" ".join(head).strip() for head in heads), ""]]
     for row, columns in zip(printed, cells, strict=True):
         label = ", ".join(map(value_text, row["setting"].values())) + (" *" if row["own"] else "")
-        lines.append([label, *columns.values()])
-    rate = len(rows) * document["samples"] / max(document["seconds"], 1e-3)
-    about = [
-        f"{len(rows)} settings x {document['samples']} samples, {rate:,.0f} a second; before Refine, "
-        f"protocol {document['protocol']}"
-    ]
+        lines.append([label, *(columns.get(head, Cell()).plain for head in heads), "best" if row is top else ""])
+    rate = len(document["settings"]) * document["samples"] / max(document["seconds"], 1e-3)
+    about = f"{_scored(document)}, {rate:,.0f} a second; before Refine, protocol {document['protocol']}"
+    return "\n".join([aligned(lines), *_legend(document["focus"]), "", about, *_remarks(document)])
+
+
+def _printed(document: Mapping[str, Any], best: int | None) -> list[Row]:
+    rows = document["settings"]
+    return [row for place, row in enumerate(rows) if best is None or place < best or row["own"]]
+
+
+def _top(document: Mapping[str, Any]) -> Row | None:
+    """Return the first of the best settings; none is best where all are alike."""
+    rows: list[Row] = document["settings"]
+    top = max(rows, key=leading)
+    return top if leading(min(rows, key=leading)) < leading(top) else None
+
+
+def _marks(row: Row, top: Row | None) -> list[str]:
+    return ["own"] * bool(row["own"]) + ["best"] * (row is top)
+
+
+def _scored(document: Mapping[str, Any]) -> str:
+    return f"{len(document['settings'])} settings x {document['samples']} samples"
+
+
+def _remarks(document: Mapping[str, Any]) -> list[str]:
+    """Say why there is no p where there is none, and which truths were left out."""
+    remarks = []
+    if not any(row["own"] for row in document["settings"]):
+        wanted = " ".join(f"{key}={value}" for key, value in document["own"].items())
+        remarks.append(f"no p, since the recipe's own setting is not among these; its values are {wanted}")
     for name, reason in (("without_dumps", "have no dumps"), ("absent", "have no object")):
         if document.get(name):
-            about.append(f"{document[name]} truths {reason}")
-    return "\n".join([aligned(lines), *_legend(document["focus"]), "", *about])
+            remarks.append(f"{document[name]} truths {reason}")
+    return remarks
 
 
 def _legend(focus: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -137,18 +190,20 @@ def _legend(focus: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [f"{digest}: {', '.join(f'{n} {each[n]}' for n in shown if n in each)}" for digest, each in focus.items()]
 
 
-def _cells(row: Row) -> dict[str, str]:
-    """Return a row's columns by their headings."""
+def _cells(row: Row, intervals: bool) -> dict[tuple[str, str], Cell]:
+    """Return a row's columns, in percent, by their headings; p is that of the masks' mIoU, else of the boxes'."""
     cells = {}
-    if pointing := row.get("pointing"):
-        cells = {"A_C pointing": percent(pointing["attention"]), "fused pointing": percent(pointing["fused"])}
-    against = None
+    for name, head in (("attention", "A_C"), ("fused", "fused")):
+        if pointing := row.get("pointing"):
+            cells[head, "pointing"] = Cell(f"{pointing[name]:.2f}")
+    against: Row = {}
     for target in ("box", "mask"):
         part = row.get(target, {})
-        against = part.get("against_own", against)
+        if "against_own" in part:
+            against = {target: part["against_own"]}
         for name in ("Pr@0.5", "mIoU", "oIoU"):
             if name in part:
                 low, high = part["mIoU_interval"]
-                interval = f" [{percent(low)}, {percent(high)}]" if name == "mIoU" else ""
-                cells[f"{target} {name}"] = percent(part[name]) + interval
-    return cells | {"p": f"{against['p']:.4f}" if against else ""}
+                interval = (f"{low:.2f}", f"{high:.2f}") if name == "mIoU" and intervals else None
+                cells[target, name] = Cell(f"{part[name]:.2f}", interval)
+    return cells | {("", f"p of {target} mIoU"): Cell(f"{tested['p']:.4f}") for target, tested in against.items()}

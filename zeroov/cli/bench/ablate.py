@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Json, RecipeName, Set
+from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
+from zeroov.cli.options import RecipeName, Set
 from zeroov.errors import DumpError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def ablate(
         int | None, typer.Option(min=1, metavar="N", help="Best first; print the N best and the recipe's own.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the table, as .png, .pdf or .svg.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write the table as CSV.")] = None,
+    form: Form = "text",
+    intervals: Intervals = False,
     json: Json = False,
 ) -> None:
     """Score every combination of settings from cached maps: no model runs.
@@ -54,19 +56,18 @@ def ablate(
     Values are TOML, ranges like 0.2:0.7:0.05, or lists as printed, 2+3.
 
     Pointing: the centre of the map's highest cell lies in the true box, for A_C and for the fused map. A star marks the
-    recipe's own setting; p is that of the paired test of its mIoU against each other setting's. The best of many
-    settings on a split is better there than elsewhere: choose on one split, report on another.
+    recipe's own setting; p is that of the paired test of its mIoU, of masks where there are any, against each other
+    setting's. The best of many settings on a split is better there than elsewhere: choose on one split, report on
+    another.
 
     Example: zeroov bench ablate runs/x --grid evolve.alpha=0.2:0.6:0.1 evolve.tau=0.2,0.3 --best 10
     """
     from zeroov.bench.scoring.protocols import named
-    from zeroov.bench.scoring.tables import as_csv
     from zeroov.bench.sweeps.settings import parse_grid
-    from zeroov.bench.sweeps.sweep import sweep
-    from zeroov.bench.sweeps.table import as_text, flat, leading, rows_of
-    from zeroov.files.atomic import write_atomically
+    from zeroov.bench.sweeps.sweep import recipe_of, sweep
+    from zeroov.bench.sweeps.table import as_table, as_text, in_percent, leading, own_values, rows_of
 
-    scoring, values = named(protocol), parse_grid([*(grid or []), *(more or [])])
+    asked, scoring, values = chosen_form(form, json), named(protocol), parse_grid([*(grid or []), *(more or [])])
     if plot:
         from zeroov.show.page import form_of
 
@@ -83,22 +84,26 @@ def ablate(
         **left_out,
         "seconds": round(time.perf_counter() - start, 3),
         "focus": swept.focus,
-        "settings": rows_of(swept, scoring),
+        "own": own_values(recipe_of(run), list(values)),
+        "unit": "percent",
     }
+    rows = rows_of(swept, scoring)
     if best:
-        document["settings"].sort(key=lambda row: -leading(row))
+        rows.sort(key=lambda row: -leading(row))
     if plot:
         from zeroov.show.ablation import write_ablation
 
-        write_ablation(plot, document)
-    if csv:
-        write_atomically(csv, as_csv([flat(row) for row in document["settings"]]).encode())
-    if json:
+        write_ablation(plot, document | {"settings": rows})  # it takes shares
+    document["settings"] = [in_percent(row) for row in rows]
+    if asked == "json":
         options.say_json(document)
-        return
-    options.say(as_text(document, best))
-    for file in filter(None, (plot, csv)):
-        options.say(f"wrote     {file}")
+    elif asked == "text":
+        say_lines(as_text(document, best))
+    else:
+        say_table(asked, as_table(document, best, intervals))
+    if plot and asked != "json":
+        say = options.say if asked == "text" else options.note
+        say(f"wrote     {plot}")
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.bench.score import Partial, ProtocolName, ReadingName, Seed
-from zeroov.cli.options import Json
+from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
 from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 
 def compare(
     systems: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="SYSTEM",
+            metavar="[NAME=]PATH",
             help="A run, then runs or other systems' answers: boxes as .json, .jsonl, .csv; masks as RLE or a folder "
-            "of PNGs named by sample id.",
+            "of PNGs named by sample id. A system without a name has its folder's or file's.",
         ),
     ],
     protocol: ProtocolName = "honest",
@@ -49,9 +50,14 @@ def compare(
         Path | None, typer.Option("--root", metavar="DIR", help="The data set, where the run does not know it.")
     ] = None,
     seed: Seed = 0,
+    form: Form = "text",
+    intervals: Intervals = False,
     json: Json = False,
 ) -> None:
     """Compare systems on the same samples under one protocol; every other one is tested against the first.
+
+    The line of a run says what differs from the recipe that it names. In tables to paste the best figure of a column is
+    bold (markdown, latex); the differences and their p are in the text and in JSON.
 
     The first is a run: it holds the truth. Answers name their sample by the `id` that `zeroov bench data NAME
     --questions` writes, or by image and expression, as COCO results and logs of language models do. A file may state
@@ -59,7 +65,7 @@ def compare(
     columns of a CSV (x0,y0,x1,y1 or x,y,w,h). Of an `answer` in words the first four numbers are the box, whole ones in
     hundredths where no scale is given.
 
-    Example: zeroov bench compare runs/fast runs/paper lqvg.json --pictures out/
+    Example: zeroov bench compare ours=runs/fast runs/paper LQVG=lqvg.json --format latex --intervals
     """
     from zeroov.bench.runs import records
     from zeroov.bench.scoring import compare as comparing
@@ -68,7 +74,7 @@ def compare(
 
     if len(systems) < 2:
         raise UsageError("two systems at least are compared; `zeroov bench score` reports one")
-    chosen, read_as = protocols.named(protocol), records.reading_named(reading)
+    chosen, read_as, asked = protocols.named(protocol), records.reading_named(reading), chosen_form(form, json)
     runs = _read(systems, Format(boxes, scale), partial)
     found = comparing.compare(runs, chosen, read_as, worst=worst, seed=seed)
     for remark in found.remarks:
@@ -81,37 +87,54 @@ def compare(
         if root is None and not isinstance(recorded, str):
             raise UsageError("pictures need the data set's images; add --root with its folder")
         drawn = write_pictures(found, pictures, root or Path(str(recorded)), _note)
-    if json:
+    if asked == "json":
         options.say_json(found.to_json() | {"pictures": [str(path) for path in drawn]})
         return
-    for line in str(found).split("\n"):
-        options.say(options.plain(line))
+    if asked == "text":
+        say_lines(found.text(intervals))
+    else:
+        say_table(asked, found.table(intervals))
     if pictures:
-        options.say(f"\n{len(drawn)} samples drawn in {pictures}")
+        say = options.say if asked == "text" else options.note
+        say(f"\n{len(drawn)} samples drawn in {pictures}")
 
 
 def _note(text: str) -> None:
     options.note(f"note: {options.plain(text)}")
 
 
-def _read(paths: list[Path], form: Format, partial: bool) -> list[Run]:
+def _read(systems: list[str], form: Format, partial: bool) -> list[Run]:
     """Read the first as a run, and the others as runs or as answers to the first one's samples."""
     from zeroov.bench.runs import records
     from zeroov.bench.scoring.peers import read_peer
 
-    for path in paths:
-        if not path.exists():
-            raise UsageError(f"`{path}` does not exist; name a run's folder or a file of answers")
-    first, *others = paths
+    (name, first), *others = [_named(text) for text in systems]
     if not records.is_run(first):
         raise UsageError(f"`{first}` is no run; name one first, since the truth comes from its records")
-    runs = [records.read_run(first, partial=partial)]
-    for path in others:
+    runs = [_called(name, records.read_run(first, partial=partial))]
+    for name, path in others:
         if records.is_run(path):
-            runs.append(records.read_run(path, partial=partial))
+            runs.append(_called(name, records.read_run(path, partial=partial)))
             continue
         answers = read_peer(path, runs[0], form)
         for remark in answers.remarks:
             _note(remark)
-        runs.append(answers.run)
+        runs.append(_called(name, answers.run))
     return runs
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Return the name, empty where none is given, and the path of `PATH` or `NAME=PATH`; a path may hold a `=`."""
+    name, equals, rest = text.partition("=")
+    if not equals or Path(text).exists():
+        name, rest = "", text
+    elif not name.strip():
+        raise UsageError(f"a system is PATH or NAME=PATH, e.g. ours=runs/fast, got `{text}`")
+    path = Path(rest).expanduser()
+    if not rest or not path.exists():
+        raise UsageError(f"`{rest or text}` does not exist; name a run's folder or a file of answers")
+    return name.strip(), path
+
+
+def _called(name: str, run: Run) -> Run:
+    return replace(run, name=name) if name else run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from zeroov.cli.bench import ablate, compare, data, mini, run, score
+from zeroov.cli.bench import ablate, compare, data, mini, publish, run, score
 
 app = typer.Typer(no_args_is_help=True, help="Measure: benchmarks, runs, comparisons.")
 app.command("data")(data.data)
@@ -14,4 +14,6 @@ app.command("merge")(run.merge)
 app.command("score")(score.score)
 app.command("ablate")(ablate.ablate)
 app.command("compare")(compare.compare)
+app.command("publish")(publish.publish)
+app.command("verify")(publish.verify)
 app.command("protocols")(score.protocols)

@@ -52,6 +52,7 @@ def run(
     from zeroov.bench.data import registry
     from zeroov.bench.runs import shards
     from zeroov.bench.runs.run import run as go
+    from zeroov.recipe import changed
 
     part = shards.parse(shard) if shard else shards.of_this_process()
     read = registry.find(name).read(root, split)
@@ -74,6 +75,7 @@ def run(
             shard=part,
             retry_failed=retry_failed,
             dumps=dumps,
+            changes=changed(chosen.deciding(), options.chosen(recipe, None)),
             progress=progress,
         )
     if json:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Json
+from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
+from zeroov.cli.options import Json as JsonOnly
 
 ProtocolName = Annotated[
     str, typer.Option("--protocol", metavar="NAME", help="How to count; `zeroov bench protocols` lists them.")
@@ -19,6 +20,9 @@ ReadingName = Annotated[
         "--reading", help="Which answer: final, coarse (before Refine), or answer (the model's own box in its words)."
     ),
 ]
+By = Annotated[
+    str, typer.Option("--by", metavar="KEYS", help="Break down, e.g. category,kind,size; sizes by share of image.")
+]
 Partial = Annotated[bool, typer.Option("--partial", help="Take a run that is not finished for what is there.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.")]
 
@@ -26,43 +30,39 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.
 def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or a file of records.")],
     protocol: ProtocolName = "honest",
-    by: Annotated[
-        str, typer.Option("--by", metavar="KEYS", help="Break down, e.g. category,kind,size; sizes by share of image.")
-    ] = "",
+    by: By = "",
     reading: ReadingName = "final",
     partial: Partial = False,
     seed: Seed = 0,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every figure as CSV too.")] = None,
+    form: Form = "text",
+    intervals: Intervals = False,
     json: Json = False,
 ) -> None:
-    """Score a run: Pr@X, mIoU and oIoU of boxes and masks, with 95 % bootstrap intervals.
+    """Score a run: Pr@X, mIoU and oIoU of boxes and masks, in percent, with 95 % bootstrap intervals.
 
     Sizes: small below 1/300 of the image, large from 3 % on, as 32 x 32 and 96 x 96 pixels are in 640 x 480; unknown
     where the truth cannot be read.
 
-    Example: zeroov bench score runs/rrsisd --protocol rmsin --by kind,size
+    A table to paste has a row for each group and a column for each figure.
+
+    Example: zeroov bench score runs/rrsisd --protocol rmsin --by kind,size --format latex > table.tex
     """
     from zeroov.bench.runs import records
     from zeroov.bench.scoring import protocols
     from zeroov.bench.scoring import score as scoring
-    from zeroov.bench.scoring.tables import as_csv
-    from zeroov.files.atomic import write_atomically
 
-    chosen = protocols.named(protocol)
-    keys = tuple(dict.fromkeys(key.strip() for key in by.split(",") if key.strip()))
-    found = scoring.score(
-        records.read_run(run, partial=partial), chosen, keys, records.reading_named(reading), seed=seed
-    )
-    if csv:
-        write_atomically(csv, as_csv(found.to_rows()).encode())
-    if json:
+    chosen, asked = protocols.named(protocol), chosen_form(form, json)
+    read_as = records.reading_named(reading)
+    found = scoring.score(records.read_run(run, partial=partial), chosen, options.listed(by), read_as, seed=seed)
+    if asked == "json":
         options.say_json(found.to_json())
-        return
-    for line in str(found).split("\n"):
-        options.say(options.plain(line))
+    elif asked == "text":
+        say_lines(str(found))
+    else:
+        say_table(asked, found.table(intervals))
 
 
-def protocols(json: Json = False) -> None:
+def protocols(json: JsonOnly = False) -> None:
     """List the protocols, and what each of them counts."""
     from zeroov.bench.scoring.protocols import DEFAULT, PROTOCOLS
 
