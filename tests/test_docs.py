@@ -42,6 +42,11 @@ def test_every_explained_key_exists() -> None:
         assert key in {f.name for f in fields(get_type_hints(recipes.Recipe)[section])}
 
 
+def test_the_table_of_costs_has_every_shipped_recipe() -> None:
+    costs = (ROOT / "docs" / "recipes.md").read_text().partition("## What a recipe costs")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)`", costs, re.MULTILINE)) == set(recipes.names())
+
+
 def test_the_readme_names_only_commands_and_recipes_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}

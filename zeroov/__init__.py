@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zeroov.outputs.answer import Answer
     from zeroov.raster.scene import open_picture
     from zeroov.recipe import Recipe
+    from zeroov.show.panel import write_panel
     from zeroov.types import Box, Picture
 
 _HOME = {
@@ -32,9 +33,21 @@ _HOME = {
     "ZeroovError": "zeroov.errors",
     "load": "zeroov.ground",
     "open_picture": "zeroov.raster.scene",
+    "write_panel": "zeroov.show.panel",
 }
 _ROOMS = ("evolve", "overview")  # their pure functions are reached as zeroov.evolve.fuse, zeroov.overview.combine
-__all__ = ["Answer", "Box", "Picture", "Pipeline", "Recipe", "ZeroovError", "__version__", "load", "open_picture"]
+__all__ = [
+    "Answer",
+    "Box",
+    "Picture",
+    "Pipeline",
+    "Recipe",
+    "ZeroovError",
+    "__version__",
+    "load",
+    "open_picture",
+    "write_panel",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -51,6 +51,7 @@ def test_result_json_says_what_made_it_and_what_was_written(
     for name in ("mask.png", "panel.png", "mine.png"):
         (out / name).write_text("of an older answer")
     command = ["ground", raster, PHRASE, "--out", out, *TINY, *how, "--no-panel", "--format", "coco,geojson", "--json"]
+    command += ["--figure", tmp_path / "figure.svg"]
     report = json.loads(run(*command).stdout)
     assert report.keys() >= ABOUT
     assert report["zeroov_version"] == __version__
@@ -62,6 +63,7 @@ def test_result_json_says_what_made_it_and_what_was_written(
     own = {"overlay.png", "result.json", "mask.png"}
     assert {path.name for path in out.iterdir()} == {*own, "coco.json", "raster.geojson", "mine.png"}
     assert json.loads((out / "result.json").read_text()) == report
+    assert (tmp_path / "figure.svg").read_text().rstrip().endswith("</svg>")
 
 
 def test_what_an_older_answer_wrote_does_not_stay(photo: Path, tmp_path: Path, tiny: Path) -> None:
@@ -145,6 +147,13 @@ def test_an_image_is_not_replaced_by_its_answer(photo: Path, tmp_path: Path, tin
     told = run("ground", tmp_path / "mask.png", PHRASE, "--out", tmp_path, *TINY, code=2)
     assert "name another folder" in told.stderr
     assert (tmp_path / "mask.png").exists()
+
+
+def test_a_figure_of_another_kind_is_refused_before_the_work(
+    photo: Path, tmp_path: Path, tiny: Path, unasked: None
+) -> None:
+    told = run("ground", photo, PHRASE, "--out", tmp_path / "out", *TINY, "--figure", tmp_path / "a.jpg", code=2)
+    assert "is drawn as .png, .pdf or .svg" in told.stderr
 
 
 def test_names_of_formats() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -41,6 +43,30 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert dump.path == path
     assert dump.about == ABOUT
     np.testing.assert_array_equal(dump.arrays["layers"].ravel(), np.arange(12))
+
+
+def test_two_runs_that_make_one_map_at_once_never_leave_half_of_it(tmp_path: Path) -> None:
+    """Runs may share a folder of dumps."""
+    write(tmp_path)
+    done = threading.Event()
+
+    def reading() -> int:
+        reads = 0
+        while not done.is_set():
+            assert read_dump(tmp_path / f"{'a' * 32}.overview.safetensors").about == ABOUT
+            reads += 1
+        return reads
+
+    with ThreadPoolExecutor() as pool:
+        reader = pool.submit(reading)
+        writers = [pool.submit(lambda: [write(tmp_path) for _ in range(40)]) for _ in range(2)]
+        try:
+            for writer in writers:
+                writer.result()
+        finally:
+            done.set()
+        assert reader.result() > 1
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_absent_dump_is_none(tmp_path: Path) -> None:

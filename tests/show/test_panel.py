@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from zeroov.errors import UsageError
 from zeroov.frames import box_to_mask, mask_to_box
 from zeroov.look import Cost, Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.show import words
-from zeroov.show.panel import draw_panel
+from zeroov.show.page import INCHES, Page
+from zeroov.show.panel import draw_panel, write_panel
 from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
 
 STAGES = ("overview", "focus", "evolve", "refine")
@@ -110,6 +113,64 @@ def test_any_script_draws_without_a_warning(text):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert size_of(draw_panel(answer_of(picture, expression=text, answer=text)))
+
+
+def drawn_figure(monkeypatch, answer, **options):
+    """The figure of a panel, as it was when it was encoded."""
+    figures = []
+    encoded = Page.encoded
+    monkeypatch.setattr(Page, "encoded", lambda page, form: figures.append(page.figure) or encoded(page, form))
+    draw_panel(answer, **options)
+    return figures[-1]
+
+
+def costly(answer):
+    costs = {name: Cost(1234.5, 945 * 2**20, 567.8, origin="dump") for name in STAGES}
+    return replace(answer, looks=tuple(replace(look, costs=costs) for look in answer.looks))
+
+
+@pytest.mark.parametrize("hw", [(300, 300), (900, 300), (300, 900)])
+def test_no_caption_runs_beyond_its_picture_and_no_cell_is_empty(monkeypatch, hw):
+    figure = drawn_figure(monkeypatch, costly(answer_of(picture_of(*hw))))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    places = [axes.get_window_extent() for axes in figure.axes]
+    assert len(places) == 7
+    extents = {text.get_text(): text.get_window_extent(renderer) for text in figure.texts}
+    captions = [extents[name] for name in extents if "after" in name]
+    assert captions
+    least = INCHES * 0.8 * figure.dpi  # of a cell: a narrow picture's caption may use it
+    for extent in captions:
+        (place,) = (
+            each for each in places if each.x0 == pytest.approx(extent.x0, abs=3) and each.y0 > extent.y1 > each.y0 - 12
+        )
+        assert extent.width <= max(place.width, least)
+        below = [each for each in places if each.y1 < place.y0]
+        assert all(each.y1 < extent.y0 for each in below)
+    last = [each for each in places if each.y0 == min(other.y0 for other in places)]
+    first = [each for each in places if each.y0 == max(other.y0 for other in places)]
+    middle = [(row[0].x0 + row[-1].x1) / 2 for row in (first, last)]
+    assert middle[0] == pytest.approx(middle[1], abs=2)
+
+
+def test_a_panel_for_a_paper_is_pdf_or_svg_without_seconds_and_memory(monkeypatch, tmp_path):
+    answer = costly(answer_of(picture_of(40, 60)))
+    with_costs, without = (
+        "\n".join(text.get_text() for text in drawn_figure(monkeypatch, answer, costs=costs).texts)
+        for costs in (True, False)
+    )
+    assert "1234.50 s" in with_costs
+    assert not re.search(r"\d s\b|MiB|loading|dump", without)
+    assert "predicted IoU 0.90" in without
+    answer = answer_of(Picture(np.zeros((20, 30, 3), np.uint8)), ("overview",))
+    for name, start in (("a.pdf", b"%PDF-1."), ("a.SVG", b"<?xml"), ("a.png", b"\x89PNG")):
+        write_panel(tmp_path / name, answer, costs=False)
+        once = (tmp_path / name).read_bytes()
+        assert once.startswith(start)
+        write_panel(tmp_path / name, answer, costs=False)
+        assert (tmp_path / name).read_bytes() == once  # no date and no random name
+    assert b"/Type3" not in (tmp_path / "a.pdf").read_bytes()  # which publishers refuse
+    with pytest.raises(UsageError, match=r"a\.jpg` is drawn as \.png, \.pdf or \.svg"):
+        write_panel(tmp_path / "a.jpg", answer)
 
 
 def test_flat_maps_and_a_black_picture():

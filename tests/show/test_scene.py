@@ -97,7 +97,7 @@ def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
 ) -> None:
     Image.fromarray(np.full((300, 400, 3), 60, np.uint8)).save(tmp_path / "scene.png")
     sheets: list[list[ContactTile]] = []
-    monkeypatch.setattr("zeroov.show.contact.draw_contact_sheet", lambda _, tiles: sheets.append(tiles) or b"")
+    monkeypatch.setattr("zeroov.show.contact.draw_contact_sheet", lambda _, tiles, form: sheets.append(tiles) or b"")
     one = found(100, 100, 40)
     with open_source(tmp_path / "scene.png") as scene:
         picture = scene.read(most=200)

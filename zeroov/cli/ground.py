@@ -36,6 +36,10 @@ def ground(
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also draw it into a .pdf, .svg or .png, without seconds and memory."),
+    ] = None,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although tiles could not be looked at.")
     ] = False,
@@ -62,6 +66,10 @@ def ground(
 
     if every and scene is False:
         raise UsageError("--all is a search; leave out --no-scene")
+    if figure:
+        from zeroov.show.page import form_of
+
+        form_of(figure)  # an error for a wrong name, before the work
     names = options.format_names(formats)
     refuse_own(image, out := ensure_writable_folder(out))
     asked: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
@@ -80,6 +88,10 @@ def ground(
             from zeroov.show.panel import draw_panel
 
             drawn = draw_panel(answer, opened)
+        if figure:
+            from zeroov.show.panel import write_panel
+
+            write_panel(figure, answer, opened, costs=False)
     if zoom and answer.searched:
         options.note("note: a search looks closer at all that it finds, with and without --zoom")
     if answer.searched and scene is None and not every and fits_png(answer.info):
@@ -91,5 +103,7 @@ def ground(
         options.say_json(report)
     else:
         say_answer(answer, report["files"])
+        if figure:
+            options.say(f"figure    {figure}")
     if answer.failed and not allow_failures:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from zeroov.cli import batch, demo, doctor, evolve, focus, ground, models, options, overview, recipes, refine, serve
 from zeroov.cli.bench import main as bench
+from zeroov.cli.bench import report
 from zeroov.cli.dumps import main as dumps
 from zeroov.errors import ZeroovError
 from zeroov.version import __version__
@@ -63,6 +64,7 @@ app.command("focus")(focus.focus)
 app.command("evolve")(evolve.evolve)
 app.command("refine")(refine.refine)
 app.command("demo")(demo.demo)
+app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(dumps.app, name="dumps")

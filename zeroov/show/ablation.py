@@ -10,24 +10,27 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from zeroov.files.atomic import write_atomically
-from zeroov.show.page import GREY, INK, Page
+from zeroov.show.page import GREY, INK, Page, form_of
 from zeroov.show.words import FAMILY, wrapped
 
 MOST = 6  # maps of colour side by side
-# The figures of a row, and colours that colour-blind readers distinguish (Okabe and Ito).
+# The figures of a row in the order of the table: name, a colour that colour-blind readers distinguish (Okabe and Ito),
+# and a line and a mark that grey print distinguishes.
 FIGURES = {
-    ("pointing", "attention"): ("pointing of A_C", "#0072b2"),
-    ("pointing", "fused"): ("pointing of the fused map", "#56b4e9"),
-    ("mask", "mIoU"): ("mask mIoU", "#d55e00"),
-    ("box", "mIoU"): ("box mIoU", "#009e73"),
+    ("pointing", "attention"): ("pointing of A_C", "#0072b2", ":", "s"),
+    ("pointing", "fused"): ("pointing of the fused map", "#56b4e9", "-.", "D"),
+    ("box", "mIoU"): ("box mIoU", "#009e73", "--", "^"),
+    ("mask", "mIoU"): ("mask mIoU", "#d55e00", "-", "o"),
 }
+ASIDE = 0.11  # from one figure's intervals to the next one's, of the distance between two values
 PLAIN: dict[str, Any] = {"family": FAMILY, "parse_math": False}
 
 Row = Mapping[str, Any]
 
 
 def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) -> None:
-    """Draw the document of `zeroov bench ablate --json` and write it as PNG, whole or not at all."""
+    """Draw the document of `zeroov bench ablate --json` and write it as the file's name asks: PNG, PDF or SVG."""
+    form = form_of(path)
     rows: Sequence[Row] = document["settings"]
     values = {key: _values(rows, key) for key in document["keys"]}
     keys = sorted(values, key=lambda key: -len(values[key]))
@@ -37,7 +40,7 @@ def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
         page = _draw_maps(rows, keys, values)
     title = f"{document['run']}: {len(rows)} settings, {document['samples']} samples, before Refine"
     page.figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
-    write_atomically(path, page.png())
+    write_atomically(path, page.encoded(form))
 
 
 def _values(rows: Sequence[Row], key: str) -> list[Any]:
@@ -48,24 +51,33 @@ def _values(rows: Sequence[Row], key: str) -> list[Any]:
 
 
 def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
-    """Draw every figure over a key's values, with its 95 % interval and a star on the run's own setting."""
-    page = Page(max(5.2, 2 + 0.45 * len(values)), 4.4, layout="constrained")
+    """Draw every figure in percent over a key's values, with its 95 % interval as an upright line.
+
+    The figures stand a little beside one another, so that no interval hides another one. A star is on the run's own
+    setting, a ring on the best one.
+    """
+    page = Page(max(5.2, 2 + 0.45 * len(values)), 5.0, layout="constrained")
     axes = page.figure.subplots()
-    places = [values.index(row["setting"][key]) for row in rows]
-    for (part, name), (label, colour) in FIGURES.items():
-        if name not in rows[0].get(part, {}):
-            continue
-        drawn = sorted(zip(places, rows, strict=True), key=lambda pair: pair[0])
-        x = [place for place, _ in drawn]
-        axes.plot(x, [row[part][name] for _, row in drawn], "o-", color=colour, markersize=4, label=label)
-        low, high = np.array([row[part][f"{name}_interval"] for _, row in drawn]).T
-        axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
-        for place, row in drawn:
+    drawn = sorted(rows, key=lambda row: values.index(row["setting"][key]))
+    there = {figure: style for figure, style in FIGURES.items() if figure[1] in rows[0].get(figure[0], {})}
+    for number, ((part, name), (label, colour, line, mark)) in enumerate(there.items()):
+        aside = ASIDE * (number - (len(there) - 1) / 2)
+        x = [values.index(row["setting"][key]) + aside for row in drawn]
+        y = np.array([100 * row[part][name] for row in drawn])
+        low, high = 100 * np.array([row[part][f"{name}_interval"] for row in drawn]).T
+        axes.plot(x, y, marker=mark, linestyle=line, color=colour, markersize=4.5, label=label)
+        axes.vlines(x, low, high, color=colour, linewidth=1)
+        for at, share, row in zip(x, y, drawn, strict=True):
             if row["own"]:
-                axes.plot(place, row[part][name], "*", color=colour, markersize=14, markeredgecolor="black")
+                axes.plot(at, share, "*", color=colour, markersize=13, markeredgecolor="black", zorder=4)
+            if share == y.max() > y.min():
+                axes.plot(at, share, "o", color="none", markersize=12, markeredgecolor="black", zorder=5)
+    axes.plot([], [], "*", color="white", markersize=11, markeredgecolor="black", label="the recipe's own setting")
+    axes.plot([], [], "o", color="none", markersize=10, markeredgecolor="black", label="the best")
     _name(axes, key, values, along="x")
-    axes.set_ylim(0, 1)
-    axes.legend(fontsize=8, frameon=False)
+    axes.set_ylim(0, 100)
+    axes.set_ylabel("percent", size=9, color=INK, **PLAIN)
+    page.figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     axes.grid(color="#e3e5ea", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -73,9 +85,10 @@ def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
 
 
 def _draw_maps(rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, list[Any]]) -> Page:
-    """Draw the mIoU over the two keys with most values, a map for each choice of the others, a star on the run's own.
+    """Draw the mIoU in percent over the two keys with most values, a map for each choice of the others.
 
-    One scale holds for all maps of a target, and a dot is on its best setting; of many maps the best are drawn.
+    One scale holds for all maps of a target; a dot is on its best setting, a star on the run's own. Of many maps those
+    of the best settings are drawn.
     """
     along, down, *others = keys
     targets = [target for target in ("box", "mask") if "mIoU" in rows[0].get(target, {})]
@@ -90,22 +103,23 @@ def _draw_maps(rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, li
     page = Page(width, height, layout="constrained")
     grid = page.figure.subplots(len(targets), len(shown), squeeze=False)
     for line, target in zip(grid, targets, strict=True):
-        scores = [row[target]["mIoU"] for row in rows]
+        scores = [100 * row[target]["mIoU"] for row in rows]
         for axes, name in zip(line, shown, strict=True):
             table = np.full((high, wide), np.nan)
             for row in choices[name]:
                 place = values[down].index(row["setting"][down]), values[along].index(row["setting"][along])
-                table[place] = row[target]["mIoU"]
-                if row[target]["mIoU"] == max(scores):
+                table[place] = 100 * row[target]["mIoU"]
+                if table[place] == max(scores):
                     axes.plot(place[1], place[0], "o", markersize=6, markerfacecolor="white", markeredgecolor="black")
                 if row["own"]:
                     axes.plot(place[1], place[0], "*", markersize=11, markerfacecolor="white", markeredgecolor="black")
             image = axes.imshow(table, origin="lower", vmin=min(scores), vmax=max(scores), aspect="auto")
-            axes.set_title(f"{name}: {np.nanmax(table):.3f} at most".removeprefix(": "), size=8.5, color=INK, **PLAIN)
+            axes.set_title(f"{name}: {np.nanmax(table):.2f} at most".removeprefix(": "), size=8.5, color=INK, **PLAIN)
             _name(axes, along, values[along], along="x")
             _name(axes, down, values[down], along="y")
-        bar = page.figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU")
+        bar = page.figure.colorbar(image, ax=list(line), fraction=0.05, label=f"{target} mIoU, percent")
         bar.ax.tick_params(labelsize=7, colors=GREY)
+    page.figure.supxlabel("A dot is on the best setting, a star on the recipe's own.", size=8, color=GREY, **PLAIN)
     return page
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from zeroov.frames import resize_mask
 from zeroov.outputs.images import overlay
-from zeroov.show.page import GAP, GREY, INCHES, MARGIN, PLAIN, Page, draw_box
+from zeroov.show.page import GAP, GREY, INCHES, MARGIN, PLAIN, Form, Page, draw_box
 from zeroov.show.words import fitted
 from zeroov.types import Bool, Box, Uint8
 
@@ -36,8 +36,8 @@ class ContactTile:
     problem: str = ""
 
 
-def draw_contact_sheet(heading: str, tiles: Sequence[ContactTile]) -> bytes:
-    """Return a PNG of the samples in rows: masks tinted, boxes outlined, the expression below each."""
+def draw_contact_sheet(heading: str, tiles: Sequence[ContactTile], form: Form = "png") -> bytes:
+    """Return a picture of the samples in rows: masks tinted, boxes outlined, the expression below each."""
     columns = max(min(COLUMNS, len(tiles)), 2)
     rows = math.ceil(len(tiles) / columns)
     cell_h = ABOVE + INCHES + BELOW
@@ -52,7 +52,7 @@ def draw_contact_sheet(heading: str, tiles: Sequence[ContactTile]) -> bytes:
         title, expression = fitted(tile.title, LETTERS // 8), fitted(tile.expression, LETTERS // 9, LINES)
         page.text(x, y + INCHES + 0.07, title, size=8, color=GREY, va="bottom", linespacing=1.15)
         page.text(x, y - 0.07, expression, size=9, va="top", linespacing=1.15)
-    return page.png()
+    return page.encoded(form)
 
 
 def _draw_sample(axes: Axes, tile: ContactTile) -> None:

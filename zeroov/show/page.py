@@ -1,24 +1,39 @@
-"""What all pictures are drawn on and with: a page that counts in inches, its colours and text, boxes, and the PNG."""
+"""What all pictures are drawn on and with: a page that counts in inches, its colours and text, boxes, and the file."""
 
 from __future__ import annotations
 
 import io
 import math
-from typing import Any
+import os
+from pathlib import PurePath
+from typing import Any, Literal, get_args
 
 import cv2
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from zeroov.errors import UsageError
 from zeroov.frames import HW, XYXY
 from zeroov.outputs.images import BOX_RGB
 from zeroov.show.words import FAMILY
 from zeroov.types import Uint8
 
+Form = Literal["png", "pdf", "svg"]
 INCHES, DPI = 2.9, 110  # the side of a square picture
+PRINTED_DPI = 220  # of the pictures within a PDF or an SVG
+# Text as TrueType, which publishers ask for, or as outlines, which look alike everywhere; no random names in the file.
+FILES: dict[Any, Any] = {
+    "pdf.fonttype": 42,
+    "pdf.use14corefonts": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "zeroov",
+}
 MARGIN, GAP = 0.3, 0.25  # inches around the page and between the pictures
 DRAWN = 640  # the longer side of a picture before it is laid out, in pixels
 STEEPEST = 3.0  # aspect ratios beyond this are drawn stretched, or nothing could be seen
@@ -51,6 +66,28 @@ class Page:
         buffer = io.BytesIO()
         FigureCanvasAgg(self.figure).print_png(buffer)  # type: ignore[no-untyped-call] # savefig heeds a matplotlibrc
         return buffer.getvalue()
+
+    def encoded(self, form: Form) -> bytes:
+        """Return the page as PNG, or as PDF or SVG: text and lines are drawn sharp, pictures are pixels."""
+        if form == "png":
+            return self.png()
+        buffer = io.BytesIO()
+        self.figure.set_dpi(PRINTED_DPI)
+        with matplotlib.rc_context(FILES):
+            if form == "pdf":
+                FigureCanvasPdf(self.figure).print_pdf(buffer, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+            else:
+                FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
+        return buffer.getvalue()
+
+
+def form_of(path: str | os.PathLike[str]) -> Form:
+    """Return what kind of picture a file's name asks for; refuse an unknown one."""
+    for form in get_args(Form):
+        if PurePath(path).suffix.lower() == f".{form}":
+            known: Form = form
+            return known
+    raise UsageError(f"`{path}` is drawn as .png, .pdf or .svg; end its name so")
 
 
 def drawn_aspect(hw: HW) -> float:

@@ -1,10 +1,11 @@
-"""Draw what every stage found, side by side, as one PNG. matplotlib is imported in this folder and nowhere else."""
+"""Draw what every stage found, side by side, as one picture. matplotlib is imported in this folder and nowhere else."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,18 +14,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from zeroov.files.atomic import write_atomically
 from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
 from zeroov.look import Cost, Look, Outline
 from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.images import overlay
 from zeroov.raster.scene import Scene
 from zeroov.show import page as pages
-from zeroov.show.page import GAP, GREY, INCHES, MARGIN, YELLOW, Page, draw_box
+from zeroov.show.page import GAP, GREY, INCHES, MARGIN, YELLOW, Form, Page, draw_box, form_of
 from zeroov.show.scene import draw_scene_panel
 from zeroov.show.words import FAMILY, fitted, legible, wrapped
 from zeroov.types import Bool, Box, Evolved, Float32, Picture, Uint8
 
-ABOVE, BELOW = 0.34, 0.34  # inches around a picture
+ABOVE, BELOW = 0.34, 0.38  # inches around a picture
+LETTERS = 12.5  # of a caption that fit into an inch
 
 Draw = Callable[[Axes], None]
 
@@ -39,15 +42,17 @@ class Tile:
     crop: Picture | None = None  # drawn in its own pixels instead of the picture's
 
 
-def draw_panel(answer: Answer, scene: Scene | None = None) -> bytes:
-    """Return a PNG of the image and of what each stage made of it; stages that did not run are left out.
+def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png", costs: bool = True) -> bytes:
+    """Return a picture of the image and of what each stage made of it; stages that did not run are left out.
 
-    Of a searched scene, which has to be open, it shows where the objects lie, the attention of the look at the whole
-    scene, and each object from near.
+    Without `costs` it says nothing of seconds and memory. Of a searched scene, which has to be open, it shows where the
+    objects lie, the attention of the look at the whole scene, and each object from near.
     """
     if answer.searched and scene:
         glance = [_heated(look.picture.rgb, look.attention) for look in answer.looks]
-        return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found, glance)
+        return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found, glance, form)
+    if not costs:
+        answer = _without_costs(answer)
     tiles = list(_tiles(answer.looks[0], answer.closer))
     if answer.closer or not (answer.looks[0].evolved or answer.looks[0].refined):
         tiles.append(_outline_tile("Answer", answer.shown, Outline(answer.mask, answer.box)))
@@ -57,8 +62,20 @@ def draw_panel(answer: Answer, scene: Scene | None = None) -> bytes:
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
     words = f"answer: {answer.words}" if answer.words.strip() else ""
     return _drawn_panel(
-        answer.shown, answer.expression, (found, box, recipe, PurePath(answer.source).name, words), tiles
+        answer.shown, answer.expression, (found, box, recipe, PurePath(answer.source).name, words), tiles, form
     )
+
+
+def write_panel(
+    path: str | os.PathLike[str], answer: Answer, scene: Scene | None = None, *, costs: bool = True
+) -> None:
+    """Draw the panel and write it as PNG, PDF or SVG, as the file's name asks for it."""
+    write_atomically(path, draw_panel(answer, scene, form=form_of(path), costs=costs))
+
+
+def _without_costs(answer: Answer) -> Answer:
+    closer = tuple(replace(each, look=replace(each.look, costs={})) for each in answer.closer)
+    return replace(answer, looks=tuple(replace(look, costs={}) for look in answer.looks), closer=closer)
 
 
 def draw_look(look: Look, recipe: str) -> bytes:
@@ -68,7 +85,38 @@ def draw_look(look: Look, recipe: str) -> bytes:
     return _drawn_panel(look.picture, look.question.expression, about, list(_tiles(look, ())))
 
 
-def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequence[Tile]) -> bytes:
+@dataclass(frozen=True, eq=False)
+class StagePicture:
+    """One picture of a panel by itself: its title, its caption, and a PNG without text around it."""
+
+    title: str
+    caption: str
+    png: bytes
+
+
+def draw_stages(picture: Picture, look: Look | None, outlines: Mapping[str, Outline]) -> Iterator[StagePicture]:
+    """Yield the pictures of a panel one by one: the picture, what each stage made of it, then outlines by their titles.
+
+    Outlines are in pixels of the picture.
+    """
+    rgb = pages.drawn(picture.rgb)
+    tiles = [Tile("Picture", _size(picture, None), lambda axes: _draw_picture(axes, picture, rgb, None))]
+    tiles = list(_tiles(look, ())) if look else tiles
+    for title, outline in outlines.items():
+        boxed = outline.box is not None and not outline.mask.any()  # a box alone was true, or was answered
+        tiles.append(_box_tile(title, picture, outline.box) if boxed else _outline_tile(title, picture, outline))
+    width, height = pages.tile_size(picture.hw)
+    for tile in tiles:
+        page = Page(width, height)
+        axes = page.axes(0, 0, width, height)
+        tile.draw(axes)
+        axes.set(xlim=(0, picture.hw[1]), ylim=(picture.hw[0], 0), xticks=[], yticks=[], aspect="auto")
+        yield StagePicture(tile.title, tile.caption, page.png())
+
+
+def _drawn_panel(
+    picture: Picture, asked: str, about: Sequence[str], tiles: Sequence[Tile], form: Form = "png"
+) -> bytes:
     tile_w, tile_h = pages.tile_size(picture.hw)
     cell_w, cell_h = max(tile_w, INCHES * 0.8) + GAP, tile_h + ABOVE + BELOW
     columns = _columns(len(tiles), cell_w, cell_h)
@@ -81,9 +129,11 @@ def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequ
     page = Page(width, height)
     page.text(MARGIN, height - MARGIN, headline, size=14, weight="bold", va="top", linespacing=1.15)
     page.text(MARGIN, height - header + 0.16, summary, size=10, color=GREY)
+    letters = int((cell_w - GAP) * LETTERS)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
-        x = MARGIN + column * cell_w
+        missing = columns - len(tiles[row * columns : (row + 1) * columns])  # the last row may hold fewer: its middle
+        x = MARGIN + (column + missing / 2) * cell_w
         y = height - header - row * cell_h - ABOVE - tile_h
         axes = page.axes(x, y, tile_w, tile_h)
         tile.draw(axes)
@@ -91,8 +141,9 @@ def _drawn_panel(picture: Picture, asked: str, about: Sequence[str], tiles: Sequ
         aspect = "equal" if tile.crop else "auto"
         axes.set(xlim=(0, shown_w), ylim=(shown_h, 0), xticks=[], yticks=[], aspect=aspect)
         page.text(x, y + tile_h + 0.08, (tile.title, [FAMILY]), size=10.5, weight="bold")
-        page.text(x, y - 0.18, (tile.caption, [FAMILY]), size=8.5, color=GREY)
-    return page.png()
+        caption = fitted(tile.caption, letters, 2)
+        page.text(x, y - 0.06, caption, size=8.5, color=GREY, va="top", linespacing=1.1)
+    return page.encoded(form)
 
 
 def _columns(count: int, cell_w: float, cell_h: float) -> int:
@@ -128,7 +179,8 @@ def _tiles(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
         yield Tile("Evolve: grown from seeds", cells, lambda axes: _draw_region(axes, picture, rgb, evolved))
         yield _outline_tile("Evolve: mask and box", picture, Outline(evolved.mask, evolved.box))
     if refined:
-        caption = _cost(costs.get("refine")) + (f", predicted IoU {refined.predicted_iou:.2f}" if refined.box else "")
+        predicted = f"predicted IoU {refined.predicted_iou:.2f}" if refined.box else ""
+        caption = ", ".join(filter(None, (_cost(costs.get("refine")), predicted)))
         yield _outline_tile("Refine: Segment Anything", picture, Outline(refined.mask, refined.box), caption)
     for number, each in enumerate(closer, start=1):
         yield from _closer_tiles(number, picture, rgb, each)
@@ -138,6 +190,18 @@ def _outline_tile(title: str, picture: Picture, outline: Outline, caption: str =
     """Return the picture of an outline (pixels of `picture`)."""
     rgb, (mask, box) = pages.drawn(picture.rgb), outline
     return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
+
+
+def _box_tile(title: str, picture: Picture, box: Box | None) -> Tile:
+    """Return the picture of a box without a mask (pixels of `picture`)."""
+    rgb = pages.drawn(picture.rgb)
+
+    def draw(axes: Axes) -> None:
+        _draw_pixels(axes, picture, rgb)
+        if box:
+            draw_box(axes, box.xyxy)
+
+    return Tile(title, "a box", draw)
 
 
 def _closer_tiles(number: int, picture: Picture, rgb: Uint8, closer: Closer) -> Iterator[Tile]:

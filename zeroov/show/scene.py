@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +19,14 @@ CROP, CONTEXT, LEAST = 480, 2.5, 64  # a crop's pixels at most, its side over th
 
 
 def draw_scene_panel(
-    heading: str, drawn: Uint8, scene: Scene, founds: Sequence[Found], glance: Sequence[Uint8] = ()
+    heading: str,
+    drawn: Uint8,
+    scene: Scene,
+    founds: Sequence[Found],
+    glance: Sequence[Uint8] = (),
+    form: Literal["png", "pdf", "svg"] = "png",
 ) -> bytes:
-    """Return a PNG: the overlay, the attention of the looks at the whole scene, and the first `SHOWN` objects near."""
+    """Return one picture: the overlay, the attention of looks at the whole scene, and `SHOWN` objects from near."""
     from zeroov.show.contact import ContactTile, draw_contact_sheet
 
     height, width = scene.hw
@@ -37,7 +43,7 @@ def draw_scene_panel(
         shown = frames.to_picture(found.box, picture)
         mask = frames.resize_mask(_within(found, window), picture.hw)
         tiles.append(ContactTile(title, found.expression, picture.rgb, mask, shown))
-    return draw_contact_sheet(heading, tiles)
+    return draw_contact_sheet(heading, tiles, form)
 
 
 def _within(found: Found, window: tuple[int, int, int, int]) -> Bool:

@@ -15,9 +15,14 @@ from tests.bench.own import write_own
 from zeroov import recipe as recipes
 from zeroov.bench.data import registry
 from zeroov.bench.data.sample import Split
+from zeroov.bench.report.make import make_report
 from zeroov.bench.runs.merging import merge
+from zeroov.bench.runs.records import read_run
 from zeroov.bench.runs.run import Outcome, run
 from zeroov.bench.runs.shards import Shard, parse
+from zeroov.bench.scoring.protocols import named
+from zeroov.bench.sweeps.maps import Maps
+from zeroov.bench.sweeps.sweep import sweep
 from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, ZeroovError
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
@@ -100,6 +105,57 @@ def test_one_model_at_a_time(csv: Path, tmp_path: Path, monkeypatch: pytest.Monk
     go(csv, tmp_path / "out")
     assert max(map(len, held)) == 1
     assert set().union(*held) == set(MODEL_STAGES)
+
+
+def test_maps_of_another_run_are_used_and_filled_and_no_overview_or_focus_model_is_loaded(
+    csv: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    original = LoadedModels.load
+    monkeypatch.setattr(LoadedModels, "load", lambda self, stage: loaded.append(stage) or original(self, stage))
+    maps = tmp_path / "maps"
+    shutil.copytree(undisturbed / "dumps", maps)
+    lost = sorted(maps.glob("*.focus.*"))[0]
+    lost.unlink()
+    go(csv, tmp_path / "a", dumps=maps, changes={"evolve.alpha": 0.3})
+    assert lost.exists()  # what was missing was made, and is there for the next run
+    assert set(loaded) == {"focus", "refine"}
+    loaded.clear()
+    go(csv, tmp_path / "b", dumps=maps, changes={"evolve.alpha": 0.35})
+    assert set(loaded) == {"refine"}
+    assert not (tmp_path / "b" / "dumps").exists()
+    assert read_run(tmp_path / "b").manifest["dumps"] == [str(maps.resolve())]
+    setting = sweep(read_run(tmp_path / "b"), Maps([maps]), {"evolve.alpha": (0.35,)}, named("honest"), jobs=1)
+    coarse = [record.coarse_box for record in read_run(tmp_path / "b").records]
+    assert [None if np.isnan(box[0]) else tuple(box) for box in setting.boxes[0]] == coarse
+
+
+def test_a_run_that_goes_on_with_another_folder_of_maps_knows_both(
+    csv: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    out, maps, others = tmp_path / "out", tmp_path / "maps", tmp_path / "others"
+    shutil.copytree(undisturbed, out)
+    (out / "dumps").rename(maps)
+    lines = (out / "records.jsonl").read_bytes().splitlines(keepends=True)
+    (out / "manifest.json").unlink()
+    (out / "dumps.json").write_text(json.dumps([str(maps)]))
+    (out / "records.jsonl").write_bytes(b"".join(lines[1:]))  # one sample is to be done
+    go(csv, out, dumps=others)
+    assert read_run(out).manifest["dumps"] == [str(others), str(maps)]
+    assert json.loads((out / "dumps.json").read_text()) == [str(others), str(maps)]
+    before = (out / "dumps.json").read_bytes()
+    go(csv, out, dumps=tmp_path / "third")  # nothing is to be done, so no map lies there
+    assert (out / "dumps.json").read_bytes() == before
+    (out / "dumps.json").write_text("{")
+    (out / "records.jsonl").write_bytes(b"".join(lines[1:]))
+    with pytest.raises(OutputError, match="is no list of folders"):
+        go(csv, out, dumps=others)
+
+
+def test_a_run_is_no_folder_of_maps(csv: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"this run's are named by `--dumps {undisturbed / 'dumps'}`"):
+        go(csv, tmp_path / "out", dumps=undisturbed)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_other_settings_do_not_go_into_the_same_run(csv: Path, undisturbed: Path) -> None:
@@ -345,6 +401,21 @@ def test_every_sample_is_in_exactly_one_shard(csv: Path) -> None:
         assert sorted(s.id for part in parts for s in part) == sorted(s.id for s in samples)
         images = [{s.image for s in part} for part in parts]
         assert sum(map(len, images)) == len(set().union(*images))
+
+
+def test_a_report_draws_the_stages_from_the_runs_maps_without_a_model(
+    undisturbed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LoadedModels, "load", lambda *_: pytest.fail("a model was loaded"))
+    made = make_report(undisturbed, named("honest"), cases=1)
+    for case in (*made.worst, *made.best):
+        titles = [picture.title for picture in case.pictures]
+        assert [title.partition(":")[0] for title in titles] == [
+            *("Picture", "Overview", "Focus", "Evolve", "Evolve", "Evolve", "Truth", "Answer")
+        ]
+        assert not case.missing
+        assert case.pictures[1].caption.endswith(" s")
+    assert made.worst[0].ious["mask"] < made.best[0].ious["mask"]
 
 
 def test_metering_does_not_hide_what_a_dump_cost(undisturbed: Path) -> None:

@@ -43,6 +43,22 @@ def rrsisd(tmp_path: Path) -> Path:
     return tmp_path / "rrsisd"
 
 
+def test_questions_say_what_a_peer_must_answer_and_nothing_that_is_true(rrsisd: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "questions.jsonl"
+    assert "questions" in run("rrsisd", "--root", rrsisd, "--split", "val", "--questions", out).stdout
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    samples = find("rrsisd").read(rrsisd, "val").samples
+    assert lines == [
+        {"id": s.id, "image": s.image, "expression": s.expression, "width": HW[1], "height": HW[0], "split": "val"}
+        for s in samples
+    ]
+    (rrsisd / samples[0].image).write_bytes(b"no picture")
+    result = run("rrsisd", "--root", rrsisd, "--split", "val", "--questions", out, code=1)
+    assert "1 images have no size" in result.stderr
+    assert json.loads(out.read_text().splitlines()[0])["width"] is None
+    assert "name it with --split" in run("rrsisd", "--root", rrsisd, "--questions", out, code=2).stderr
+
+
 def test_the_list_of_benchmarks() -> None:
     listed = json.loads(run("--json").stdout)
     assert [item["name"] for item in listed] == list(names())

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.bench.data.sample import Split
+from zeroov.bench.runs.records import is_run, read_manifest
 from zeroov.bench.runs.shards import Shard
-from zeroov.errors import OutputError
+from zeroov.errors import OutputError, UsageError
 from zeroov.files.atomic import write_json
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
@@ -45,6 +46,41 @@ def made_with(split: Split, recipe: Recipe, pipeline: Pipeline, shard: Shard) ->
 def manifest_path(folder: Path, shard: Shard) -> Path:
     """Return where a shard's manifest lies. It is there only while the shard is finished."""
     return folder / f"manifest{shard.suffix}.json"
+
+
+def dumps_folder(folder: Path, dumps: Path | None) -> Path:
+    """Return where the maps of the run in `folder` are kept: in `dumps`, or in a folder of its own."""
+    if dumps is None:
+        return folder / "dumps"
+    if is_run(dumps):
+        listed = read_manifest(dumps / "manifest.json").get("dumps") or [dumps / "dumps"]
+        where = " or ".join(f"`--dumps {each}`" for each in listed)
+        raise UsageError(f"`{dumps}` is a run, and --dumps takes a folder of maps; this run's are named by {where}")
+    return dumps.expanduser()
+
+
+def note_dumps(folder: Path, shard: Shard, used: Path) -> None:
+    """Note that maps of a shard lie in `used` from now on.
+
+    A run that is interrupted and goes on with another folder has records whose maps lie in the first one, and no
+    manifest yet that could say so.
+    """
+    now, before = str(used.resolve()), _noted_dumps(folder, shard)
+    if now not in before[:1]:
+        write_json(_dumps_path(folder, shard), [now, *(each for each in before if each != now)])
+
+
+def _noted_dumps(folder: Path, shard: Shard) -> list[str]:
+    """Return the folders where a shard's maps lie, the latest first."""
+    path = _dumps_path(folder, shard)
+    try:
+        return [str(each) for each in json.loads(path.read_bytes())] if path.exists() else []
+    except (OSError, ValueError, TypeError) as error:
+        raise OutputError(f"`{path}` is no list of folders ({error}); remove it") from error
+
+
+def _dumps_path(folder: Path, shard: Shard) -> Path:
+    return folder / f"dumps{shard.suffix}.json"
 
 
 def write(
@@ -81,7 +117,7 @@ def write(
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "commit": _commit(),
         "command": sys.argv[1:],
-        "dumps": [str((folder / "dumps").resolve())],
+        "dumps": _noted_dumps(folder, shard) or [str((folder / "dumps").resolve())],
     }
     write_json(path, manifest)
     return int(manifest["failed"])

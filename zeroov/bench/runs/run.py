@@ -1,7 +1,7 @@
 """Run a recipe over a split, stage by stage, one model in memory; killed anywhere, it goes on where it stopped.
 
-What a stage made is kept as dumps in the run's folder; the last stage writes one record per sample. Nothing is held in
-memory for the whole split but the questions themselves.
+What a stage made is kept as dumps, in the run's folder or in one that runs share; the last stage writes one record per
+sample. Nothing is held in memory for the whole split but the questions themselves.
 """
 
 from __future__ import annotations
@@ -53,18 +53,21 @@ def run(
     device: str = "auto",
     shard: Shard | None = None,
     retry_failed: bool = False,
+    dumps: Path | None = None,
     changes: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
     """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice.
 
     A sample whose image or truth has changed since it was recorded is done again. `changes` are the keys in which the
-    recipe differs from the one that it is named after; the manifest names them.
+    recipe differs from the one that it is named after; the manifest names them. Maps are taken from `dumps` and kept
+    there; several runs may share it, also at once: a map has the name of what made it, and is written whole.
     """
+    maps = manifest.dumps_folder(folder, dumps)
     started, shard, folder = time.time(), shard or Shard(), ensure_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with contextlib.ExitStack() as closing:
-        pipeline = closing.enter_context(Pipeline(one_model, device, folder / "dumps", keep_evolved=False))
+        pipeline = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
         about = manifest.made_with(split, recipe, pipeline, shard)
         refuse_other_runs(folder, shard, about)
         journal = closing.enter_context(Journal(folder / f"records{shard.suffix}.jsonl", about))
@@ -76,6 +79,7 @@ def run(
         todo = [sample for sample in samples if sample.id not in journal.done]
         if todo:
             manifest.manifest_path(folder, shard).unlink(missing_ok=True)
+            manifest.note_dumps(folder, shard, maps)
         runner = _Runner(split, pipeline, journal, contents, progress)
         runner.run(todo)
         named: dict[str, Any] = {"recipe": recipe.name, "recipe_digest": recipe.digest}

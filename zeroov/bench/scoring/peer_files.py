@@ -2,7 +2,9 @@
 
 JSON: a list of objects, an object by sample, or either as `predictions` beside `boxes` (the order of the numbers) and
 `scale`. JSON lines: an object per line, where a first line without an id may hold `boxes` and `scale`. CSV: a header
-and a line per sample. A folder: a PNG mask per sample, named by its id.
+and a line per sample. A folder: a PNG mask per sample, named by its id. An object names its sample by an id, or by its
+image and, where that has several, by the words that were asked. COCO results are such objects: `image_id`, `bbox` or
+`segmentation`, and `score`.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import csv
 import io
 import json
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from zeroov.outputs.images import read_mask_png
 ORDERS = ("xyxy", "xywh", "cxcywh")
 SCALES = {"pixels": 0, "unit": 1, "hundred": 100, "thousand": 1000}
 IDS = ("id", "sample_id", "question_id")
+IMAGES = ("image", "image_id", "image_path", "file_name")
+WORDS = ("expression", "question", "query", "prompt")
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,24 @@ class Format:
 
 @dataclass(frozen=True)
 class Entry:
-    """An answer as its file has it: where it is, the sample it is for, the answer, and how boxes are written."""
+    """An answer as its file has it: where it is, the sample it is for, the answer, and how boxes are written.
+
+    `image` and `words` name the sample where it has no id of the run's. `coco`: it is one of COCO's results, of which
+    an image may have several.
+    """
 
     where: str
     sample: str
     value: Any
     form: Format
+    image: str = ""
+    words: str = ""
+    coco: bool = False
+
+    @property
+    def named(self) -> str:
+        """What the file calls the sample."""
+        return self.sample or ": ".join(filter(None, (self.image, self.words)))
 
 
 def entries(path: Path, form: Format, samples: Collection[str]) -> Iterator[Entry]:
@@ -96,7 +112,8 @@ def _lines(path: Path, text: str, form: Format) -> Iterator[Entry]:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise ZeroovError(f"{where}: no JSON: {error}") from error
-        if number == 1 and isinstance(value, dict) and {"boxes", "scale"} & set(value) and not set(IDS) & set(value):
+        stated = isinstance(value, dict) and {"boxes", "scale"} & set(value) and not {*IDS, *IMAGES} & set(value)
+        if number == 1 and stated:
             form = _stated(value, form, where)
         else:
             yield _object(value, where, form)
@@ -105,8 +122,11 @@ def _lines(path: Path, text: str, form: Format) -> Iterator[Entry]:
 def _csv(path: Path, text: str, form: Format) -> Iterator[Entry]:
     reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
     try:
-        if not set(IDS) & set(reader.fieldnames or ()):
-            raise ZeroovError(f"{path}:1: a header with `id` and a box's columns is expected, got {reader.fieldnames}")
+        if not {*IDS, *IMAGES} & set(reader.fieldnames or ()):
+            raise ZeroovError(
+                f"{path}:1: a header with `id`, or `image` and `expression`, and a box's columns is expected, "
+                f"got {reader.fieldnames}"
+            )
         for row in reader:
             where = f"{path}:{reader.line_num}"
             if None in row or None in row.values():
@@ -129,10 +149,23 @@ def _masks(folder: Path, form: Format, samples: Collection[str]) -> Iterator[Ent
 def _object(value: Any, where: str, form: Format) -> Entry:
     if not isinstance(value, dict):
         raise ZeroovError(f"{where}: an object is expected, got {str(value)[:60]!r}")
-    name = next((name for name in IDS if value.get(name) not in (None, "")), None)
-    if name is None or not isinstance(value[name], (str, int)):
-        raise ZeroovError(f"{where}: the sample's `id` is expected, got {', '.join(value) or 'no keys'}")
-    return Entry(where, str(value[name]), value, form)
+    sample, image, words = (_first(value, names) for names in (IDS, IMAGES, WORDS))
+    if not sample and not image:
+        raise ZeroovError(
+            f"{where}: the sample's `id`, or its `image` and `expression`, is expected, got "
+            f"{', '.join(value) or 'no keys'}"
+        )
+    coco = not sample and "image_id" in value and bool({"bbox", "segmentation"} & set(value))
+    if coco:
+        value = {**value, "mask": value["segmentation"]} if "segmentation" in value else value
+        form = replace(form, order=form.order or "xywh")
+    return Entry(where, sample, value, form, image, words, coco)
+
+
+def _first(value: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Return the first of some members that is text or a number, as text; "" where none is."""
+    found = (value[name] for name in names if isinstance(value.get(name), (str, int)) and value[name] != "")
+    return str(next(found, ""))
 
 
 def _stated(value: dict[str, Any], form: Format, where: str) -> Format:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 
 from zeroov.bench.runs.records import QUESTION, Corners, Record, Rle, Run
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
+from zeroov.bench.scoring.peer_keys import Asked
 from zeroov.errors import ZeroovError, first_few
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle, encode_rle
@@ -51,6 +52,8 @@ class _Odd:
     """What is met while reading."""
 
     unknown: list[str] = field(default_factory=list)
+    coco: list[str] = field(default_factory=list)
+    several: list[str] = field(default_factory=list)
     reversed: list[str] = field(default_factory=list)
     resized: list[str] = field(default_factory=list)
     wordy: list[str] = field(default_factory=list)
@@ -61,6 +64,7 @@ class _Odd:
 def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     """Read another system's answers to a run's samples; `form` holds where the file itself does not state another.
 
+    An answer names its sample by id, or by its image and its words where these are one sample's; else it is an error.
     A sample without an answer is a failure, a box with reversed corners encloses nothing and is no answer, a mask of
     another size is resized by the nearest pixel, an unknown sample is passed over: each of these is reported. What
     cannot be understood is an error with its file and line.
@@ -68,16 +72,26 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     known = {record.id: record for record in run.records}
     answered: dict[str, Record] = {}
     odd = _Odd()
-    for entry in entries(path, form or Format(), known):
-        if entry.sample not in known:
-            odd.unknown.append(entry.sample)
+    found: Iterable[Entry] = entries(path, form or Format(), known)
+    listed = [] if path.is_dir() else list(found)  # a folder's masks are held one at a time
+    asked = Asked(run.records, listed)
+    for entry in listed or found:
+        sample = asked.sample(entry)
+        if not sample:
+            odd.unknown.append(entry.named)
             continue
-        if entry.sample in answered:
-            raise ZeroovError(f"{entry.where}: sample `{entry.sample}` is answered twice")
+        if sample in answered and not (entry.coco and "score" in entry.value):
+            raise ZeroovError(f"{entry.where}: sample `{sample}` is answered twice")
         try:
-            answered[entry.sample] = _answered(known[entry.sample], entry, odd)
+            answer = _answered(known[sample], replace(entry, sample=sample), odd)
         except (ValueError, TypeError, OverflowError, ZeroovError) as error:
             raise ZeroovError(f"{entry.where}: {str(error).partition(';')[0]}") from error
+        if entry.coco:
+            odd.coco.append(sample)
+        if sample in answered:
+            odd.several.append(sample)
+            answer = max(answered[sample], answer, key=lambda each: each.score)  # of two alike the first
+        answered[sample] = answer
     if not answered:
         raise ZeroovError(
             f"`{path}` answers none of the samples of `{run.name}`: its ids are like {_some(odd.unknown)}, "
@@ -91,6 +105,9 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
         for samples, text in (
             (missing, f"{len(missing)} of {len(known)} samples have no answer and count as failed"),
             (odd.unknown, f"{len(odd.unknown)} answers are for no sample of the run and were passed over"),
+            (odd.coco, f"{len(odd.coco)} answers are COCO results: their boxes are xywh, unless --boxes says another"),
+            (odd.several, f"{len(odd.several)} more COCO results are of a sample that has one; the best score counts"),
+            (list(answered) if any(asked.template) else [], f"the questions are read as `{asked.wording}`"),
             (odd.reversed, f"{len(odd.reversed)} boxes have reversed corners and count as no answer"),
             (odd.wordy, f"{len(odd.wordy)} answers in words hold no box"),
             (odd.hundredths, _read_as_hundredths(odd)),

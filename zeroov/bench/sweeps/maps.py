@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
 
-from zeroov.bench.runs.records import Record
+from zeroov.bench.runs.records import Record, Run
 from zeroov.dumps import Dump, DumpStore, differing, fitting, focus_index, overview_settings
 from zeroov.errors import UsageError
 from zeroov.recipe import Recipe
 from zeroov.types import clean_expression
+
+
+def folders_of(source: Path, run: Run) -> list[Path]:
+    """Return the folders of a run's dumps: those that its manifest names, and its own, since it may have moved."""
+    folders = [Path(folder) for folder in run.manifest.get("dumps", [])]
+    return [*folders, source / "dumps"] if (source / "dumps").is_dir() else folders
 
 
 class Maps:

@@ -41,7 +41,7 @@ def ablate(
     best: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Best first; print the N best and the recipe's own.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the table.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw the table, as .png, .pdf or .svg.")] = None,
     form: Form = "text",
     intervals: Intervals = False,
     json: Json = False,
@@ -68,6 +68,10 @@ def ablate(
     from zeroov.bench.sweeps.table import as_table, as_text, in_percent, leading, own_values, rows_of
 
     asked, scoring, values = chosen_form(form, json), named(protocol), parse_grid([*(grid or []), *(more or [])])
+    if plot:
+        from zeroov.show.page import form_of
+
+        form_of(plot)  # an error for a wrong name, before the work
     run, maps, left_out = _read(source, truth, dumps or [], recipe, set_)
     start = time.perf_counter()
     with options.progress() as progress:
@@ -107,7 +111,7 @@ def _read(
 ) -> tuple[Run, Maps, dict[str, int]]:
     """Return a run, its maps, and how many truths are left out for which reason."""
     from zeroov.bench.runs.records import is_run, read_run
-    from zeroov.bench.sweeps.maps import Maps
+    from zeroov.bench.sweeps.maps import Maps, folders_of
     from zeroov.bench.sweeps.truths import match, read_truths
 
     if truth:
@@ -123,7 +127,4 @@ def _read(
     if source.is_dir() and not is_run(source) and any(source.glob("*.safetensors")):
         raise UsageError(f"`{source}` is a folder of dumps; say with --truth FILE what is true")
     run = read_run(source)
-    folders = dumps or [Path(folder) for folder in run.manifest.get("dumps", [])]
-    if not dumps and (source / "dumps").is_dir():
-        folders.append(source / "dumps")  # the run's folder may have moved
-    return run, Maps(folders), {}
+    return run, Maps(dumps or folders_of(source, run)), {}

@@ -59,9 +59,11 @@ def compare(
     The line of a run says what differs from the recipe that it names. In tables to paste the best figure of a column is
     bold (markdown, latex); the differences and their p are in the text and in JSON.
 
-    The first is a run: it holds the truth. A file may state its own format: `boxes` and `scale` beside its
-    `predictions` in JSON, in a first line of JSON lines, or by the columns of a CSV (x0,y0,x1,y1 or x,y,w,h). Of an
-    `answer` in words the first four numbers are the box, whole ones in hundredths where no scale is given.
+    The first is a run: it holds the truth. Answers name their sample by the `id` that `zeroov bench data NAME
+    --questions` writes, or by image and expression, as COCO results and logs of language models do. A file may state
+    its own format: `boxes` and `scale` beside its `predictions` in JSON, in a first line of JSON lines, or by the
+    columns of a CSV (x0,y0,x1,y1 or x,y,w,h). Of an `answer` in words the first four numbers are the box, whole ones in
+    hundredths where no scale is given.
 
     Example: zeroov bench compare ours=runs/fast runs/paper LQVG=lqvg.json --format latex --intervals
     """

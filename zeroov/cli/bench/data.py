@@ -27,11 +27,16 @@ def data(
     root: Root = None,
     split: Annotated[str | None, typer.Option("--split", help="One split; all where none is named.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option("--sheet", metavar="FILE.png", help="Write samples with their truth drawn.")
+        Path | None,
+        typer.Option("--sheet", metavar="FILE", help="Draw samples with their truth, as .png, .pdf or .svg."),
     ] = None,
     export_patches: Annotated[
         Path | None,
         typer.Option("--export-patches", metavar="DIR", help="Write a copy and a crop per object, as ZoomVG wants."),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", metavar="FILE.jsonl", help="Write what another system has to answer, of a split."),
     ] = None,
     all_remarks: Annotated[bool, typer.Option("--all-remarks", help="Print every remark and missing file.")] = False,
     json: Json = False,
@@ -50,27 +55,37 @@ def data(
     benchmark = find(name)
     if root is None:
         raise UsageError(f"where is {benchmark.title}? Name its folder: `zeroov bench data {name} --root DIR`")
-    if export_patches and split is None:
-        raise UsageError("patches are exported of one split; name it with --split")
+    for option, what in ((export_patches, "patches are exported"), (questions, "questions are written")):
+        if option and split is None:
+            raise UsageError(f"{what} of one split; name it with --split")
+    if sheet:
+        from zeroov.show.page import form_of
+
+        form_of(sheet)  # an error for a wrong name, before the work
     from zeroov.bench.data.check import check
 
     reports = check(benchmark, root.expanduser(), split, TILES)
     most = None if all_remarks else SHOWN
     drawn = sheet is not None and _write_sheet(sheet, benchmark, reports)
     problems = _export(export_patches, reports) if export_patches else []
+    unopened = _write_questions(questions, reports) if questions else []
     if json:
         options.say_json(as_json(benchmark, root, reports, most) | {"sheet": str(sheet) if drawn else None})
     else:
         say_reports(benchmark, root, reports, most)
         if sheet:
             options.say(f"look at   {sheet}" if drawn else "no sample has a picture to draw, so there is no sheet")
+        if questions:
+            options.say(f"questions {questions}")
     for report in reports:
         found = len(report.split.samples) if report.split else None
         if found is not None and report.published not in (None, found):
             options.note(f"warning: {report.name} has {found:,} samples, {report.published:,} are published")
     for problem in problems:
         options.note(f"warning: not exported: {problem}")
-    if problems or not all(report.complete for report in reports):
+    if unopened:
+        options.note(f"warning: {len(unopened)} images have no size in {questions}, since they cannot be opened")
+    if problems or unopened or not all(report.complete for report in reports):
         raise typer.Exit(1)
 
 
@@ -78,6 +93,7 @@ def _write_sheet(path: Path, benchmark: Benchmark, reports: Sequence[SplitReport
     """Write the contact sheet, unless there is nothing to draw; return whether it was written."""
     from zeroov.files.atomic import ensure_writable_folder, write_atomically
     from zeroov.show.contact import ContactTile, draw_contact_sheet
+    from zeroov.show.page import form_of
 
     tiles = []
     for report in reports:
@@ -88,7 +104,7 @@ def _write_sheet(path: Path, benchmark: Benchmark, reports: Sequence[SplitReport
     if not tiles:
         return False
     ensure_writable_folder(path.parent)
-    write_atomically(path, draw_contact_sheet(f"{benchmark.title}: what is true", tiles))
+    write_atomically(path, draw_contact_sheet(f"{benchmark.title}: what is true", tiles, form_of(path)))
     return True
 
 
@@ -102,6 +118,17 @@ def _export(out: Path, reports: Sequence[SplitReport]) -> list[str]:
             with counting("patches") as count:
                 problems += export_patches(report.split, out, count)
     return problems
+
+
+def _write_questions(path: Path, reports: Sequence[SplitReport]) -> list[str]:
+    from zeroov.bench.data.questions import write_questions
+    from zeroov.cli.report import counting
+    from zeroov.files.atomic import ensure_writable_folder
+
+    ensure_writable_folder(path.parent)
+    (split,) = [report.split for report in reports if report.split]
+    with counting("questions") as count:
+        return write_questions(split, path, count)
 
 
 def say_list(json: bool) -> None:

@@ -26,6 +26,12 @@ def run(
         str | None,
         typer.Option(metavar="I/N", help="Only the I-th of N parts; `accelerate launch` and `torchrun` set it."),
     ] = None,
+    dumps: Annotated[
+        Path | None,
+        typer.Option(
+            "--dumps", metavar="DIR", help="Take maps from here, and keep them here; by default in the run's folder."
+        ),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the samples again that failed.")] = False,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although samples failed; they count as missed anyway.")
@@ -37,6 +43,8 @@ def run(
 
     Interrupted anywhere, the same command goes on where it stopped. Every sample ends as one line of records.jsonl;
     one that fails is a line with its reason, counts as missed, and makes the exit code 1.
+
+    With --dumps runs/first/dumps, another alpha costs Evolve and Segment Anything alone.
 
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
     """
@@ -66,6 +74,7 @@ def run(
             device=shards.device_of_this_process(device),
             shard=part,
             retry_failed=retry_failed,
+            dumps=dumps,
             changes=changed(chosen.deciding(), options.chosen(recipe, None)),
             progress=progress,
         )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+
+from zeroov.errors import UsageError
+from zeroov.show.ablation import write_ablation
+from zeroov.show.page import Page
+
+
+def row(alpha: float, tau: float, share: float, own: bool) -> dict[str, Any]:
+    part = {"mIoU": share, "mIoU_interval": [share - 0.1, share + 0.1]}
+    pointing = {"attention": 0.5, "fused": 0.5, "attention_interval": [0.4, 0.6], "fused_interval": [0.4, 0.6]}
+    setting = {"evolve.alpha": alpha, "evolve.tau": tau}
+    return {"setting": setting, "own": own, "box": part, "mask": part, "pointing": pointing}
+
+
+def document(*keys: str) -> dict[str, Any]:
+    rows = [row(alpha, 0.2, alpha + 0.1, alpha == 0.3) for alpha in (0.3, 0.1, 0.2, 0.4)]
+    rows += [row(alpha, 0.3, alpha, False) for alpha in (0.1, 0.2, 0.3, 0.4)] if len(keys) > 1 else []
+    return {"run": "$run$", "samples": 9, "keys": list(keys), "settings": rows}
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    drawn: list[Figure] = []
+    encoded = Page.encoded
+    monkeypatch.setattr(Page, "encoded", lambda page, form: drawn.append(page.figure) or encoded(page, form))
+    return drawn
+
+
+def test_intervals_of_equal_figures_stand_beside_one_another(figures: list[Figure], tmp_path: Any) -> None:
+    write_ablation(tmp_path / "a.png", document("evolve.alpha"))
+    (axes,) = figures[0].axes
+    assert not [each for each in axes.collections if isinstance(each, PolyCollection)]  # no band hides another one
+    upright = [each for each in axes.collections if isinstance(each, LineCollection)]
+    places = [round(float(line[0][0]), 6) for each in upright for line in each.get_segments()]
+    assert len(places) == len(set(places)) == 16
+
+
+def test_lines_are_in_percent_in_the_tables_order_and_differ_without_colours(
+    figures: list[Figure], tmp_path: Any
+) -> None:
+    write_ablation(tmp_path / "a.pdf", document("evolve.alpha"))
+    (axes,) = figures[0].axes
+    assert axes.get_ylim() == (0, 100)
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 4]
+    assert len({(line.get_linestyle(), line.get_marker()) for line in lines}) == len(lines) == 4
+    assert len({line.get_linestyle() for line in lines}) == 4
+    assert list(lines[-1].get_ydata()) == pytest.approx([20, 30, 40, 50])  # alpha from 0.1 to 0.4
+    (legend,) = figures[0].legends
+    names = [
+        "pointing of A_C",
+        "pointing of the fused map",
+        "box mIoU",
+        "mask mIoU",
+        "the recipe's own setting",
+        "the best",
+    ]
+    assert [text.get_text() for text in legend.get_texts()] == names
+
+
+def test_maps_are_in_percent_and_drawn_as_svg(figures: list[Figure], tmp_path: Any) -> None:
+    write_ablation(tmp_path / "a.svg", document("evolve.alpha", "evolve.tau"))
+    assert (tmp_path / "a.svg").read_text().startswith("<?xml")
+    assert "50.00 at most" in {axes.get_title() for axes in figures[0].axes}
+    with pytest.raises(UsageError, match=r"\.pdf or \.svg"):
+        write_ablation(tmp_path / "a.gif", document("evolve.alpha"))
