@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM
+from zeroov.cli.report import say_answer
 from zeroov.errors import OutputError
+from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.rle import decode_rle
-from zeroov.types import Box, Picture, Tile, Window
+from zeroov.types import Box, Overview, Picture, Tile, Window
 
 
 def answer_of(*, placed: bool = True, found: int = 1, tiles: bool = False) -> Answer:
@@ -34,11 +37,43 @@ def answer_of(*, placed: bool = True, found: int = 1, tiles: bool = False) -> An
 def test_it_is_shown_in_a_notebook_and_short_in_a_console() -> None:
     answer = answer_of(found=5)
     with Image.open(io.BytesIO(answer._repr_png_())) as drawn:
-        assert drawn.size == (60, 40)
+        assert drawn.size == (60 * 13, 40 * 13)
         assert (np.asarray(drawn.convert("RGB")) != 90).any()
     assert len(repr(answer)) < 300
     assert '"the plane": found' in repr(answer)
     assert "2 more" in repr(answer)
+
+
+def test_result_json_says_how_the_overlay_is_to_be_read(tmp_path: Path) -> None:
+    report = answer_of(found=2).save(tmp_path)
+    with Image.open(tmp_path / "overlay.png") as drawn:
+        assert drawn.size == (780, 520)
+    assert report["overlay"] == {"hw": [520, 780], "factor_xy": [13.0, 13.0], "ringed": []}
+    wide = replace(answer_of(tiles=True), info=SceneInfo("a.tif", (400, 1200)))
+    assert wide.about_overlay() == {"hw": [520, 780], "factor_xy": [0.65, 1.3], "ringed": [1]}
+
+
+@pytest.mark.parametrize(
+    ("absent", "score", "reason"),
+    [(False, 0.5, ""), (False, 0.1, ""), (False, 0.099, "the score is below 0.1"), (True, 0.3, "no such object")],
+)
+def test_a_doubtful_find_is_said_to_be_one(absent: bool, score: float, reason: str, tmp_path: Path) -> None:
+    answer = answer_of()
+    overview = Overview(np.zeros((1, 2, 2), np.float32), (1,), "[]", None, 0.5, (56, 56), 1, "m", "r")
+    look = Look(Question(answer.shown, "the plane"), overview, absent, np.zeros((2, 2), np.float32))
+    answer = replace(answer, found=(replace(answer.found[0], score=score),), score=score, looks=(look,))
+    report = answer.save(tmp_path)
+    assert report["status"] == "found"
+    for said in (report["doubtful"], report["found"][0]["doubtful"]):
+        assert reason in said if reason else said is None
+    assert ("doubtful" in repr(answer)) == bool(reason)
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("zeroov.cli.options.say", lines.append)
+        say_answer(answer, report["files"])
+    assert ("doubtful" in lines[0]) == bool(reason)
+    assert reason in lines[0]
+    assert answer_of(found=0).to_json()["doubtful"] is None
 
 
 def test_it_converts_itself() -> None:
