@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,6 +44,21 @@ def test_it_is_shown_in_a_notebook_and_short_in_a_console() -> None:
     assert len(repr(answer)) < 300
     assert '"the plane": found' in repr(answer)
     assert "2 more" in repr(answer)
+
+
+def test_it_is_shown_by_the_notebook_or_by_the_systems_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, shown = answer_of(), []
+    monkeypatch.setattr("PIL.ImageShow.show", lambda image, title: shown.append((image.size, title)) or True)
+    answer.show()
+    assert shown == [((780, 520), "the plane")]
+    monkeypatch.setattr("PIL.ImageShow.show", lambda image, title: False)
+    with pytest.raises(OutputError, match=r"overlay\.png"):
+        answer.show()
+    cell: list[Answer] = []
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: object()))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=cell.append))  # type: ignore[arg-type]
+    answer.show()
+    assert cell == [answer]
 
 
 def test_result_json_says_how_the_overlay_is_to_be_read(tmp_path: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+from PIL import Image, ImageShow
 
 from zeroov import frames
+from zeroov.errors import OutputError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.look import Look
 from zeroov.outputs.formats.coco import Coco
@@ -201,6 +205,14 @@ class Answer:
     def _repr_png_(self) -> bytes:
         """Show the overlay in a notebook."""
         return png(self.overlay())
+
+    def show(self) -> None:
+        """Show the overlay: in a notebook below the cell, elsewhere in the system's program for pictures."""
+        ipython = sys.modules.get("IPython")
+        if ipython and ipython.get_ipython():
+            importlib.import_module("IPython.display").display(self)
+        elif not ImageShow.show(Image.fromarray(self.overlay()), self.expression):
+            raise OutputError('no program that shows pictures was found; answer.save("out/") writes overlay.png')
 
     def __repr__(self) -> str:
         boxes = ", ".join(str([round(corner, 1) for corner in each.box.xyxy]) for each in self.found[:3])
