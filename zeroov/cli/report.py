@@ -32,7 +32,7 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}{doubt}")
     if not answer.found:
         options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
-    where = " (to the glance at the whole scene)" if answer.searched else ""
+    where = " (about the whole scene, in its reduced pixels)" if answer.searched else ""
     options.say(f"answer    {options.plain(answer.words)}{where}")
     if answer.searched:
         counts = Counter(tile.status for tile in answer.tiles)
