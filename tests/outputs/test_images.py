@@ -93,7 +93,7 @@ def test_an_outline_is_seen_on_any_grey(inside, outside):
     assert line.max() - line.min() > 100, "light and dark side by side"
 
 
-@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), images.BOX_RGB, images.TINT_RGB, (128, 128, 128)])
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), images.BOX_RGB, images.OUTLINE_RGB, (128, 128, 128)])
 def test_a_box_is_seen_on_its_own_colour_and_ends_where_its_line_begins(colour):
     rgb = np.full((400, 500, 3), colour, np.uint8)
     mask = np.zeros((400, 500), np.bool_)

@@ -18,7 +18,8 @@ from zeroov.outputs.found import Found
 from zeroov.raster.decode import BROKEN
 from zeroov.types import Bool, Box, Uint8
 
-TINT_RGB = (255, 112, 190)  # of outlines: a pink that neither fields, water, roofs nor roads have
+TINT_RGB = (255, 0, 144)  # of masks on a map: a magenta that neither fields, water, roofs nor roads have
+OUTLINE_RGB = (255, 112, 190)  # the same, lighter: a thin line has to be far from black
 BOX_RGB = (255, 221, 0)
 RING_RGB = (255, 255, 255)
 CASING_RGB = (11, 12, 15)  # on both sides of every line: one of the two is seen on any colour, and in grey
@@ -138,7 +139,7 @@ def _thick(drawn: Uint8) -> int:
 def _draw_outline(drawn: Uint8, mask: Bool, thick: int) -> None:
     """Draw a line round a mask (H, W), outside it."""
     if mask.any():
-        _draw_line(drawn, mask, TINT_RGB, thick, cv2.DIST_L2)
+        _draw_line(drawn, mask, OUTLINE_RGB, thick, cv2.DIST_L2)
 
 
 def _draw_box(drawn: Uint8, box: Box, thick: int) -> None:
