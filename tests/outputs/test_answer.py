@@ -61,13 +61,19 @@ def test_it_is_shown_by_the_notebook_or_by_the_systems_program(monkeypatch: pyte
     assert cell == [answer]
 
 
-def test_result_json_says_how_the_overlay_is_to_be_read(tmp_path: Path) -> None:
+def test_result_json_says_how_the_overlay_is_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = answer_of(found=2).save(tmp_path)
     with Image.open(tmp_path / "overlay.png") as drawn:
         assert drawn.size == (780, 520)
     assert report["overlay"] == {"hw": [520, 780], "factor_xy": [13.0, 13.0], "ringed": []}
     wide = replace(answer_of(tiles=True), info=SceneInfo("a.tif", (400, 1200)))
     assert wide.about_overlay() == {"hw": [520, 780], "factor_xy": [0.65, 1.3], "ringed": [1]}
+    lines: list[str] = []
+    monkeypatch.setattr("zeroov.cli.options.say", lines.append)
+    for answer in (answer_of(found=2), wide):
+        say_answer(answer, report["files"])
+    assert [line for line in lines if "ring " in line] == [lines[-2]]
+    assert "white ring" in lines[-2]
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         )
     if small := answer.about_overlay()["ringed"]:
         numbers = (
-            f" {', '.join(map(str, small[:9]))}{' ...' if len(small) > 9 else ''}" if len(answer.found) > 1 else ""
+            f": {', '.join(map(str, small[:9]))}{' ...' if len(small) > 9 else ''}" if len(answer.found) > 1 else ""
         )
-        options.say(f"ring      in overlay.png a white ring shows where a small object is:{numbers}")
+        options.say(f"ring      in overlay.png a white ring shows where a small object is{numbers}")
     own = [path for name, path in files.items() if name != "formats"]
     options.say(f"wrote     {', '.join([*own, *files['formats']])}")
 
