@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 import typer
@@ -57,6 +57,28 @@ def test_the_readme_names_only_commands_and_recipes_that_exist() -> None:
     assert used <= set(recipes.names()), used
 
 
+def commands_in(text: str) -> list[list[str]]:
+    """Return the words of every command of zeroov in a document's blocks of code."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for kind, block in blocks if not kind for line in block.replace("\\\n", " ").splitlines()]
+    found = [re.match(r"(?:\$ )?(?:[A-Z_]+=\S+ )?zeroov (.*)", line) for line in lines]
+    return [shlex.split(match[1].partition(" > ")[0], comments=True) for match in found if match]
+
+
+@pytest.mark.parametrize("document", ["README.md", *sorted(f"docs/{p.name}" for p in DOCS)])
+def test_every_command_in_a_document_can_be_typed(document: str) -> None:
+    for words in commands_in((ROOT / document).read_text()):
+        command: Any = typer.main.get_command(app)
+        while hasattr(command, "commands") and words[:1] and words[0] in command.commands:
+            command, words = command.commands[words[0]], words[1:]
+        if words not in ([], ["--help"]):
+            command.make_context("zeroov", words)
+
+
+def test_documents_have_commands() -> None:
+    assert len(commands_in((ROOT / "README.md").read_text())) > 25
+
+
 def paths_in(text: str) -> set[str]:
     """Return what a text names as a path in this repository."""
     words = re.findall(r"[\w./-]+", text)
@@ -79,7 +101,9 @@ def test_the_map_of_files_names_every_room_once() -> None:
     assert rooms <= set(named), rooms - set(named)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{p.name}" for p in DOCS)])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "examples/README.md", *sorted(f"docs/{p.name}" for p in DOCS)]
+)
 def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
     folder = (ROOT / document).parent
     for link, _, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#?)([^)]*)\)", (ROOT / document).read_text()):
@@ -88,19 +112,6 @@ def test_the_links_of_a_document_lead_somewhere(document: str) -> None:
         if anchor:
             heads = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}, anchor
-
-
-def test_commands_of_bench_in_documents_have_options_that_exist() -> None:
-    [bench] = [group for group in app.registered_groups if group.name == "bench"]
-    commands = typer.main.get_command(bench.typer_instance).commands
-    lines = [line for path in (ROOT / "README.md", *DOCS) for line in path.read_text().splitlines()]
-    asked = [line.split(" #")[0].split(" > ")[0] for line in lines if re.match(r"zeroov bench [a-z]", line)]
-    assert len(asked) > 20
-    for line in asked:
-        name, *words = shlex.split(line)[2:]
-        assert name in commands, line
-        known = {option for parameter in commands[name].params for option in parameter.opts}
-        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
 
 
 def test_the_paper_is_cited_alike_in_the_readme_and_in_citation_cff() -> None:

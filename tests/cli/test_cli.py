@@ -220,6 +220,14 @@ def test_import_and_help_are_quick_and_need_no_torch() -> None:
     assert "ground" in shown.stdout
 
 
+@pytest.mark.parametrize("command", ["", "ground", "bench run", "dumps prune"])
+def test_help_shows_flags_without_a_value(command: str) -> None:
+    result = CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert "--help" in result.output
+    assert "bool" not in result.output.lower()
+
+
 def test_a_stop_while_modules_are_imported_is_no_traceback() -> None:
     code = (
         "import sys\n"

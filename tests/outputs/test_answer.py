@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM
+from zeroov.cli.report import say_answer
 from zeroov.errors import OutputError
+from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.rle import decode_rle
-from zeroov.types import Box, Picture, Tile, Window
+from zeroov.types import Box, Overview, Picture, Tile, Window
 
 
 def answer_of(*, placed: bool = True, found: int = 1, tiles: bool = False) -> Answer:
@@ -34,11 +39,64 @@ def answer_of(*, placed: bool = True, found: int = 1, tiles: bool = False) -> An
 def test_it_is_shown_in_a_notebook_and_short_in_a_console() -> None:
     answer = answer_of(found=5)
     with Image.open(io.BytesIO(answer._repr_png_())) as drawn:
-        assert drawn.size == (60, 40)
+        assert drawn.size == (60 * 13, 40 * 13)
         assert (np.asarray(drawn.convert("RGB")) != 90).any()
     assert len(repr(answer)) < 300
     assert '"the plane": found' in repr(answer)
     assert "2 more" in repr(answer)
+
+
+def test_it_is_shown_by_the_notebook_or_by_the_systems_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, shown = answer_of(), []
+    monkeypatch.setattr("PIL.ImageShow.show", lambda image, title: shown.append((image.size, title)) or True)
+    answer.show()
+    assert shown == [((780, 520), "the plane")]
+    monkeypatch.setattr("PIL.ImageShow.show", lambda image, title: False)
+    with pytest.raises(OutputError, match=r"overlay\.png"):
+        answer.show()
+    cell: list[Answer] = []
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: object()))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=cell.append))  # type: ignore[arg-type]
+    answer.show()
+    assert cell == [answer]
+
+
+def test_result_json_says_how_the_overlay_is_to_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = answer_of(found=2).save(tmp_path)
+    with Image.open(tmp_path / "overlay.png") as drawn:
+        assert drawn.size == (780, 520)
+    assert report["overlay"] == {"hw": [520, 780], "factor_xy": [13.0, 13.0], "ringed": []}
+    wide = replace(answer_of(tiles=True), info=SceneInfo("a.tif", (400, 1200)))
+    assert wide.about_overlay() == {"hw": [520, 780], "factor_xy": [0.65, 1.3], "ringed": [1]}
+    lines: list[str] = []
+    monkeypatch.setattr("zeroov.cli.options.say", lines.append)
+    for answer in (answer_of(found=2), wide):
+        say_answer(answer, report["files"])
+    assert [line for line in lines if "ring " in line] == [lines[-2]]
+    assert "white ring" in lines[-2]
+
+
+@pytest.mark.parametrize(
+    ("absent", "score", "reason"),
+    [(False, 0.5, ""), (False, 0.1, ""), (False, 0.099, "the score is below 0.1"), (True, 0.3, "no such object")],
+)
+def test_a_doubtful_find_is_said_to_be_one(absent: bool, score: float, reason: str, tmp_path: Path) -> None:
+    answer = answer_of()
+    overview = Overview(np.zeros((1, 2, 2), np.float32), (1,), "[]", None, 0.5, (56, 56), 1, "m", "r")
+    look = Look(Question(answer.shown, "the plane"), overview, absent, np.zeros((2, 2), np.float32))
+    answer = replace(answer, found=(replace(answer.found[0], score=score),), score=score, looks=(look,))
+    report = answer.save(tmp_path)
+    assert report["status"] == "found"
+    for said in (report["doubtful"], report["found"][0]["doubtful"]):
+        assert reason in said if reason else said is None
+    assert ("doubtful" in repr(answer)) == bool(reason)
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("zeroov.cli.options.say", lines.append)
+        say_answer(answer, report["files"])
+    assert ("doubtful" in lines[0]) == bool(reason)
+    assert reason in lines[0]
+    assert answer_of(found=0).to_json()["doubtful"] is None
 
 
 def test_it_converts_itself() -> None:

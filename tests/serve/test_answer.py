@@ -81,7 +81,7 @@ def test_the_answer_is_the_pipelines(ask: Ask, pipeline: Pipeline, asked: list[Q
     mask = ask(photo, text, format="mask")
     assert mask.kind == "image/png"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(mask.body))) > 0, expected.mask)
-    assert Image.open(io.BytesIO(ask(photo, text, format="overlay").body)).size == (224, 224)
+    assert Image.open(io.BytesIO(ask(photo, text, format="overlay").body)).size == (896, 896)
 
 
 def test_nothing_found_is_an_answer(

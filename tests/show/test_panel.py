@@ -18,7 +18,7 @@ from zeroov.frames import box_to_mask, mask_to_box
 from zeroov.look import Cost, Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.show import words
+from zeroov.show import panel, words
 from zeroov.show.page import INCHES, Page
 from zeroov.show.panel import draw_panel, write_panel
 from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
@@ -230,3 +230,26 @@ def test_an_installed_font_draws_what_the_default_one_lacks(monkeypatch):
         assert size_of(draw_panel(answer_of(picture, expression=lacking)))
     finally:
         words._fallback.cache_clear()
+
+
+def test_a_doubtful_find_and_a_ring_are_said_to_be_that(monkeypatch):
+    said = []
+    monkeypatch.setattr("zeroov.show.page.Page.text", lambda page, x, y, text, **style: said.append(text[0]))
+    answer = answer_of(picture_of(300, 400))
+    draw_panel(answer)
+    assert not [text for text in said if "doubtful" in text or "ring" in text]
+    tiny = Found(np.ones((6, 9), np.bool_), (20, 30), Box(20, 30, 29, 36), 0.04, "the plane")
+    look = replace(answer.looks[0], refined=Refined(answer.mask, tiny.box, 0.9))
+    draw_panel(replace(answer, found=(tiny,), score=0.04, looks=(look,)))
+    [summary] = [text for text in said if "doubtful" in text]
+    assert "the score is below 0.1" in summary
+    assert "ring" in summary
+
+
+def test_a_map_does_not_hide_the_picture_where_it_is_low():
+    rgb = np.full((80, 80, 3), 200, np.uint8)
+    heat = np.zeros((8, 8), np.float32)
+    heat[0, 0] = 1
+    heated = panel._heated(rgb, heat).astype(int)
+    assert (heated[70:, 70:] > 190).all()
+    assert heated[2, 2, 0] - heated[2, 2, 2] > 60, "hot is yellow"

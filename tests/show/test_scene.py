@@ -11,7 +11,7 @@ from zeroov.errors import PictureError
 from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import BOX_RGB, scene_overlay
+from zeroov.outputs.images import RING_RGB, ringed, scene_overlay
 from zeroov.raster.scene import Scene, open_source
 from zeroov.show import scene as drawing
 from zeroov.show.contact import ContactTile
@@ -31,44 +31,34 @@ def found(x: int, y: int, side: int) -> Found:
 @pytest.mark.parametrize(
     ("x", "y", "width", "height", "shown"),
     [
-        (2000, 1000, 60, 60, (200, 100, 206, 106)),
-        (2000, 1000, 600, 120, (200, 100, 260, 112)),  # long and narrow
-        (3996, 2996, 4, 4, (399, 299, 400, 300)),  # less than a pixel, in the corner
-        (1000, 1000, 900, 900, (100, 100, 190, 190)),
+        (2000, 1000, 60, 60, (400, 200, 412, 212)),
+        (2000, 1000, 600, 120, (400, 200, 520, 224)),  # long and narrow
+        (1000, 1000, 900, 900, (200, 200, 380, 380)),
     ],
 )
 def test_the_box_that_is_drawn_is_the_objects_own(
     x: int, y: int, width: int, height: int, shown: tuple[int, int, int, int]
 ) -> None:
-    rgb = np.full((300, 400, 3), 90, np.uint8)
+    rgb = np.full((300, 400, 3), 90, np.uint8)  # a tenth of the scene, drawn twice as large
     mask = np.ones((height, width), np.bool_)
-    one = Found(mask, (x, y), Box(x, y, x + width, y + height), 0.5, "the tank")
-    drawn = scene_overlay(rgb, HW, [one])
+    changed = scene_overlay(rgb, HW, [Found(mask, (x, y), Box(x, y, x + width, y + height), 0.5, "the tank")]) != 90
     x0, y0, x1, y1 = shown
-    line = np.zeros((300, 400), np.bool_)
-    line[y0:y1, x0:x1] = True
-    line[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] = False
-    assert (drawn[line] == BOX_RGB).all()
-    near = (slice(max(0, y0 - 6), y1 + 6), slice(max(0, x0 - 6), x1 + 6))
-    assert not (drawn[near][~line[near]] == BOX_RGB).all(axis=1).any(), "a line that is not the box's"
+    assert not changed[y0:y1, x0:x1].any(), "its colour"
+    for line in (changed[y0:y1, x0 - 1], changed[y0:y1, x1], changed[y0 - 1, x0:x1], changed[y1, x0:x1]):
+        assert line.any(axis=1).all(), "the line begins where the box ends"
 
 
-def test_a_small_object_has_a_ring_around_it() -> None:
+def test_a_small_object_has_a_ring_around_it_and_no_other_has() -> None:
     rgb = np.full((300, 400, 3), 90, np.uint8)
-    changed = (scene_overlay(rgb, HW, [found(2000, 1000, 60)]) != rgb).any(axis=2)  # 6 pixels here
-    assert not changed[101:105, 201:205].any(), "it is hidden"
-    ys, xs = np.nonzero(changed)
-    assert xs.max() - xs.min() > 24
-    assert (xs.min() + xs.max(), ys.min() + ys.max()) == pytest.approx((2 * 202.5, 2 * 102.5), abs=2)
-    around = changed[103, :202].nonzero()[0], changed[103, 206:].nonzero()[0]
-    assert all(each.size for each in around)
-
-
-def test_a_large_object_is_outlined() -> None:
-    rgb = np.full((300, 400, 3), 90, np.uint8)
-    drawn = scene_overlay(rgb, HW, [found(1000, 1000, 900)])
-    assert (drawn[100, 100:190] != 90).any(axis=1).all()
-    assert not (drawn[110:180, 110:180] != 90).any()
+    small, large = found(2000, 1000, 60), found(1000, 1000, 900)
+    drawn = scene_overlay(rgb, HW, [small])  # 12 pixels here, from (400, 200)
+    assert not (drawn[200:212, 400:412] != 90).any(), "it is hidden"
+    white = (drawn == RING_RGB).all(axis=2)
+    ys, xs = np.nonzero(white)
+    assert xs.max() - xs.min() > 30
+    assert (xs.min() + xs.max(), ys.min() + ys.max()) == pytest.approx((2 * 406, 2 * 206), abs=3)
+    assert not (scene_overlay(rgb, HW, [large]) == RING_RGB).all(axis=2).any()
+    assert ringed([large, small], HW, (600, 800)) == [2]
 
 
 def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
@@ -110,6 +100,7 @@ def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
         draw_panel(answer, scene)
     [(_, attention, near)] = sheets
     assert "attention" in attention.title
+    assert "ring" not in sheets[0][0].expression
     assert near.expression == "the tank"
     heated = attention.rgb
     assert heated is not None

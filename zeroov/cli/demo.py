@@ -57,7 +57,8 @@ def demo(
         return
     options.say(f"asked     {expression}")
     options.say(f"truth     {report['truth_box_xyxy']}")
-    options.say(f"{answer.status:9} {report['box_xyxy']}, score {answer.score:.3f}")
+    doubt = f" (doubtful: {answer.doubtful})" if answer.doubtful else ""
+    options.say(f"{answer.status:9} {report['box_xyxy']}, score {answer.score:.3f}{doubt}")
     options.say_stages(look.costs)
     options.say(f"\n{'against the truth':38}  box IoU  mask IoU  points at it")
     for name, figure in figures.items():

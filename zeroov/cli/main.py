@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,16 @@ from zeroov.version import __version__
 
 
 class Commands(TyperGroup):
-    """Prints a `ZeroovError` as one line on stderr and exits with its code; anything else is a bug and shows as one."""
+    """Prints a `ZeroovError` as one line on stderr and exits with its code; anything else is a bug and shows as one.
+
+    `--help` shows flags as flags: `--zoom`, not `--zoom <bool>`, which no command takes.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the group's own options."""
+        params = super().get_params(ctx)
+        _hide_types_of_flags(params, self.commands.values(), ctx)
+        return params
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -28,6 +38,14 @@ class Commands(TyperGroup):
         except ZeroovError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+
+
+def _hide_types_of_flags(params: Iterable[Any], commands: Iterable[Any], ctx: Any) -> None:
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    for command in commands:
+        _hide_types_of_flags(command.get_params(ctx), getattr(command, "commands", {}).values(), ctx)
 
 
 app = typer.Typer(

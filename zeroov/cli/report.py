@@ -28,10 +28,11 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
     """Print an answer and where its files are."""
     for found in answer.found:
         corners = ", ".join(f"{value:.1f}" for value in found.box.xyxy)
-        options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}")
+        doubt = f" (doubtful: {answer.doubt(found)})" if answer.doubt(found) else ""
+        options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}{doubt}")
     if not answer.found:
         options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
-    where = " (to the glance at the whole scene)" if answer.searched else ""
+    where = " (about the whole scene, in its reduced pixels)" if answer.searched else ""
     options.say(f"answer    {options.plain(answer.words)}{where}")
     if answer.searched:
         counts = Counter(tile.status for tile in answer.tiles)
@@ -48,6 +49,11 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
             f'zoom      {list(look.picture.window)}, asked "{options.plain(look.question.expression)}", answered '
             f"{options.plain(look.overview.answer)}, {believed} (agreement {look.agreement:.2f})"
         )
+    if small := answer.about_overlay()["ringed"]:
+        numbers = (
+            f": {', '.join(map(str, small[:9]))}{' ...' if len(small) > 9 else ''}" if len(answer.found) > 1 else ""
+        )
+        options.say(f"ring      in overlay.png a white ring shows where a small object is{numbers}")
     own = [path for name, path in files.items() if name != "formats"]
     options.say(f"wrote     {', '.join([*own, *files['formats']])}")
 

@@ -52,7 +52,7 @@ def serve(
         log_line=lambda line: options.note(options.plain(line)),
     ) as server:
         if chosen.runtime.keep_loaded:
-            pipeline.models.load_all()
+            pipeline.warm_up()
         server.server_activate()
         options.say(f"serving   {server.url} (recipe {chosen.name}, {pipeline.device}); Ctrl-C ends it")
         if not server.is_local:

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+from PIL import Image, ImageShow
 
 from zeroov import frames
+from zeroov.errors import OutputError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.look import Look
 from zeroov.outputs.formats.coco import Coco
 from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.formats.png import fits_png, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import overlay, png, scene_overlay, write_rgb_png
+from zeroov.outputs.images import enlarged_by, png, ringed, scene_overlay, write_rgb_png
 from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
 from zeroov.version import __version__
 
 OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json is written last
+DOUBTFUL = 0.1  # below this score nearly all that is found is not what was asked for
 Verdict = Literal["agrees", "unsure", "denies"]
 
 
@@ -108,6 +113,17 @@ class Answer:
         """
         return not self.searched and any(look.says_absent for look in self.looks)
 
+    def doubt(self, found: Found) -> str:
+        """Say why an object that was found is doubtful; "" where it is not."""
+        if self.says_absent:
+            return "the model says that there is no such object"
+        return f"the score is below {DOUBTFUL:g}" if found.score < DOUBTFUL else ""
+
+    @property
+    def doubtful(self) -> str:
+        """Why the best object is doubtful; "" where it is not, or where nothing was found."""
+        return self.doubt(self.found[0]) if self.found else ""
+
     @property
     def failed(self) -> tuple[Tile, ...]:
         """The tiles that could not be looked at."""
@@ -119,10 +135,15 @@ class Answer:
         return self.info.source
 
     def overlay(self) -> Uint8:
-        """Return the image with what was found drawn on it; of a searched scene, reduced."""
-        if self.searched:
-            return scene_overlay(self.shown.rgb, self.info.hw, self.found)
-        return overlay(self.shown.rgb, self.mask, self.box)
+        """Return the image with what was found drawn on it; a small image is enlarged, a searched scene reduced."""
+        return scene_overlay(self.shown.rgb, self.info.hw, self.found)
+
+    def about_overlay(self) -> dict[str, Any]:
+        """Say how overlay.png is to be read: its size, its pixels for one of the image, the objects with a ring."""
+        factor = enlarged_by(self.shown.hw)
+        hw = self.shown.hw[0] * factor, self.shown.hw[1] * factor
+        per_pixel = [round(hw[1] / self.info.hw[1], 6), round(hw[0] / self.info.hw[0], 6)]
+        return {"hw": list(hw), "factor_xy": per_pixel, "ringed": ringed(self.found, self.info.hw, hw)}
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as plain values; masks are reported by their number of pixels."""
@@ -134,13 +155,14 @@ class Answer:
             "status": self.status,
             "why_empty": self.why_empty or None,
             "says_absent": self.says_absent,
+            "doubtful": self.doubtful or None,
             "box_xyxy": list(self.box.xyxy) if self.box else None,
             "score": round(self.score, 6),
             "image_hw": list(self.info.hw),
             "mask_pixels": self.found[0].pixels if self.found else 0,
             "found": [
                 {"box_xyxy": list(each.box.xyxy), "score": round(each.score, 6), "mask_pixels": each.pixels}
-                | dict(each.extra)
+                | {"doubtful": self.doubt(each) or None, **each.extra}
                 for each in self.found
             ],
             "answer": self.words,
@@ -153,6 +175,7 @@ class Answer:
             "crs": self.info.crs,
             "transform": list(self.info.transform) if self.info.transform else None,
             "bands": list(self.info.bands),
+            "overlay": self.about_overlay(),
             "seconds": round(self.seconds, 3),
         }
         if self.searched:
@@ -183,10 +206,19 @@ class Answer:
         """Show the overlay in a notebook."""
         return png(self.overlay())
 
+    def show(self) -> None:
+        """Show the overlay: in a notebook below the cell, elsewhere in the system's program for pictures."""
+        ipython = sys.modules.get("IPython")
+        if ipython and ipython.get_ipython():
+            importlib.import_module("IPython.display").display(self)
+        elif not ImageShow.show(Image.fromarray(self.overlay()), self.expression):
+            raise OutputError('no program that shows pictures was found; answer.save("out/") writes overlay.png')
+
     def __repr__(self) -> str:
         boxes = ", ".join(str([round(corner, 1) for corner in each.box.xyxy]) for each in self.found[:3])
         more = f" and {len(self.found) - 3} more" if len(self.found) > 3 else ""
-        return f'<Answer "{self.expression}": {self.status} {boxes}{more}, score {self.score:.3f}, in {self.source}>'
+        score = f"score {self.score:.3f}{', doubtful' if self.doubtful else ''}"
+        return f'<Answer "{self.expression}": {self.status} {boxes}{more}, {score}, in {self.source}>'
 
     def save(
         self, folder: Path | str, formats: Sequence[str] | Writers = (), panel: bytes | None = None, prefix: str = ""

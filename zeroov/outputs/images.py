@@ -1,4 +1,4 @@
-"""Write masks and overlays as PNG, and read masks."""
+"""Draw what was found on a picture; write pictures and masks as PNG, and read masks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from zeroov.outputs.found import Found
 from zeroov.raster.decode import BROKEN
 from zeroov.types import Bool, Box, Uint8
 
-TINT_RGB = (255, 0, 144)  # a magenta that neither fields, water, roofs nor roads have
+TINT_RGB = (255, 0, 144)  # of masks on a map: a magenta that neither fields, water, roofs nor roads have
+OUTLINE_RGB = (255, 112, 190)  # the same, lighter: a thin line has to be far from black
 BOX_RGB = (255, 221, 0)
-TINT_OPACITY = 0.4
-SMALL = 24  # pixels of the reduced scene: around what is smaller a ring is drawn, so that it is seen
+RING_RGB = (255, 255, 255)
+CASING_RGB = (11, 12, 15)  # on both sides of every line: one of the two is seen on any colour, and in grey
+LARGE = 800  # pixels of the longer side: an overlay of a smaller picture is enlarged to about that
+SMALL = 24  # pixels of the overlay: around what is smaller a ring is drawn, so that it is seen
 
 
 def write_rgb_png(path: str | os.PathLike[str], rgb: Uint8) -> None:
@@ -53,21 +56,29 @@ def read_mask_png(path: str | os.PathLike[str]) -> Bool:
     return mask
 
 
-def overlay(rgb: Uint8, mask: Bool, box: Box | None) -> Uint8:
-    """Return a copy of a picture (H, W, 3) with a mask (H, W) tinted and outlined and a box drawn."""
+def overlay(rgb: Uint8, mask: Bool, *, dim: float = 0.0) -> Uint8:
+    """Return a copy of a picture (H, W, 3) with a mask (H, W) outlined, and the rest darkened by a share of `dim`.
+
+    The line lies outside the mask: the colour of what is marked stays.
+    """
     if mask.shape != rgb.shape[:2]:
         raise ValueError(f"a mask of the picture's size {rgb.shape[:2]} is expected, got {mask.shape}")
-    drawn = np.array(rgb)
-    tinted = drawn[mask] * (1 - TINT_OPACITY) + np.array(TINT_RGB) * TINT_OPACITY
-    drawn[mask] = np.rint(tinted).astype(np.uint8)
-    width = max(1, round(max(mask.shape) / 400))
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(drawn, contours, -1, TINT_RGB, width)
-    if box:
-        x0, y0 = round(box.x0), round(box.y0)
-        x1, y1 = max(round(box.x1) - 1, x0), max(round(box.y1) - 1, y0)  # a half-open box ends one pixel earlier
-        cv2.rectangle(drawn, (x0, y0), (x1, y1), BOX_RGB, width)
+    drawn = np.rint(rgb * (1 - dim)).astype(np.uint8) if dim else np.array(rgb)
+    _draw_outline(drawn, mask, _thick(drawn))
+    drawn[mask] = rgb[mask]
     return drawn
+
+
+def enlarged_by(hw: frames.HW) -> int:
+    """Return how many pixels of an overlay show one pixel of a picture of this size."""
+    return max(1, round(LARGE / max(hw)))
+
+
+def ringed(founds: Sequence[Found], scene_hw: frames.HW, drawn_hw: frames.HW) -> list[int]:
+    """Return the numbers, from 1, of the objects that are so small in an overlay that they get a ring."""
+    per_y, per_x = drawn_hw[0] / scene_hw[0], drawn_hw[1] / scene_hw[1]
+    sides = [((each.box.x1 - each.box.x0) * per_x, (each.box.y1 - each.box.y0) * per_y) for each in founds]
+    return [number for number, side in enumerate(sides, start=1) if min(side) < SMALL]
 
 
 def _png(pixels: Uint8) -> bytes:
@@ -79,37 +90,100 @@ def _png(pixels: Uint8) -> bytes:
 
 
 def scene_overlay(rgb: Uint8, scene_hw: frames.HW, founds: Sequence[Found]) -> Uint8:
-    """Return a copy of the reduced scene with every object outlined, boxed and numbered in their order.
+    """Return a picture of the scene (H, W, 3) with every object outlined, boxed and, of several, numbered.
 
-    A box drawn is the object's own; a small object also has a ring around it.
+    The picture may be reduced; a small one is enlarged by `enlarged_by`. The colour of what was found stays. A small
+    object has a white ring around it and no outline: the ring says where it is, and nothing of its shape.
     """
-    drawn = np.array(rgb)
-    height, width = drawn.shape[:2]
-    thick = max(1, round(max(drawn.shape) / 700))
+    plain = _enlarged(rgb)
+    drawn, covered = plain.copy(), np.zeros(plain.shape[:2], np.bool_)
+    height, width = plain.shape[:2]
+    thick, small = _thick(drawn), ringed(founds, scene_hw, (height, width))
+    labels: list[tuple[int, int]] = []
     for number, found in enumerate(founds, start=1):
         x0, y0, x1, y1 = (float(v) for v in found.window_xyxy)
         window = frames.scale_box((x0, y0, x1, y1), scene_hw, (height, width))
         box = frames.scale_box(found.box.xyxy, scene_hw, (height, width))
-        if window is None or box is None:
-            continue
-        corner = min(round(box.x0), width - 1), min(round(box.y0), height - 1)
-        far = max(round(box.x1) - 1, corner[0]), max(round(box.y1) - 1, corner[1])  # half-open: one pixel earlier
-        if min(box.x1 - box.x0, box.y1 - box.y0) < SMALL:
-            middle = (corner[0] + far[0]) // 2, (corner[1] + far[1]) // 2
-            radius = math.ceil(math.hypot(far[0] - corner[0], far[1] - corner[1]) / 2) + SMALL // 2
-            cv2.circle(drawn, middle, radius, BOX_RGB, thick, cv2.LINE_AA)
-            cv2.rectangle(drawn, corner, far, BOX_RGB, 1)
-            label = middle[0] - radius, middle[1] - radius
+        assert window
+        assert box
+        left, top = min(int(window.x0), width - 1), min(int(window.y0), height - 1)
+        high, wide = max(1, round(window.y1 - window.y0)), max(1, round(window.x1 - window.x0))
+        mask = np.zeros_like(covered)
+        part = mask[top : top + high, left : left + wide]
+        part[:] = frames.resize_mask(found.mask, (high, wide))[: part.shape[0], : part.shape[1]]
+        covered |= mask
+        if number in small:
+            labels.append(_draw_ring(drawn, box, thick))
         else:
-            left, top = int(window.x0), int(window.y0)
-            size = max(1, round(window.y1 - window.y0)), max(1, round(window.x1 - window.x0))
-            contours, _ = cv2.findContours(
-                frames.resize_mask(found.mask, size).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE
-            )
-            cv2.drawContours(drawn, contours, -1, TINT_RGB, thick, offset=(left, top))
-            cv2.rectangle(drawn, corner, far, BOX_RGB, thick)
-            label = corner
-        if len(founds) > 1:
-            place = max(0, label[0]), max(12, label[1] - 4)
-            cv2.putText(drawn, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, BOX_RGB, thick, cv2.LINE_AA)
+            _draw_outline(drawn, mask, thick)
+            labels.append((round(box.x0), round(box.y0) - 2 * thick))
+        _draw_box(drawn, box, thick)
+    drawn[covered] = plain[covered]
+    if len(founds) > 1:
+        _draw_numbers(drawn, labels)
     return drawn
+
+
+def _enlarged(rgb: Uint8) -> Uint8:
+    """Return a picture (H, W, 3) with every pixel `enlarged_by` as many."""
+    factor = enlarged_by((rgb.shape[0], rgb.shape[1]))
+    return rgb.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else rgb
+
+
+def _thick(drawn: Uint8) -> int:
+    """Return the width of an outline's coloured line in a picture of this size, in pixels."""
+    height, width = int(drawn.shape[0]), int(drawn.shape[1])
+    return max(1, round(max(height, width) / 250))
+
+
+def _draw_outline(drawn: Uint8, mask: Bool, thick: int) -> None:
+    """Draw a line round a mask (H, W), outside it."""
+    if mask.any():
+        _draw_line(drawn, mask, OUTLINE_RGB, thick, cv2.DIST_L2)
+
+
+def _draw_box(drawn: Uint8, box: Box, thick: int) -> None:
+    """Draw a line round a box, outside it; at the picture's edge it lies inside, or nobody would see it."""
+    height, width = drawn.shape[:2]
+    room = min(thick + 2, height // 2, width // 2)
+    x0, y0 = max(min(round(box.x0), width - room - 1), room), max(min(round(box.y0), height - room - 1), room)
+    inside = np.zeros((height, width), np.bool_)
+    inside[y0 : max(y0 + 1, min(round(box.y1), height - room)), x0 : max(x0 + 1, min(round(box.x1), width - room))] = (
+        True
+    )
+    _draw_line(drawn, inside, BOX_RGB, max(1, round(thick * 0.75)), cv2.DIST_C)
+
+
+def _draw_ring(drawn: Uint8, box: Box, thick: int) -> tuple[int, int]:
+    """Draw a ring around a box; return its upper left corner."""
+    middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    radius = math.hypot(box.x1 - box.x0, box.y1 - box.y0) / 2 + SMALL / 2
+    y, x = np.ogrid[: drawn.shape[0], : drawn.shape[1]]
+    _draw_line(drawn, np.hypot(x + 0.5 - middle[0], y + 0.5 - middle[1]) < radius, RING_RGB, thick, cv2.DIST_L2)
+    return round(middle[0] - radius), round(middle[1] - radius)
+
+
+def _draw_line(drawn: Uint8, inside: Bool, rgb: tuple[int, int, int], thick: int, metric: int) -> None:
+    """Draw a line round a region (H, W), outside it, between two dark lines."""
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    casing = max(1.0, thick / 3)
+    around = math.ceil(2 * casing + thick) + 2
+    window = (
+        slice(max(0, rows[0] - around), rows[-1] + 1 + around),
+        slice(max(0, columns[0] - around), columns[-1] + 1 + around),
+    )
+    part, outside = drawn[window], (~inside[window]).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, metric, cv2.DIST_MASK_PRECISE)[..., None]  # 1 next to the region
+    line = np.clip(np.minimum(distance - casing, casing + thick + 1 - distance), 0, 1)
+    opacity = np.clip(distance, 0, 1) * np.clip(2 * casing + thick + 1 - distance, 0, 1)
+    colour = np.array(CASING_RGB) * (1 - line) + np.array(rgb) * line
+    part[:] = np.rint(part * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def _draw_numbers(drawn: Uint8, corners_xy: Sequence[tuple[int, int]]) -> None:
+    """Write the objects' numbers, from 1, each above its upper left corner, light on dark."""
+    scale = max(0.5, max(drawn.shape) / 1600)
+    for number, (x, y) in enumerate(corners_xy, start=1):
+        place = max(0, x), max(round(24 * scale), y - 4)
+        for rgb, width in ((CASING_RGB, 5), (BOX_RGB, max(1, round(1.6 * scale)))):
+            cv2.putText(drawn, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, scale, rgb, width, cv2.LINE_AA)

@@ -39,8 +39,8 @@ def replay(maps: DumpStore, out: DumpStore, recipe: Recipe) -> Iterator[tuple[Du
     if errors:
         if len(errors) == samples:
             raise errors[0]
-        for error in errors:
-            log.warning("not evolved: %s", error)
+        for each in errors:
+            log.warning("not evolved: %s", each)
         raise DumpError(f"{len(errors)} of {samples} samples could not be evolved, first of all: {errors[0]}")
     if parts and not samples:
         raise DumpError(

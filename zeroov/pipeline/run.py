@@ -64,6 +64,16 @@ class Stages:
         self._warned = False
 
     @in_turn
+    def warm_up(self) -> None:
+        """Load the models now: an error of one shows here, and the first question does not wait.
+
+        All are located before the first is loaded. Threads may call it, and ask meanwhile. With `runtime.keep_loaded`
+        = false, where one model is in memory at a time, each is loaded once, and the last one stays.
+        """
+        self.models.locate_all()
+        self.models.load_all()
+
+    @in_turn
     def close(self) -> None:
         """Free the models."""
         self._encoded = None

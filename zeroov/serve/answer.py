@@ -158,7 +158,7 @@ def reply(answer: Answer, image: Path, asked: Asked) -> Reply:
         return Reply(_mask_png(image, answer), FORMATS["mask"])
     if asked.format == "overlay":
         return Reply(_png(image, answer.overlay()), FORMATS["overlay"])
-    objects = [_object(each, answer.info) for each in answer.found]
+    objects = [_object(each, answer.info) | {"doubtful": answer.doubt(each) or None} for each in answer.found]
     report = answer.to_json()
     for tile in report.get("not_looked_at", ()):
         tile["reason"] = without_path(tile["reason"], image)

@@ -37,7 +37,7 @@ class ContactTile:
 
 
 def draw_contact_sheet(heading: str, tiles: Sequence[ContactTile], form: Form = "png") -> bytes:
-    """Return a picture of the samples in rows: masks tinted, boxes outlined, the expression below each."""
+    """Return a picture of the samples in rows: masks and boxes outlined, the expression below each."""
     columns = max(min(COLUMNS, len(tiles)), 2)
     rows = math.ceil(len(tiles) / columns)
     cell_h = ABOVE + INCHES + BELOW
@@ -60,17 +60,18 @@ def _draw_sample(axes: Axes, tile: ContactTile) -> None:
     axes.set(xticks=[], yticks=[])
     if tile.rgb is not None:
         height, width = tile.rgb.shape[:2]
-        scale = min(1.0, DRAWN / max(height, width))
-        small_wh = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels: Uint8 = cv2.resize(tile.rgb, small_wh, interpolation=cv2.INTER_AREA)
+        scale = DRAWN / max(height, width)  # a small one is enlarged, or its outline would be wider than the object
+        drawn_wh = max(1, round(width * scale)), max(1, round(height * scale))
+        method = cv2.INTER_NEAREST if scale > 1 else cv2.INTER_AREA
+        pixels: Uint8 = cv2.resize(tile.rgb, drawn_wh, interpolation=method)
         if tile.mask is not None and tile.mask.shape == (height, width):
-            pixels = overlay(pixels, resize_mask(tile.mask, (small_wh[1], small_wh[0])), None)
+            pixels = overlay(pixels, resize_mask(tile.mask, (drawn_wh[1], drawn_wh[0])))
         axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased")
         side = max(height, width)
         x0, y0 = (width - side) / 2, (height - side) / 2
         axes.set(xlim=(x0, x0 + side), ylim=(y0 + side, y0))
     if tile.box:
-        draw_box(axes, tile.box.xyxy, (3.2, 0.7), linewidth=1.6, zorder=1)
+        draw_box(axes, tile.box.xyxy, zorder=1)
     if tile.problem:
         text, family = fitted(tile.problem, 38, 5)
         style: dict[str, Any] = {"size": 8.5, "color": RED, "ha": "center", "va": "bottom", "family": family}

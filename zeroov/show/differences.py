@@ -18,7 +18,6 @@ from zeroov.types import Bool, Uint8
 
 ABOVE, BELOW = 0.3, 0.34  # inches around a picture
 MOST_COLUMNS = 4
-OUTLINE = (3.2, 0.6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +59,13 @@ def _draw(axes: Axes, rgb: Uint8, hw: HW, tile: Shown, truth: XYXY | None) -> No
     found = tile.mask is not None and bool(tile.mask.any())
     pixels = rgb
     if found and tile.mask is not None:
-        pixels = overlay(rgb, resize_mask(tile.mask, (rgb.shape[0], rgb.shape[1])), None)
+        pixels = overlay(rgb, resize_mask(tile.mask, (rgb.shape[0], rgb.shape[1])))
     elif tile.box is None:
         pixels = (rgb * 0.4).astype(np.uint8)
         pages.say_nothing_found(axes, 11)
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="auto")
     if truth:
-        draw_box(axes, truth, OUTLINE, edgecolor="white", linewidth=1.2, linestyle=(0, (4, 3)), clip_on=True)
+        draw_box(axes, truth, edgecolor="white", linewidth=1.2, linestyle=(0, (4, 3)), clip_on=True)
     if tile.box:
-        draw_box(axes, tile.box, OUTLINE, clip_on=True)
+        draw_box(axes, tile.box, clip_on=True)
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[], aspect="auto")

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.patheffects import withStroke
 
 from zeroov.errors import UsageError
@@ -37,7 +37,8 @@ FILES: dict[Any, Any] = {
 MARGIN, GAP = 0.3, 0.25  # inches around the page and between the pictures
 DRAWN = 640  # the longer side of a picture before it is laid out, in pixels
 STEEPEST = 3.0  # aspect ratios beyond this are drawn stretched, or nothing could be seen
-OUTLINE = (3.5, 0.7)  # width and opacity of the black behind a box
+CASING = 3.0  # width of the black line behind a box's
+TINY = 1 / 30  # of the picture's longer side: what is narrower gets a ring, so that it is seen
 INK, GREY, YELLOW = "#16181d", "#666b75", tuple(value / 255 for value in BOX_RGB)
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}  # a `$` is a dollar, whatever a matplotlibrc says
 
@@ -111,12 +112,27 @@ def drawn(rgb: Uint8) -> Uint8:
     return pixels
 
 
-def draw_box(axes: Axes, corners_xyxy: XYXY, outline: tuple[float, float] = OUTLINE, **line: Any) -> None:
+def draw_box(axes: Axes, corners_xyxy: XYXY, **line: Any) -> None:
     """Draw a box in the pixels that the axes count in; where it leaves them it is to be seen, too."""
     x0, y0, x1, y1 = corners_xyxy
-    behind = withStroke(linewidth=outline[0], foreground="black", alpha=outline[1])
-    style = {"edgecolor": YELLOW, "linewidth": 1.8, "clip_on": False, "zorder": 5, "path_effects": [behind], **line}
+    behind = withStroke(linewidth=CASING, foreground="black")  # so that it is seen on its own colour
+    style = {"edgecolor": YELLOW, "linewidth": 1.4, "clip_on": False, "zorder": 5, "path_effects": [behind], **line}
     axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **style))
+
+
+def is_tiny(corners_xyxy: XYXY, hw: HW) -> bool:
+    """Return whether a box is so narrow in a picture of this size that it gets a ring."""
+    x0, y0, x1, y1 = corners_xyxy
+    return min(x1 - x0, y1 - y0) < TINY * max(hw)
+
+
+def draw_ring(axes: Axes, corners_xyxy: XYXY, hw: HW) -> None:
+    """Draw a white ring around a box in a picture of this size: it says where something is, not what shape it has."""
+    x0, y0, x1, y1 = corners_xyxy
+    middle, side = ((x0 + x1) / 2, (y0 + y1) / 2), math.hypot(x1 - x0, y1 - y0) + TINY * max(hw)
+    behind = withStroke(linewidth=CASING, foreground="black")
+    style: dict[str, Any] = {"edgecolor": "white", "linewidth": 1.4, "zorder": 5, "path_effects": [behind]}
+    axes.add_patch(Ellipse(middle, side, side, fill=False, clip_on=False, **style))
 
 
 def say_nothing_found(axes: Axes, size: float) -> None:

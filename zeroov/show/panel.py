@@ -28,6 +28,9 @@ from zeroov.types import Bool, Box, Evolved, Float32, Picture, Uint8
 
 ABOVE, BELOW = 0.34, 0.38  # inches around a picture
 LETTERS = 12.5  # of a caption that fit into an inch
+DIM = 0.4  # how much of its light the rest loses beside what is marked
+
+HEAT = matplotlib.colormaps["inferno"]
 
 Draw = Callable[[Axes], None]
 
@@ -57,13 +60,18 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     if answer.closer or not (answer.looks[0].evolved or answer.looks[0].refined):
         tiles.append(_outline_tile("Answer", answer.shown, Outline(answer.mask, answer.box)))
     nothing = f"nothing found: {answer.why_empty}" if answer.why_empty else "nothing found"
-    found = f"score {answer.score:.2f}" if answer.found else nothing
+    doubt = f" (doubtful: {answer.doubtful})" if answer.doubtful else ""
+    found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
     box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
     words = f"answer: {answer.words}" if answer.words.strip() else ""
-    return _drawn_panel(
-        answer.shown, answer.expression, (found, box, recipe, PurePath(answer.source).name, words), tiles, form
+    ring = (
+        "a white ring shows where a small object is"
+        if answer.box and pages.is_tiny(answer.box.xyxy, answer.info.hw)
+        else ""
     )
+    about = found, box, ring, recipe, PurePath(answer.source).name, words
+    return _drawn_panel(answer.shown, answer.expression, about, tiles, form)
 
 
 def write_panel(
@@ -240,12 +248,14 @@ def _draw_picture(axes: Axes, picture: Picture, rgb: Uint8, answer_box: Box | No
 def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box | None) -> None:
     """Draw a mask (rows, cols) over all of the picture, and a box in its pixels, or say that there is nothing."""
     if mask.any():
-        _draw_pixels(axes, picture, overlay(rgb, resize_mask(mask, _hw(rgb)), None))
+        _draw_pixels(axes, picture, overlay(rgb, resize_mask(mask, _hw(rgb)), dim=DIM))
     else:
         _draw_pixels(axes, picture, np.broadcast_to(_grey(rgb) * 0.4, rgb.shape).astype(np.uint8))
         pages.say_nothing_found(axes, 12)
     if box:
         draw_box(axes, box.xyxy)
+        if pages.is_tiny(box.xyxy, picture.hw):
+            pages.draw_ring(axes, box.xyxy, picture.hw)
 
 
 def _draw_region(axes: Axes, picture: Picture, rgb: Uint8, evolved: Evolved) -> None:
@@ -265,9 +275,9 @@ def _draw_heat(axes: Axes, picture: Picture, rgb: Uint8, heat: Float32, cell: in
 
 def _heated(rgb: Uint8, heat: Float32) -> Uint8:
     """Return the greyed picture (H, W, 3) with a (rows, cols) map over it, hotter more opaque."""
-    values = resize_map(min_max(heat), _hw(rgb))
-    colours = matplotlib.colormaps["inferno"](np.clip(values, 0, 1))[..., :3]
-    opacity = 0.45 + 0.4 * values[..., None]
+    values = resize_map(min_max(heat), _hw(rgb)).clip(0, 1)
+    colours = HEAT(0.3 + 0.7 * values)[..., :3]  # its darkest third would hide the picture
+    opacity = 0.85 * values[..., None] ** 0.7
     heated: Uint8 = (_grey(rgb) * (1 - opacity) + colours * 255 * opacity).astype(np.uint8)
     return heated
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import PictureError
+from zeroov.outputs.answer import DOUBTFUL
 from zeroov.outputs.found import Found
+from zeroov.outputs.images import ringed
 from zeroov.raster.scene import Scene
 from zeroov.types import Bool, Uint8
 from zeroov.zoom.crop import window_around
@@ -30,11 +32,13 @@ def draw_scene_panel(
     from zeroov.show.contact import ContactTile, draw_contact_sheet
 
     height, width = scene.hw
-    tiles = [ContactTile(f"{width:,} x {height:,} pixels", f"{len(founds)} found", drawn)]
+    ring = "; a white ring shows where a small object is" if ringed(founds, scene.hw, drawn.shape[:2]) else ""
+    tiles = [ContactTile(f"{width:,} x {height:,} pixels", f"{len(founds)} found{ring}", drawn)]
     tiles += [ContactTile("Overview: attention", "the look at the whole scene", heated) for heated in glance]
     for number, found in enumerate(founds[:SHOWN], start=1):
         window = window_around(found.box, scene.hw, CONTEXT, LEAST)
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"
+        title += ", doubtful" if found.score < DOUBTFUL else ""
         try:
             picture = scene.read(window, CROP)
         except PictureError as error:
