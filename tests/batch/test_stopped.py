@@ -24,7 +24,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import zeroov
-from tests.test_batch_stopped import go
+from tests.batch.test_stopped import go
 images, out = map(Path, sys.argv[1:])
 answers, original = out / "answers.jsonl", os.fsync
 with zeroov.load("mini", device="cpu") as pipeline:
@@ -113,7 +113,7 @@ def test_a_batch_that_is_killed_goes_on_to_the_same_answers(
     images: Path, undisturbed: dict[str, object], tmp_path: Path
 ) -> None:
     command = [sys.executable, "-c", KILLED, str(images), str(tmp_path / "out")]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split()) == 5
     temporary = [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".zeroov-")]

@@ -1,0 +1,75 @@
+"""What a batch is asked: the images of folders, each known by what it holds, and the expressions of a text file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from zeroov.errors import UsageError
+from zeroov.files.paths import expanded
+from zeroov.outputs.write import FORMATS
+from zeroov.raster.scene import image_content
+from zeroov.types import clean_expression
+
+IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".vrt"}
+OUTPUTS = [each.ending for each in FORMATS.values() if Path(each.ending).suffix in IMAGES]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An image of a batch: its path as it was given, the place where that leads, and a digest of what it holds.
+
+    `content` is "" where the file cannot be read.
+    """
+
+    image: Path
+    place: str
+    content: str
+
+    @classmethod
+    def of(cls, image: Path) -> Asked:
+        """Look at an image file."""
+        return cls(image, str(expanded(image).parent.resolve() / image.name), image_content(image))
+
+
+def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
+    """Return the image files of folders, and files as they are given, sorted and each once; none is an error.
+
+    What lies in a folder `out` inside them is none of them, nor what was written where `out` is where the images are.
+    """
+    if missing := [place for place in places if not place.exists()]:
+        raise UsageError(f"no such file or folder: {', '.join(f'`{place}`' for place in missing)}; check the names")
+    own = out.expanduser().resolve() if out else None
+    found: dict[Path, Path] = {}
+    for place in places:
+        inside, above = [place], (place.resolve(), *place.resolve().parents)
+        if place.is_dir():
+            inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in IMAGES and path.is_file())
+        for path in inside:
+            parent = path.parent.resolve()  # of one file, "a.tif" and "/data/a.tif" are two spellings
+            if own in above or own not in (parent, *parent.parents):
+                found.setdefault(parent / path.name, path)
+    names = {name for full in found for name in (full.name, full.stem)}
+    images = [path for full, path in found.items() if own not in full.parents or not _is_output(full, names)]
+    if not images:
+        kinds = ", ".join(sorted(IMAGES))
+        raise UsageError(f"no images in {', '.join(f'`{place}`' for place in places)}; looked for {kinds}")
+    return images
+
+
+def _is_output(path: Path, names: Set[str]) -> bool:
+    """Return whether a file is named as the formats name theirs after one of the images, as a.mask.tif after a.tif."""
+    return any(path.name.endswith(ending) and path.name.removesuffix(ending) in names for ending in OUTPUTS)
+
+
+def read_expressions(path: Path) -> list[str]:
+    """Return the expressions of a text file, one a line; empty lines and those that begin with # are passed over."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"`{path}` cannot be read as a text of one expression a line ({error})") from error
+    expressions = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if not expressions:
+        raise UsageError(f"`{path}` holds no expression; write one a line")
+    return list(dict.fromkeys(clean_expression(text) for text in expressions))
