@@ -147,13 +147,101 @@ def test_label_studio(tmp_path):
         (label,) = region["value"][region["type"]]
         assert label in {each.get("value") for each in control}
         assert (region["original_width"], region["original_height"]) == (500, 300)
-    rectangle, polygon = (region["value"] for region in prediction["result"][:2])
-    assert rectangle["x"] * 5 == pytest.approx(airport().box.x0)
-    assert (rectangle["y"] + rectangle["height"]) * 3 == pytest.approx(airport().box.y1)
-    points = np.array(polygon["points"])
+    points = np.array(prediction["result"][0]["value"]["points"])
     assert points.min() >= 0
     assert points.max() <= 100
-    assert len({region["id"] for region in prediction["result"]}) == 4
+    assert [region["id"] for region in prediction["result"]] == ["1", "2"], "one region for each object"
+    assert prediction["result"][0]["meta"]["text"] == [airport().expression]
+
+
+def test_label_studio_boxes(tmp_path):
+    path, config = write(tmp_path, ["labelstudio-boxes"], SCENE, [airport(), pond()], PROVENANCE)
+    view = ElementTree.fromstring(config.read_text(encoding="utf-8"))
+    assert [(each.tag, each.get("name")) for each in view] == [("Image", "image"), ("RectangleLabels", "rectangle")]
+    first, second = loaded(path)[0]["predictions"][0]["result"]
+    assert (first["type"], first["from_name"]) == ("rectanglelabels", "rectangle")
+    assert first["value"]["x"] * 5 == pytest.approx(airport().box.x0)
+    assert (first["value"]["y"] + first["value"]["height"]) * 3 == pytest.approx(airport().box.y1)
+    assert second["value"]["rectanglelabels"] == [pond().expression]
+
+
+def disc():
+    """A disc of 60 pixels: its exact outline is a staircase of many points."""
+    rows, columns = np.mgrid[:60, :60]
+    mask = (rows - 29.5) ** 2 + (columns - 29.5) ** 2 < 900
+    return Found(mask, (100, 100), Box(100, 100, 160, 160), 0.5, "the tank")
+
+
+def test_polygons_to_be_corrected_have_few_points(tmp_path):
+    pytest.importorskip("shapely")
+    formats = ["labelstudio", "labelme", "cvat"]
+
+    def counts(folder, **options):
+        write(folder, formats, SCENE, [disc()], {}, **options)
+        [region] = loaded(folder / "labelstudio.json")[0]["predictions"][0]["result"]
+        [shape] = loaded(folder / "labelme" / "Szene ä 1.json")["shapes"]
+        polygon = ElementTree.parse(folder / "cvat.xml").find("image/polygon")
+        return [len(region["value"]["points"]), len(shape["points"]), polygon.get("points").count(";") + 1]
+
+    default, exact = counts(tmp_path / "default"), counts(tmp_path / "exact", tolerance=0)
+    assert len(set(default)) == len(set(exact)) == 1
+    assert default[0] < 25 < 100 < exact[0]
+    write(tmp_path, ["yolo-seg"], SCENE, [disc()], {})
+    (line,) = (tmp_path / "yolo-seg" / "labels" / "Szene ä 1.txt").read_text().splitlines()
+    assert len(line.split()) == 1 + 2 * exact[0], "labels to train with stay exact"
+
+
+def test_labelme(tmp_path, monkeypatch):
+    pytest.importorskip("shapely")
+    monkeypatch.chdir(tmp_path)
+    images = ["in/one/a.png", "in/two/b.png"]
+    writers = open_writers("out", ["labelme"], expressions=["the tank"], classes={"the tank": "tank"}, images=images)
+    writers.add(SceneInfo(images[0], PLAIN.hw), [disc(), airport()], PROVENANCE)
+    writers.add(SceneInfo(images[1], PLAIN.hw), [], PROVENANCE)
+    written = [path.as_posix() for path in writers.finish()]
+    assert written == ["out/labelme/one/a.json", "out/labelme/two/b.json", "out/labelme/labels.txt"]
+    one, two = (loaded(tmp_path / name) for name in written[:2])
+    assert one["imagePath"] == "../../../in/one/a.png"
+    assert (one["imageHeight"], one["imageWidth"], one["imageData"], two["shapes"]) == (300, 500, None, [])
+    assert [(shape["label"], shape["description"]) for shape in one["shapes"]] == [
+        ("tank", "the tank"),
+        (airport().expression, airport().expression),
+    ]
+    points = np.array(one["shapes"][0]["points"])
+    assert points.min(axis=0).tolist() == [100, 100]
+    assert points.max(axis=0).tolist() == [160, 160]
+    assert (tmp_path / written[2]).read_text().splitlines() == ["tank", airport().expression]
+
+
+def test_cvat(tmp_path):
+    pytest.importorskip("shapely")
+    path, labels = write(tmp_path, ["cvat"], SCENE, [pond(), disc()], PROVENANCE, classes={"the tank": "a <tank>"})
+    root = ElementTree.parse(path).getroot()
+    assert (root.tag, root.findtext("version")) == ("annotations", "1.1")
+    [image] = root.findall("image")
+    assert image.attrib == {"id": "0", "name": "Szene ä 1.tif", "width": "500", "height": "300"}
+    first, second = image.findall("polygon")
+    corners = {tuple(map(float, point.split(","))) for point in first.get("points").split(";")}
+    assert corners == {(488, 292), (500, 292), (500, 300), (488, 300)}
+    assert second.get("label") == "a <tank>"
+    assert [label["name"] for label in loaded(labels)] == [pond().expression, "a <tank>"]
+
+
+def test_several_expressions_have_one_class(tmp_path):
+    pytest.importorskip("shapely")
+    asked, classes = ["the tank", "the white terminal", "x"], {"the tank": "round  one", "x": "round one"}
+    write(tmp_path, WITH_CLASSES, PLAIN, [disc(), airport()], {}, expressions=asked, classes=classes)
+    assert categories(tmp_path) == ["round one", "the white terminal"]
+    lines = (tmp_path / "yolo" / "labels" / "photo.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["0", "1"]
+
+
+def test_yolo_says_that_it_trains_on_what_it_measures(tmp_path):
+    write(tmp_path, ["yolo"], PLAIN, [], {})
+    text = (tmp_path / "yolo" / "data.yaml").read_text()
+    assert "# train and val are the same images" in text
+    kept = [line for line in text.splitlines() if not line.startswith("#")]
+    assert kept == ["path: .", "train: images", "val: images", "names: []"]
 
 
 def test_nothing_found_anywhere(tmp_path):

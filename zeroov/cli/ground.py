@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Set, Tolerance, Zoom
+from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Search, Set, Tolerance, Zoom
 from zeroov.errors import UsageError
 
 
@@ -19,20 +19,15 @@ def ground(
     recipe: RecipeName = None,
     set_: Set = None,
     zoom: Zoom = False,
-    scene: Annotated[
-        bool | None,
-        typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: wider than two tiles."),
-    ] = None,
+    scene: Search = None,
     every: Every = False,
     bands: Bands = None,
     formats: Annotated[
         str | None,
-        typer.Option(
-            "--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelstudio ..."
-        ),
+        typer.Option("--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelme ..."),
     ] = None,
     label: Label = None,
-    tolerance: Tolerance = 0.0,
+    tolerance: Tolerance = None,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,

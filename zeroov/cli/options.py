@@ -39,7 +39,16 @@ Every = Annotated[bool, typer.Option("--all", help="Every object of the kind, no
 Zoom = Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")]
 Bands = Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")]
 Label = Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")]
-Tolerance = Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")]
+Tolerance = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Simplify polygons by at most so many pixels; by default 1 in labelstudio, labelme, cvat, else 0."
+    ),
+]
+Search = Annotated[
+    bool | None,
+    typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: wider than two tiles."),
+]
 
 
 def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) -> Recipe:

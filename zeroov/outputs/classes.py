@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class Classes:
-    """Numbers classes from 0: the label alone, else the expressions asked in their order, then those met later."""
+    """Numbers classes from 0: the label alone, else those of the expressions in their order, then those met later.
 
-    def __init__(self, label: str | None = None, expressions: Sequence[str] = ()) -> None:
+    `names` are the classes of expressions that are not called by themselves; several expressions may have one class.
+    """
+
+    def __init__(
+        self, label: str | None = None, expressions: Sequence[str] = (), names: Mapping[str, str] | None = None
+    ) -> None:
         self._label = class_name(label or "")
+        self._named = {text: class_name(name) for text, name in (names or {}).items()}
         self._numbers: dict[str, int] = {}
         for expression in [self._label] if self._label else expressions:
             self.number(expression)
 
     def name(self, expression: str) -> str:
         """Return the name of what was found for an expression."""
-        return self._label or class_name(expression)
+        return self._label or self._named.get(expression) or class_name(expression)
 
     def number(self, expression: str) -> int:
         """Return the number of what was found for an expression."""

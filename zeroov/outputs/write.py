@@ -14,10 +14,12 @@ from zeroov.files import atomic as files
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import Coco, require_countable
+from zeroov.outputs.formats.cvat import Cvat
 from zeroov.outputs.formats.geojson import require_degrees, write_geojson
 from zeroov.outputs.formats.geopackage import require_transform, write_geopackage
 from zeroov.outputs.formats.geotiff import write_mask_tiff
 from zeroov.outputs.formats.label_studio import LabelStudio
+from zeroov.outputs.formats.labelme import Labelme
 from zeroov.outputs.formats.png import require_room, write_full_png
 from zeroov.outputs.formats.yolo import Yolo
 from zeroov.outputs.found import Found, SceneInfo
@@ -86,14 +88,16 @@ class Format:
     """A format: how its files end, and how a writer of it is made.
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
-    are the options it knows besides `expressions`, of `label` and `tolerance`; `modules` what it imports of the extra
-    `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty` says that an empty file is a valid one.
+    are the options it knows besides `expressions`, of `label`, `classes` and `tolerance`; `tolerance` is the one that
+    it has by default, in pixels; `modules` what it imports of the extra `geo`; `check` refuses a scene that it cannot
+    be written for. `may_be_empty` says that an empty file is a valid one.
     """
 
     ending: str
     make: Callable[..., Any]
     collection: str | None = None
     takes: tuple[str, ...] = ()
+    tolerance: float = 0.0
     modules: tuple[str, ...] = ()
     check: Callable[[SceneInfo], None] | None = None
     may_be_empty: bool = False
@@ -101,6 +105,8 @@ class Format:
     def writer(self, target: Path, in_folder: bool, images: Sequence[str], options: dict[str, Any]) -> Writer:
         """Make a writer into a folder, or for a file."""
         taken = {name: options[name] for name in ("expressions", *self.takes)}
+        if "tolerance" in taken and taken["tolerance"] is None:
+            taken["tolerance"] = self.tolerance
         if self.collection is None:
             return OneEach(target, functools.partial(self.make, **taken), self.ending, in_folder, images)
         path = target / self.collection if in_folder else target
@@ -111,6 +117,12 @@ class Format:
 
 
 OUTLINES = ("shapely", "rasterio")
+CLASSES = ("label", "classes")
+CORRECTED: dict[str, Any] = {  # polygons that people correct by hand: few points
+    "takes": (*CLASSES, "tolerance"),
+    "tolerance": 1.0,
+    "modules": OUTLINES,
+}
 FORMATS = {
     "geotiff": Format(".mask.tif", write_mask_tiff, modules=("rasterio",)),
     "geotiff-instances": Format(
@@ -129,12 +141,20 @@ FORMATS = {
     "gpkg": Format(
         ".gpkg", write_geopackage, takes=("tolerance",), modules=(*OUTLINES, "pyogrio"), check=require_transform
     ),
-    "coco": Format(".json", Coco, "coco.json", ("label",), check=require_countable),
-    "yolo": Format("", Yolo, "yolo", ("label",), may_be_empty=True),
+    "coco": Format(".json", Coco, "coco.json", CLASSES, check=require_countable),
+    "yolo": Format("", Yolo, "yolo", CLASSES, may_be_empty=True),
     "yolo-seg": Format(
-        "", functools.partial(Yolo, segments=True), "yolo-seg", ("label", "tolerance"), OUTLINES, may_be_empty=True
+        "",
+        functools.partial(Yolo, segments=True),
+        "yolo-seg",
+        (*CLASSES, "tolerance"),
+        modules=OUTLINES,
+        may_be_empty=True,
     ),
-    "labelstudio": Format(".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES),
+    "labelstudio": Format(".json", LabelStudio, "labelstudio.json", **CORRECTED),
+    "labelstudio-boxes": Format(".json", functools.partial(LabelStudio, boxes=True), "labelstudio-boxes.json", CLASSES),
+    "labelme": Format("", Labelme, "labelme", may_be_empty=True, **CORRECTED),
+    "cvat": Format(".xml", Cvat, "cvat.xml", **CORRECTED),
 }
 
 
@@ -170,15 +190,17 @@ def open_writers(
     formats: Iterable[str],
     *,
     label: str | None = None,
-    tolerance: float = 0.0,
+    classes: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
     expressions: Sequence[str] = (),
     images: Iterable[str | os.PathLike[str]] = (),
 ) -> Writers:
     """Make writers of formats by name, into a folder, which is made, or, for one format, to a file of its ending.
 
     `expressions` are all that are asked, in their order: they are the classes of annotations, whether found or not,
-    unless `label` names the one class; what is found for another is appended. `images` are all that are asked, those
-    that fail too: what an image's file is called depends on them. `tolerance` simplifies polygons, in pixels.
+    unless `label` names the one class, or `classes` that of an expression; what is found for another is appended.
+    `images` are all that are asked, those that fail too: what an image's file is called depends on them. `tolerance`
+    simplifies polygons, in pixels; `None` is the format's own: 1 where polygons are corrected by hand, else 0.
     """
     names = list(dict.fromkeys(formats))
     for name in names:
@@ -192,7 +214,9 @@ def open_writers(
     in_folder = _is_folder(path, names)
     files.ensure_writable_folder(path if in_folder else path.parent)
     asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))
-    options = {"label": label, "tolerance": tolerance, "expressions": asked}
+    if tolerance is not None and not tolerance >= 0:
+        raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
+    options = {"label": label, "classes": classes, "tolerance": tolerance, "expressions": asked}
     sources = tuple(os.fspath(image) for image in images)
     return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names})
 
@@ -218,10 +242,11 @@ def write(
     provenance: Provenance,
     *,
     label: str | None = None,
-    tolerance: float = 0.0,
+    classes: Mapping[str, str] | None = None,
+    tolerance: float | None = None,
     expressions: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Write what was found in one image, possibly nothing: the files are then valid and empty. Return the files."""
-    writers = open_writers(target, formats, label=label, tolerance=tolerance, expressions=expressions)
+    writers = open_writers(target, formats, label=label, classes=classes, tolerance=tolerance, expressions=expressions)
     writers.add(info, founds, provenance)
     return writers.finish()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ MOST_PIXELS = 2**32 - 1  # pycocotools counts in 32 bits
 class Coco:
     """A COCO file in the making: `add` image after image, then `finish` writes it.
 
-    A category is `label`, by default each of `expressions`, whether found or not. An image that is added again gets
-    further annotations. `bbox` is the mask's, as COCO has it, `box_xyxy` the answer's. `score`, `status` and the
-    provenance are in every annotation; readers of COCO pass over what they do not know. `images` are the run's.
+    Categories are as in `Classes`. An image that is added again gets further annotations. `bbox` is the mask's, as COCO
+    has it, `box_xyxy` the answer's. `score`, `status` and the provenance are in every annotation; readers of COCO pass
+    over what they do not know. `images` are the run's.
     """
 
     def __init__(
@@ -32,12 +32,13 @@ class Coco:
         *,
         label: str | None = None,
         expressions: Sequence[str] = (),
+        classes: Mapping[str, str] | None = None,
         images: Sequence[str] = (),
     ) -> None:
         self._path = Path(path)
         self._images: dict[str, dict[str, Any]] = {}
         self._annotations: list[dict[str, Any]] = []
-        self._classes, self._names = Classes(label, expressions), Names(images)
+        self._classes, self._names = Classes(label, expressions, classes), Names(images)
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add an image and what was found in it; an image in which nothing was found is listed as well."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,18 @@ from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.names import Names
 from zeroov.outputs.polygons import one_ring, polygons
 
+ABOUT = """\
+# Put the images into images/ beside labels/, in their subfolders.
+# train and val are the same images, because Ultralytics wants both. A figure measured on them says nothing of other
+# images: before you believe one, put some images, with their labels, into a folder of their own, and name it as val.
+"""
+
 
 class Yolo:
     """A folder of YOLO labels in the making: `finish` writes labels/NAME.txt, classes.txt and data.yaml.
 
-    A class is `label`, by default each of `expressions`, whether found or not. `images` are the run's; NAME is the
-    image's path from the folder that all of them lie in, so that labels are found where they are images/NAME.
+    Classes are as in `Classes`. `images` are the run's; NAME is the image's path from the folder that all of them lie
+    in, so that labels are found where they are images/NAME.
 
     A line is the class, then centre, width and height of the box as parts of the image, or with `segments` the mask's
     polygon; parts and holes are joined to one polygon by bridges of no width. An image in which nothing was found gets
@@ -34,13 +40,14 @@ class Yolo:
         *,
         label: str | None = None,
         expressions: Sequence[str] = (),
+        classes: Mapping[str, str] | None = None,
         images: Sequence[str] = (),
         segments: bool = False,
         tolerance: float = 0.0,
     ) -> None:
         self._folder, self._segments, self._tolerance = Path(folder), segments, tolerance
         self._lines: dict[str, list[str]] = {}
-        self._classes, self._names = Classes(label, expressions), Names(images)
+        self._classes, self._names = Classes(label, expressions, classes), Names(images)
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add the labels of one image; what is added to it again is appended. YOLO has no room for provenance."""
@@ -61,7 +68,7 @@ class Yolo:
         atomic.write_atomically(classes, "".join(f"{name}\n" for name in self._classes.names).encode())
         # JSON is YAML, whatever characters a name holds; the first of the list is class 0.
         names = json.dumps(self._classes.names, ensure_ascii=False)
-        atomic.write_atomically(data, f"path: .\ntrain: images\nval: images\nnames: {names}\n".encode())
+        atomic.write_atomically(data, f"{ABOUT}path: .\ntrain: images\nval: images\nnames: {names}\n".encode())
         return (*paths.values(), classes, data)
 
     def _numbers(self, info: SceneInfo, found: Found) -> list[float]:
