@@ -59,6 +59,12 @@ class Cancelled(ZeroovError):
     """The work was stopped by whoever asked for it."""
 
 
+class Interrupted(ZeroovError):
+    """The user stopped the work (Ctrl-C), and it can go on."""
+
+    exit_code = 130
+
+
 FATAL = (ModelError, RecipeError, OutputError, Cancelled)  # no item's fault, and the next item would meet them too
 
 

@@ -15,6 +15,7 @@ from zeroov import recipe as recipes
 from zeroov.errors import UsageError
 from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer, Closer
+from zeroov.outputs.decide import UNDECIDED, decide
 from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
@@ -41,6 +42,7 @@ def ground(
     bands: tuple[int, ...] | None = None,
     search: bool | None = None,
     zoom: bool | None = None,
+    undecided: bool = False,
     progress: Progress = SILENT,
 ) -> Answer: ...
 @overload
@@ -53,6 +55,7 @@ def ground(
     bands: tuple[int, ...] | None = None,
     search: bool | None = None,
     zoom: bool | None = None,
+    undecided: bool = False,
     progress: Progress = SILENT,
 ) -> list[Answer]: ...
 def ground(
@@ -64,13 +67,16 @@ def ground(
     bands: tuple[int, ...] | None = None,
     search: bool | None = None,
     zoom: bool | None = None,
+    undecided: bool = False,
     progress: Progress = SILENT,
 ) -> Answer | list[Answer]:
     """Find the one object that `expression` describes in an image, or, with `every`, each object of its kind.
 
     `source` is a path, a PIL image, a uint8 array, a `Picture` or an open scene. Of several expressions each gets an
     answer. A large raster is searched tile by tile; `search` decides otherwise. `zoom` asks for a closer look, or
-    forbids the recipe's. `bands`, from 1, are shown as red, green and blue.
+    forbids the recipe's. `bands`, from 1, are shown as red, green and blue. `undecided` leaves the recipe's `min_score`
+    and `said_absent` aside: the answer holds what there is, whatever it scores and whatever the model says of it, and
+    who keeps it decides later, by `outputs.decide`.
     """
     start = time.perf_counter()
     if every and search is False:
@@ -78,18 +84,18 @@ def ground(
     if isinstance(expression, list | tuple) and not expression:
         return []
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
-    rounds = pipeline.recipe.zoom.rounds if zoom is None else max(1, pipeline.recipe.zoom.rounds) * zoom
+    recipe = pipeline.recipe.with_values(UNDECIDED) if undecided else pipeline.recipe
+    rounds = recipe.zoom.rounds if zoom is None else max(1, recipe.zoom.rounds) * zoom
     with open_source(source, bands, progress=progress) as scene:
-        if every or (is_large(scene.hw, pipeline.recipe.search) if search is None else search):
-            sought = search_scene(
-                pipeline, scene, texts, pipeline.recipe, every=every, rounds=rounds, progress=progress
-            )
-            answers = [search_answer(scene, each, pipeline.provenance) for each in sought]
+        if every or (is_large(scene.hw, recipe.search) if search is None else search):
+            sought = search_scene(pipeline, scene, texts, recipe, every=every, rounds=rounds, progress=progress)
+            answers = [search_answer(scene, each, recipe, pipeline.provenance) for each in sought]
         else:
             require_one_look(scene)
-            answers = ground_pictures(pipeline, [(scene, text) for text in texts], rounds=rounds, progress=progress)
+            asked = [(scene, text) for text in texts]
+            answers = ground_pictures(pipeline, asked, recipe, rounds=rounds, progress=progress)
     seconds = (time.perf_counter() - start) / max(1, len(answers))
-    asked_with = pipeline.recipe.with_values({"zoom.rounds": rounds})
+    asked_with = recipe.with_values({"zoom.rounds": rounds})
     provenance = pipeline.provenance | {"recipe_digest": asked_with.digest}
     answers = [replace(answer, seconds=seconds, provenance=provenance) for answer in answers]
     return answers if isinstance(expression, list | tuple) else answers[0]
@@ -108,10 +114,18 @@ class Pipeline(Stages):
 
 
 def ground_pictures(
-    pipeline: Stages, asked: Sequence[Asked], *, rounds: int = 0, progress: Progress = SILENT
+    pipeline: Stages,
+    asked: Sequence[Asked],
+    recipe: Recipe | None = None,
+    *,
+    rounds: int = 0,
+    progress: Progress = SILENT,
 ) -> list[Answer]:
-    """Look once at the whole of each picture, closer where that is due, and draw what was found."""
-    recipe = pipeline.recipe
+    """Look once at the whole of each picture, closer where that is due, and draw what was found.
+
+    `recipe` is the pipeline's, unless another one with the same stages and models decides.
+    """
+    recipe = recipe or pipeline.recipe
     firsts = pipeline.look([Question(scene.read(), text) for scene, text in asked], progress)  # Overview, Focus, Evolve
     absent = [first.says_absent and recipe.said_absent == "empty" for first in firsts]  # a closer look asks less
     places = [place_of(scene, first, recipe.zoom) for (scene, _), first in zip(asked, firsts, strict=True)]
@@ -145,18 +159,12 @@ def picture_answer(
         first = drawn
     score = sum(scores) / 2
     found = found_of(drawn, outline, text, score, box, answer=first.overview.answer) if box else None
-    why_empty = ""
-    if first.says_absent and (recipe.said_absent == "empty" or not box):
-        why_empty = "the model says that there is no such object"
-    elif not box:
-        why_empty = "no region of the picture stands out"
-    elif not found:
-        why_empty = "most of what was found lies on invalid pixels"
-    elif score < recipe.min_score:
-        why_empty = f"the score {score:.3f} is below min_score = {recipe.min_score:g}"
+    invalid, nothing = "most of what was found lies on invalid pixels", "no region of the picture stands out"
+    why_empty = "" if found else invalid if box else nothing
+    shown, why_empty = decide((found,) if found else (), why_empty, first.says_absent, recipe)
     return Answer(
         expression=text,
-        found=(found,) if found and not why_empty else (),
+        found=shown,
         score=score,
         words=first.overview.answer,
         info=SceneInfo.of(scene),
@@ -177,11 +185,13 @@ def closer_of(trail: Trail, drawn: Look) -> tuple[Closer, ...]:
     )
 
 
-def search_answer(scene: Scene, sought: Sought, provenance: Mapping[str, str]) -> Answer:
-    """Return the answer of a search."""
+def search_answer(scene: Scene, sought: Sought, recipe: Recipe, provenance: Mapping[str, str]) -> Answer:
+    """Return the answer of a search; in it the score decides, for the look at the whole sees large objects alone."""
+    why_empty = "" if sought.found else "no detection passed its closer look"
+    shown, why_empty = decide(sought.found, why_empty, False, recipe)
     return Answer(
         expression=sought.expression,
-        found=sought.found,
+        found=shown,
         score=sought.found[0].score if sought.found else 0.0,
         words=sought.glance.overview.answer if sought.glance else "",
         info=SceneInfo.of(scene),
@@ -189,7 +199,7 @@ def search_answer(scene: Scene, sought: Sought, provenance: Mapping[str, str]) -
         looks=(sought.glance,) if sought.glance else (),
         tiles=sought.tiles,
         provenance=provenance,
-        why_empty="" if sought.found else "no detection passed its closer look",
+        why_empty=why_empty,
     )
 
 

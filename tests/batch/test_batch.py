@@ -15,7 +15,7 @@ from tests.raster.scenes import UTM, write_scene
 from zeroov.batch import batch, images_in, one_by_one, read_expressions
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
-from zeroov.errors import Cancelled, ModelError, OutputError, PictureError, UsageError, ZeroovError
+from zeroov.errors import Cancelled, Interrupted, ModelError, OutputError, PictureError, UsageError, ZeroovError
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
 from zeroov.progress import Progress
@@ -61,9 +61,9 @@ def test_every_expression_of_every_image(folder: Path, tmp_path: Path) -> None:
     assert 1 <= len(coco["annotations"]) <= 6
     items = [json.loads(line) for line in (tmp_path / "out" / "answers.jsonl").read_text().splitlines()]
     pipeline = zeroov.load("mini", device="cpu")
-    first = next(item for item in items if item["id"].endswith("a.png"))
-    for one in first["found"]:
-        assert list(pipeline.ground(folder / "a.png", one["expression"]).box.xyxy) == one["box"]  # type: ignore[union-attr]
+    first = next(item for item in items if item["image"].endswith("a.png") and item["found"])
+    answer = pipeline.ground(folder / "a.png", first["expression"], undecided=True)
+    assert list(answer.box.xyxy) == first["found"][0]["box"]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("said", "found", "empty"), [("empty", 1, 1), ("keep", 2, 0)])
@@ -84,10 +84,12 @@ def test_what_the_model_says_is_not_there_is_no_label(said: str, found: int, emp
     assert f"{empty} empty" in told.output
     assert doubt.format("doubtful: " if said == "keep" else "because ") in told.output
     counts = json.loads(run(*command, "--json").stdout)["answers"]
-    assert counts == {"found": found, "empty": empty, "denied": empty, "doubtful": found - 1}
-    [item] = read_items(tmp_path / "out" / "answers.jsonl")
-    assert [one["says_absent"] for one in item["answers"]] == [False, True]
-    assert all((one["score"] < 0.1) == one["says_absent"] for one in item["answers"])
+    by_reason = {"merged": 0, "doubtful": found - 1, "denied": empty, "below": 0}
+    assert counts == {"found": found, "empty": empty, **by_reason}
+    items = read_items(tmp_path / "out" / "answers.jsonl")
+    assert [item["says_absent"] for item in items] == [False, True]
+    assert all((item["score"] < 0.1) == item["says_absent"] for item in items)
+    assert all(item["found"] for item in items), "what the model denies is kept, and shown on demand"
 
 
 def test_it_goes_on_and_another_format_asks_no_model(
@@ -104,15 +106,15 @@ def test_it_goes_on_and_another_format_asks_no_model(
         return original(self, *question, **options)
 
     monkeypatch.setattr(Pipeline, "ground", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="1 of 3 images are answered and kept"):
         batch(pipeline, files, ASKED, out, {})
     assert batch(pipeline, files, ASKED, out, {}).done_now == 2
     monkeypatch.setattr(Pipeline, "ground", lambda *_, **__: pytest.fail("a model was asked again"))
     outcome = batch(pipeline, files, ASKED, out, one_by_one(out, ["geotiff", "png"], ASKED, files))
     assert outcome.done_now == 0
     assert len(outcome.files) == 6
-    with pytest.raises(OutputError, match="expressions"):
-        batch(pipeline, files, ["the plane"], out, {})
+    with pytest.raises(OutputError, match="all = False where now it is True"):
+        batch(pipeline, files, ASKED, out, {}, every=True)
 
 
 def test_an_image_that_fails_is_told_and_costs_no_other(folder: Path, tmp_path: Path) -> None:

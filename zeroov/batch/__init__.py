@@ -1,11 +1,11 @@
 """Several expressions over many images in one run that can be killed and goes on where it stopped.
 
-Every image's answers are on the disk before the next image begins; the asked formats are written from them at the end,
-so that another format costs no model.
+Every image's answers are on the disk before the next image begins. What is shown of them is decided, and written in the
+asked formats, at the end: another threshold, class or format costs no model, a further expression or image only itself.
 """
 
-from zeroov.batch.export import one_by_one
 from zeroov.batch.images import Asked, images_in, read_expressions
-from zeroov.batch.run import Outcome, batch
+from zeroov.batch.run import batch, export
+from zeroov.batch.write import Outcome, one_by_one
 
-__all__ = ["Asked", "Outcome", "batch", "images_in", "one_by_one", "read_expressions"]
+__all__ = ["Asked", "Outcome", "batch", "export", "images_in", "one_by_one", "read_expressions"]

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from zeroov.errors import UsageError
 from zeroov.files.paths import expanded
+from zeroov.outputs.classes import class_name
 from zeroov.outputs.write import FORMATS
 from zeroov.raster.scene import image_content
 from zeroov.types import clean_expression
 
 IMAGES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".vrt"}
-OUTPUTS = [each.ending for each in FORMATS.values() if Path(each.ending).suffix in IMAGES]
+OVERLAY, SHEET = ".overlay.png", "sheet"  # the ending of pictures of answers, and the folder of their sheets
+OUTPUTS = [OVERLAY, *(each.ending for each in FORMATS.values() if Path(each.ending).suffix in IMAGES)]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,11 @@ def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
             if own in above or own not in (parent, *parent.parents):
                 found.setdefault(parent / path.name, path)
     names = {name for full in found for name in (full.name, full.stem)}
-    images = [path for full, path in found.items() if own not in full.parents or not _is_output(full, names)]
+    images = [
+        path
+        for full, path in found.items()
+        if own is None or own not in full.parents or not (_is_output(full, names) or full.parent == own / SHEET)
+    ]
     if not images:
         kinds = ", ".join(sorted(IMAGES))
         raise UsageError(f"no images in {', '.join(f'`{place}`' for place in places)}; looked for {kinds}")
@@ -63,13 +69,29 @@ def _is_output(path: Path, names: Set[str]) -> bool:
     return any(path.name.endswith(ending) and path.name.removesuffix(ending) in names for ending in OUTPUTS)
 
 
-def read_expressions(path: Path) -> list[str]:
-    """Return the expressions of a text file, one a line; empty lines and those that begin with # are passed over."""
+def read_expressions(path: Path) -> dict[str, str]:
+    """Return the expressions of a text file, one a line, each with its class.
+
+    A line is an expression, or an expression, a tab, and the class that annotations call its objects; by default the
+    class is the expression. Several expressions may have one class. Empty lines and those that begin with # are passed
+    over. An expression that is there twice is asked once.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"`{path}` cannot be read as a text of one expression a line ({error})") from error
-    expressions = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not expressions:
+    classes: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        text, _, name = line.strip().partition("\t")
+        expression = clean_expression(text)
+        named = class_name(name) or class_name(expression)
+        if classes.setdefault(expression, named) != named:
+            raise UsageError(
+                f"`{path}`:{number} gives `{expression}` the class `{named}`, an earlier line `{classes[expression]}`; "
+                "leave one of them out"
+            )
+    if not classes:
         raise UsageError(f"`{path}` holds no expression; write one a line")
-    return list(dict.fromkeys(clean_expression(text) for text in expressions))
+    return classes

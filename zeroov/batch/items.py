@@ -1,50 +1,128 @@
-"""An item of the journal: what was answered of one image, as it is kept and as it is read again."""
+"""An item of the journal: what was answered to one expression about one image, as it is kept and as it is read again.
+
+It keeps the object also where its score is low or the model denies it. What is shown of it is decided when it is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from zeroov.batch.images import Asked
 from zeroov.outputs.answer import Answer
+from zeroov.outputs.decide import DENIED, Deciding, decide
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.types import Box
 
+Item = Mapping[str, Any]
 
-def item_of(asked: Asked, info: SceneInfo, answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return an image's item of the journal; what could not be looked at of it is its error."""
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What is shown of an answer: `found`, or nothing, for `why_empty`; `withheld` is what was found and is not shown.
+
+    `score` is that of the best object, shown or not; `denied` says that the model denies that there is such an object.
+    """
+
+    expression: str
+    score: float
+    found: tuple[Found, ...]
+    withheld: tuple[Found, ...]
+    denied: bool
+    why_empty: str
+
+    @classmethod
+    def of(cls, item: Item, by: Deciding) -> Decided:
+        """Decide an item that did not fail."""
+        kept = tuple(_found_of(item["expression"], each) for each in item["found"])
+        found, why_empty = decide(kept, item["why_empty"], item["says_absent"], by)
+        withheld = tuple(each for each in kept if each not in found)
+        return cls(item["expression"], item["score"], found, withheld, item["says_absent"], why_empty)
+
+    @property
+    def is_below(self) -> bool:
+        """Whether nothing is shown because the score is too low."""
+        return bool(self.withheld) and not self.found and self.why_empty != DENIED
+
+
+class Answers:
+    """The items of a journal, found by what an image holds and what was asked: a moved image keeps its answers."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items: dict[tuple[str, str], Item] = {}
+        self._asked: set[str] = set()
+        self._contents: dict[str, set[str]] = {}
+        for item in items:
+            held = item["content"] or item["image"]
+            self._items[held, item["expression"]] = item
+            self._asked.add(held)
+            self._contents.setdefault(item["image"], set()).add(item["content"])
+
+    def get(self, asked: Asked, expression: str) -> Item | None:
+        """Return the item of an expression about what an image holds now; a failure is that of its place alone."""
+        item = self._items.get((asked.content or asked.place, expression))
+        return item if item and (not item["error"] or item["image"] == asked.place) else None
+
+    def is_missing(self, asked: Asked, expression: str) -> bool:
+        """Return whether an expression is to be asked; it always is about an image that could not be read."""
+        return not asked.content or self.get(asked, expression) is None
+
+    def has(self, asked: Asked) -> bool:
+        """Return whether anything was asked about what an image holds now."""
+        return (asked.content or asked.place) in self._asked
+
+    def is_changed(self, asked: Asked) -> bool:
+        """Return whether only other contents of an image's place were asked about."""
+        return asked.content not in self._contents.get(asked.place, {asked.content})
+
+
+def item_id(asked: Asked, expression: str) -> str:
+    """Return what identifies an item: what the image holds, its place where it cannot be read, and the expression."""
+    return f"{asked.content or asked.place} {expression}"
+
+
+def item_of(asked: Asked, info: SceneInfo, answer: Answer) -> dict[str, Any]:
+    """Return an answer's item; what could not be looked at of the image is its error."""
     return {
-        "id": asked.place,
+        "id": item_id(asked, answer.expression),
+        "image": asked.place,
         "content": asked.content,
-        "error": "; ".join(_failed_tiles(answer) for answer in answers if answer.failed),
+        "expression": answer.expression,
+        "error": _failed_tiles(answer) if answer.failed else "",
         "hw": list(info.hw),
         "crs": info.crs,
         "transform": list(info.transform) if info.transform else None,
-        "answers": [
-            {
-                "expression": answer.expression,
-                "status": answer.status,
-                "score": answer.score,
-                "words": answer.words,
-                "says_absent": answer.says_absent,
-                "why_empty": answer.why_empty,
-            }
-            for answer in answers
-        ],
+        "bands": list(info.bands),
+        "score": answer.score,
+        "words": answer.words,
+        "says_absent": answer.says_absent,
+        "why_empty": answer.why_empty,
         "found": [
             {
-                "expression": each.expression,
                 "score": each.score,
                 "box": list(each.box.xyxy),
                 "origin_xy": list(each.origin_xy),
                 "mask": encode_rle(each.mask),
                 "extra": dict(each.extra),
             }
-            for answer in answers
             for each in answer.found
         ],
     }
+
+
+def failed_item(asked: Asked, expression: str, reason: str) -> dict[str, Any]:
+    """Return the item of an expression that could not be asked."""
+    about = {"id": item_id(asked, expression), "image": asked.place, "content": asked.content}
+    return about | {"expression": expression, "error": reason}
+
+
+def info_of(asked: Asked, item: Item) -> SceneInfo:
+    """Return what an item that did not fail says of its image."""
+    hw, transform = item["hw"], item["transform"]
+    placed = tuple(transform) if transform else None
+    return SceneInfo(str(asked.image), (hw[0], hw[1]), item["crs"], placed, tuple(item["bands"]))
 
 
 def _failed_tiles(answer: Answer) -> str:
@@ -53,47 +131,6 @@ def _failed_tiles(answer: Answer) -> str:
     return f'"{answer.expression}": {count}, the first {list(first.window)}: {first.reason}'
 
 
-class Answers:
-    """The items of a journal, found by what an image holds: an image that was moved keeps its answer."""
-
-    def __init__(self, items: Iterable[Mapping[str, Any]]) -> None:
-        self._by_place: dict[str, Mapping[str, Any]] = {}
-        self._by_content: dict[str, Mapping[str, Any]] = {}
-        for item in items:
-            self._by_place[item["id"]] = item
-            if item["content"] and not item["error"]:
-                self._by_content[item["content"]] = item
-
-    def get(self, asked: Asked) -> Mapping[str, Any] | None:
-        """Return the item of an image, or `None` where there is none of what it holds now."""
-        item = self._by_place.get(asked.place)
-        return item if item and item["content"] == asked.content else self._by_content.get(asked.content)
-
-    def is_changed(self, asked: Asked) -> bool:
-        """Return whether what is answered of an image's place is another image."""
-        return asked.place in self._by_place and self.get(asked) is None
-
-
-def info_of(asked: Asked, item: Mapping[str, Any]) -> SceneInfo:
-    """Return what an item says of its image."""
-    hw, transform = item["hw"], item["transform"]
-    return SceneInfo(str(asked.image), (hw[0], hw[1]), item["crs"], tuple(transform) if transform else None)
-
-
-def founds_of(item: Mapping[str, Any]) -> Iterator[Found]:
-    """Yield the objects of an item."""
-    for each in item["found"]:
-        x, y = each["origin_xy"]
-        mask, box = decode_rle(each["mask"]), Box(*each["box"])
-        yield Found(mask, (x, y), box, each["score"], each["expression"], "found", each["extra"])
-
-
-def counted(items: Iterable[Mapping[str, Any] | None]) -> dict[str, int]:
-    """Return how many answers of some items were found, empty, denied and doubtful."""
-    counts = dict.fromkeys(("found", "empty", "denied", "doubtful"), 0)
-    for item in items:
-        for answer in (item or {}).get("answers", ()):  # an image that failed has none
-            found = answer["status"] == "found"
-            counts["found" if found else "empty"] += 1
-            counts["doubtful" if found else "denied"] += answer["says_absent"]
-    return counts
+def _found_of(expression: str, each: Item) -> Found:
+    x, y = each["origin_xy"]
+    return Found(decode_rle(each["mask"]), (x, y), Box(*each["box"]), each["score"], expression, extra=each["extra"])

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zeroov.batch.export import warn_of_refusals, write_all
 from zeroov.batch.images import Asked
-from zeroov.batch.items import Answers, counted, item_of
-from zeroov.errors import Failed, HardwareError, Streak, ZeroovError, attempt, first_few
+from zeroov.batch.items import Answers, failed_item, item_of
+from zeroov.batch.write import Asking, Outcome, Output, warn_of_refusals, write_all
+from zeroov.errors import Failed, HardwareError, Interrupted, OutputError, Streak, ZeroovError, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
-from zeroov.files.journal import Journal, read_items
+from zeroov.files.journal import Journal, about_path, read_items, require_same
 from zeroov.ground import Pipeline
+from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo
-from zeroov.outputs.write import Writers
 from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import SILENT, Progress
 from zeroov.raster.scene import open_source
+from zeroov.recipe import Recipe
+from zeroov.types import clean_expression
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a batch went: images in all, done now, failed with their reasons, and the files that were written.
-
-    An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
-    that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
-    reasons. `changed` are images whose content is not what it was when they were answered; they were asked again.
-    `answers` counts what was `found` and what is `empty`; of the empty ones, those that the model `denied`; of what was
-    found, what is `doubtful`, because the model says that it is not there.
-    """
-
-    images: int
-    done_now: int
-    changed: tuple[str, ...]
-    answers: Mapping[str, int]
-    failed: Mapping[str, str]
-    unwritten: Mapping[str, str]
-    files: tuple[Path, ...]
+JOURNAL = "answers.jsonl"
 
 
 def batch(
@@ -51,9 +34,11 @@ def batch(
     images: Sequence[Path],
     expressions: Sequence[str],
     out: Path,
-    writers: Mapping[str, Writers],
+    writers: Mapping[str, Output],
     *,
+    classes: Mapping[str, str] | None = None,
     every: bool = False,
+    search: bool | None = None,
     bands: tuple[int, ...] | None = None,
     retry_failed: bool = False,
     progress: Progress = SILENT,
@@ -62,64 +47,117 @@ def batch(
 
     An image is what it holds, wherever it lies. One odd image costs itself alone, and so does one odd format. Each
     format has `writers` of its own: an image that one of them refuses is asked all the same, for another format. They
-    are written from what was answered, also where the work ends early.
+    are written from what was answered, also where the work ends early. The recipe's `min_score` and `said_absent`
+    decide what is written, not what is asked. `classes` are what annotations call the objects of an expression.
     """
-    provenance = pipeline.provenance
-    made = {"zeroov": __version__, **provenance, "models": pipeline.models.identities(), **pipeline.recipe.deciding()}
-    made |= {"expressions": list(expressions), "all": every, "bands": list(bands or ())}
-    with Journal(ensure_writable_folder(out) / "answers.jsonl", made) as journal:
+    texts = list(dict.fromkeys(map(clean_expression, expressions)))
+    made = {**made_with(pipeline.recipe, every, search, bands), "models": pipeline.models.identities()}
+    with Journal(ensure_writable_folder(out) / JOURNAL, made) as journal:
         if retry_failed:
             journal.rewrite({str(item["id"]) for item in read_items(journal.path) if not item["error"]})
-        asked = [Asked.of(image) for image in images]
+        asking = Asking([Asked.of(image) for image in images], texts, classes or {}, pipeline.recipe)
         before = Answers(read_items(journal.path))
-        todo = [each for each in asked if not each.content or before.get(each) is None]
+        missing = {each: [text for text in texts if before.is_missing(each, text)] for each in asking.images}
+        todo = {each: asked for each, asked in missing.items() if asked}
         changed = tuple(str(each.image) for each in todo if each.content and before.is_changed(each))
         if changed:
             log.warning(
                 "%d of %d images changed since they were answered (%s); asked again",
                 len(changed),
-                len(asked),
+                len(missing),
                 first_few(changed),
             )
-        progress.report("images", len(asked) - len(todo), len(asked))
-        streak, inside = Streak(), progress.inner()
+        end = partial(write_all, writers, asking, provenance=pipeline.provenance, journal=journal.path)
+        work = partial(_answer, pipeline, writers, every, search, bands, progress.inner())
+        streak, finished = Streak(), len(missing) - len(todo)
+        progress.report("images", finished, len(missing))
         try:
-            for done, each in enumerate(todo, start=1):
-                outcome = attempt(partial(_answer, pipeline, each, expressions, every, bands, writers, inside))
-                journal.add(_failed(pipeline, each, outcome) if isinstance(outcome, Failed) else outcome)
+            for done, (each, asked) in enumerate(todo.items(), start=finished + 1):
+                outcome = attempt(partial(work, each, asked))
+                for item in _failed(pipeline, each, asked, outcome) if isinstance(outcome, Failed) else outcome:
+                    journal.add(item)
                 streak.add(outcome)
-                progress.report("images", len(asked) - len(todo) + done, len(asked))
+                progress.report("images", done, len(missing))
+        except KeyboardInterrupt as stop:
+            answers = Answers(read_items(journal.path))
+            raise Interrupted(
+                f"stopped: {_answered(asking, answers)} of {len(missing)} images are answered and kept in "
+                f"`{journal.path}`; the same command goes on there, and with --export it writes the labels of these "
+                "without a model"
+            ) from stop
         except ZeroovError:
             answers = Answers(read_items(journal.path))
-            answered = sum(answers.get(each) is not None for each in asked)
-            log.warning("%d of %d images are answered; the formats hold these", answered, len(asked))
-            write_all(writers, asked, answers, provenance, journal.path)
+            log.warning(
+                "%d of %d images are answered; the formats hold these", _answered(asking, answers), len(missing)
+            )
+            end(answers)
             raise
-        answers = Answers(read_items(journal.path))
-        failed, files, unwritten = write_all(writers, asked, answers, provenance, journal.path)
-    return Outcome(len(asked), len(todo), changed, counted(map(answers.get, asked)), failed, unwritten, files)
+        return end(Answers(read_items(journal.path)), done_now=len(todo), changed=changed)
+
+
+def export(
+    recipe: Recipe,
+    images: Sequence[Path],
+    expressions: Sequence[str],
+    out: Path,
+    writers: Mapping[str, Output],
+    *,
+    classes: Mapping[str, str] | None = None,
+    every: bool = False,
+    search: bool | None = None,
+    bands: tuple[int, ...] | None = None,
+) -> Outcome:
+    """Write what a batch answered, as the recipe's `min_score` and `said_absent` decide; no model is needed."""
+    texts = list(dict.fromkeys(map(clean_expression, expressions)))
+    path = out / JOURNAL
+    try:
+        made = json.loads(about_path(path).read_bytes())
+        first = made["models"]["overview"]
+        provenance = {"model": str(first["model"]), "model_revision": str(first["revision"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"`{path}` holds no answers of this version; ask first, without --export") from error
+    wanted = made_with(recipe, every, search, bands)
+    require_same(path, {name: value for name, value in made.items() if name != "models"}, wanted)
+    with Journal(path, made):
+        asking = Asking([Asked.of(image) for image in images], texts, classes or {}, recipe)
+        named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance}
+        return write_all(writers, asking, Answers(read_items(path)), provenance=named, journal=path)
+
+
+def made_with(recipe: Recipe, every: bool, search: bool | None, bands: tuple[int, ...] | None) -> dict[str, Any]:
+    """Return what makes answers incomparable, besides the models; not what is asked, and not what is shown."""
+    deciding = {name: value for name, value in recipe.deciding().items() if name not in UNDECIDED}
+    return {"zeroov": __version__, **deciding, "all": every, "scene": search, "bands": list(bands or ())}
+
+
+def _answered(asking: Asking, answers: Answers) -> int:
+    """Return how many images every expression is answered of."""
+    return sum(all(answers.get(each, text) for text in asking.expressions) for each in asking.images)
 
 
 def _answer(
     pipeline: Pipeline,
+    writers: Mapping[str, Output],
+    every: bool,
+    search: bool | None,
+    bands: tuple[int, ...] | None,
+    progress: Progress,
     asked: Asked,
     expressions: Sequence[str],
-    every: bool,
-    bands: tuple[int, ...] | None,
-    writers: Mapping[str, Writers],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Ask every expression of an image; return its item of the journal."""
+) -> list[dict[str, Any]]:
+    """Ask expressions of an image; return their items of the journal."""
     with open_source(asked.image, bands, progress=progress) as scene:
         info = SceneInfo.of(scene)
         warn_of_refusals(info, writers)
-        answers = pipeline.ground(scene, list(expressions), every=every, progress=progress)
-    return item_of(asked, info, answers)
+        answers = pipeline.ground(
+            scene, list(expressions), every=every, search=search, undecided=True, progress=progress
+        )
+    return [item_of(asked, info, answer) for answer in answers]
 
 
-def _failed(pipeline: Pipeline, asked: Asked, failed: Failed) -> dict[str, Any]:
-    """Return the item of an image that failed; that a model does not fit into memory is no image's fault."""
+def _failed(pipeline: Pipeline, asked: Asked, expressions: Sequence[str], failed: Failed) -> list[dict[str, Any]]:
+    """Return the items of an image that failed; that a model does not fit into memory is no image's fault."""
     if isinstance(failed.error, HardwareError) and not any(pipeline.models.holds(stage) for stage in MODEL_STAGES):
         raise failed.error
     log.warning("%s: %s", asked.image, failed.reason)
-    return {"id": asked.place, "content": asked.content, "error": failed.reason}
+    return [failed_item(asked, text, failed.reason) for text in expressions]

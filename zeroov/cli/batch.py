@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, RecipeName, Set, Tolerance
+from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, RecipeName, Search, Set, Tolerance, Zoom
 from zeroov.errors import UsageError
+
+if TYPE_CHECKING:
+    from zeroov.batch import Outcome
 
 
 def batch(
     images: Annotated[list[Path], typer.Argument(help="Folders of images, or image files.")],
-    expressions: Annotated[Path, typer.Option("--expressions", metavar="FILE", help="A text file, one a line.")],
+    expressions: Annotated[
+        Path,
+        typer.Option(
+            "--expressions", metavar="FILE", help="A text file: an expression a line, with a tab and its class or not."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     formats: Annotated[
-        str, typer.Option("--format", metavar="NAME,...", help="geotiff, geojson, gpkg, coco, yolo, labelstudio ...")
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME,...",
+            help="coco, yolo, labelstudio, labelme, cvat, geojson, gpkg ...; overlay and sheet are pictures.",
+        ),
     ] = "coco",
     recipe: RecipeName = None,
     set_: Set = None,
+    zoom: Zoom = False,
+    scene: Search = None,
     every: Every = False,
     bands: Bands = None,
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", min=0, max=1, help="Write no answer that scores below it.")
+    ] = None,
     label: Label = None,
-    tolerance: Tolerance = 0.0,
+    tolerance: Tolerance = None,
+    only_export: Annotated[
+        bool, typer.Option("--export", help="Write what is answered; ask nothing, and need no model.")
+    ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the images again that failed.")] = False,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although images failed.")
@@ -36,51 +58,83 @@ def batch(
 ) -> None:
     """Ask every expression of every image, and write the answers in the formats of your tools.
 
-    Interrupted, the same command goes on where it stopped; with another --format, it asks no model again. An image
-    that was replaced is asked again, and older formats that hold it are removed; one that was moved keeps its answer.
-    An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with its reason
-    and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one where the
-    model says that there is no such object: --set said_absent=keep takes what the maps show even then. What lies in
-    --out is no image.
+    Each question is asked once, and its answer is kept in --out/answers.jsonl. Interrupted, the same command goes on
+    where it stopped; a further image or expression asks only what is new. What is written is decided afterwards: the
+    same command with --export, and another --min-score, --format, class, --tolerance or --set said_absent=keep, asks no
+    model.
+
+    FILE holds an expression a line. After a tab may follow the class that annotations call its objects: `the white
+    plane<TAB>plane`. An object that several expressions of one class find is written once, with its best score. Empty
+    lines and lines that begin with # are passed over.
+
+    An image that was replaced is asked again, and older formats that hold it are removed; one that was moved keeps its
+    answers. An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with
+    its reason and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one
+    where the model says that there is no such object. What lies in --out is no image.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
-    chosen = options.chosen(recipe, set_)
+    changes = [*(set_ or []), *([f"min_score={min_score}"] if min_score is not None else [])]
+    chosen = options.chosen(recipe, changes, zoom)
     from zeroov.batch import batch as run
-    from zeroov.batch import images_in, one_by_one, read_expressions
-    from zeroov.ground import Pipeline
+    from zeroov.batch import export, images_in, one_by_one, read_expressions
 
+    if every and scene is False:
+        raise UsageError("--all is a search; leave out --no-scene")
+    if only_export and retry_failed:
+        raise UsageError("--export asks nothing; leave out --retry-failed")
     out = out.expanduser()
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
-    files, asked = images_in(images, out), read_expressions(expressions)
-    shown = options.band_numbers(bands)
-    writers = one_by_one(out, options.format_names(formats), asked, files, label=label, tolerance=tolerance)
-    with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
-        outcome = run(
-            pipeline, files, asked, out, writers, every=every, bands=shown, retry_failed=retry_failed, progress=progress
-        )
-    report = vars(outcome) | {"files": [str(path) for path in outcome.files]}
-    if json:
-        options.say_json(report)
+    files, classes = images_in(images, out), read_expressions(expressions)
+    if label:
+        classes = dict.fromkeys(classes, label)
+    asked = list(classes)
+    asking: dict[str, Any] = {"classes": classes, "every": every, "search": scene, "bands": options.band_numbers(bands)}
+    writers = one_by_one(out, options.format_names(formats), asked, files, classes=classes, tolerance=tolerance)
+    if only_export:
+        outcome = export(chosen, files, asked, out, writers, **asking)
     else:
-        options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
-        options.say(_counts(outcome.answers))
-        for name, reason in list(outcome.failed.items())[:5]:
-            options.note(f"{name}: {reason}")
-        for name, reason in outcome.unwritten.items():
-            options.note(f"format {name} was not written: {reason}")
-        if outcome.files:
-            names = ", ".join(map(str, outcome.files[:8]))
-            options.say(f"wrote     {names}{' ...' if len(outcome.files) > 8 else ''}")
+        from zeroov.ground import Pipeline
+
+        with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
+            outcome = run(pipeline, files, asked, out, writers, **asking, retry_failed=retry_failed, progress=progress)
+    if json:
+        written = {"written": {name: len(paths) for name, paths in outcome.written.items()}}
+        options.say_json(vars(outcome) | written | {"files": [str(path) for path in outcome.files]})
+    else:
+        _say(outcome)
     if outcome.unwritten or (outcome.failed and not allow_failures):
         raise typer.Exit(1)
+
+
+def _say(outcome: Outcome) -> None:
+    options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
+    options.say(_counts(outcome.answers))
+    if outcome.unanswered:
+        options.note(f"{outcome.unanswered} images are not answered whole; without --export they are asked")
+    for name, reason in list(outcome.failed.items())[:5]:
+        options.note(f"{name}: {reason}")
+    for name, reason in outcome.unwritten.items():
+        options.note(f"format {name} was not written: {reason}")
+    for name, paths in outcome.written.items():
+        options.say(f"{name:9} {_places(paths)}")
+
+
+def _places(paths: tuple[Path, ...]) -> str:
+    """Return the names of a few files, of many how many they are and where."""
+    if len(paths) < 4:
+        return ", ".join(map(str, paths)) or "nothing to write"
+    return f"{len(paths)} files in {os.path.commonpath([path.parent for path in paths])}"
 
 
 def _counts(answers: Mapping[str, int]) -> str:
     """Say how many answers were found, how many are doubtful or empty, and why."""
     doubt = "the model says that there is no such object"
-    text = f"{answers['found']} found"
-    text += f" ({answers['doubtful']} of them doubtful: {doubt})" if answers["doubtful"] else ""
-    text += f", {answers['empty']} empty"
-    return text + (f" ({answers['denied']} of them because {doubt})" if answers["denied"] else "")
+    found = {"the same object as another expression of the class": "merged", f"doubtful: {doubt}": "doubtful"}
+    empty = {f"because {doubt}": "denied", "below the least score": "below"}
+    parts = []
+    for name, reasons in (("found", found), ("empty", empty)):
+        why = ", ".join(f"{answers[key]} of them {reason}" for reason, key in reasons.items() if answers[key])
+        parts.append(f"{answers[name]} {name}" + (f" ({why})" if why else ""))
+    return ", ".join(parts)

@@ -120,7 +120,7 @@ def find(
     for done, position in enumerate(order, start=1):
         if not any(covers(found, pool[position].box) for found in drawn):  # it would be drawn a second time
             found = closer(pool[position], plan.near)
-            if found and found.score >= max(least, recipe.min_score) and not (plan.every and is_box(found)):
+            if found and found.score >= least and not (plan.every and is_box(found)):
                 drawn.append(found)
         progress.report("closer looks", done, len(order))
     kept = [drawn[position] for position in distinct([each.box for each in drawn], [each.score for each in drawn])]

@@ -1,0 +1,224 @@
+"""Each question is asked once; what is written of its answer is decided later. No model: the answers are made up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from zeroov.batch import images_in, read_expressions
+from zeroov.batch.classes import merged, overlap
+from zeroov.cli.main import app
+from zeroov.errors import UsageError
+from zeroov.files.journal import read_items
+from zeroov.ground import Pipeline
+from zeroov.look import Look, Question
+from zeroov.outputs.answer import Answer
+from zeroov.outputs.decide import decide
+from zeroov.outputs.found import Found, SceneInfo
+from zeroov.types import Box, Overview
+
+SAID = {  # expression: score, where the object's left side is, whether the model denies it
+    "the ship": (0.9, 10, False),
+    "the white ship": (0.7, 11, False),
+    "the plane": (0.15, 40, False),
+    "the tower": (0.001, 60, True),
+}
+LIST = "# two phrasings of one class\nthe ship\tship\nthe white ship\tship\n\nthe plane\nthe tower\n"
+Calls = list[tuple[str, tuple[str, ...], dict[str, Any]]]
+
+
+def found_at(left: int, score: float, text: str) -> Found:
+    return Found(np.ones((20, 20), np.bool_), (left, 30), Box(left, 30, left + 20, 50), score, text)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Replace the models' answers by `SAID`; returns which image was asked what, and how."""
+    asked: Calls = []
+
+    def ground(
+        self: Pipeline, scene: Any, texts: list[str], *, undecided: bool = False, **options: Any
+    ) -> list[Answer]:
+        asked.append((Path(scene.source).name, tuple(texts), {**options, "zoom": self.recipe.zoom.rounds}))
+        picture, answers = scene.read(), []
+        for text in texts:
+            score, left, absent = SAID[text]
+            overview = Overview(np.zeros((1, 2, 2), np.float32), (0,), "it", None, score, (56, 84), 1, "m", "r")
+            look = Look(Question(picture, text), overview, absent, overview.layers[0])
+            found, why = (found_at(left, score, text),), ""
+            if not undecided:
+                found, why = decide(found, "", absent, self.recipe)  # type: ignore[assignment]
+            about = {"score": score, "words": "it", "info": SceneInfo.of(scene), "shown": picture, "looks": (look,)}
+            answers.append(Answer(text, found, **about, why_empty=why))
+        return answers
+
+    monkeypatch.setattr(Pipeline, "ground", ground)
+    return asked
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[Any]:
+    (tmp_path / "images").mkdir()
+    for number, name in enumerate(("a.png", "b.png")):
+        Image.fromarray(np.full((100, 120, 3), 90 + number, np.uint8)).save(tmp_path / "images" / name)
+    (tmp_path / "asked.txt").write_text(LIST)
+    return [tmp_path / "images", "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out"]
+
+
+def run(*arguments: Any, code: int = 0) -> Any:
+    result = CliRunner().invoke(app, ["batch", *map(str, arguments), "--recipe", "mini", "--device", "cpu"])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def lines(tmp_path: Path) -> list[str]:
+    return [line.split()[0] for line in (tmp_path / "out" / "yolo" / "labels" / "a.txt").read_text().splitlines()]
+
+
+def test_another_threshold_format_or_class_asks_nothing(tmp_path: Path, command: list[Any], calls: Calls) -> None:
+    run(*command, "--format", "yolo", "--min-score", "0.2")
+    assert lines(tmp_path) == ["0"], "the plane is below 0.2, the tower denied, and both ships are one"
+    assert [call[:2] for call in calls] == [(name, tuple(SAID)) for name in ("a.png", "b.png")]
+    items = read_items(tmp_path / "out" / "answers.jsonl")
+    assert [(item["score"], len(item["found"])) for item in items] == [(score, 1) for score, _, _ in SAID.values()] * 2
+    run(*command, "--format", "yolo", "--min-score", "0.1")
+    assert lines(tmp_path) == ["0", "1"]
+    run(*command, "--format", "yolo,coco", "--set", "said_absent=keep")
+    assert lines(tmp_path) == ["0", "1", "2"]
+    (tmp_path / "asked.txt").write_text(LIST.replace("ship\tship", "ship").replace("plane\n", "plane\tthing\n"))
+    told = run(*command, "--format", "coco", "--json")
+    counts = json.loads(told.stdout)["answers"]
+    assert counts == {"found": 6, "merged": 0, "doubtful": 0, "empty": 2, "denied": 2, "below": 0}
+    coco = json.loads((tmp_path / "out" / "coco.json").read_text())
+    assert [each["name"] for each in coco["categories"]] == ["the ship", "the white ship", "thing", "the tower"]
+    assert len(calls) == 2
+
+
+def test_export_needs_no_model(
+    tmp_path: Path, command: list[Any], calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = run(*command, "--export", code=1)
+    assert "holds no answers" in refused.output
+    run(*command)
+    before = json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"][0]["attributes"]
+    monkeypatch.setattr("zeroov.pipeline.models.LoadedModels.locate", lambda *_: pytest.fail("a model was looked for"))
+    told = run(*command, "--export", "--min-score", "0.2", "--format", "yolo,coco")
+    assert lines(tmp_path) == ["0"]
+    assert "4 found (2 of them the same object as another expression of the class), 4 empty" in told.output
+    assert "2 of them because the model says that there is no such object, 2 of them below the least" in told.output
+    after = json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"][0]["attributes"]
+    assert after.pop("recipe_digest") != before.pop("recipe_digest")
+    assert after == before
+    assert (after["expression"], after["class"]) == ("the ship", "ship")
+    other = run(*command, "--export", "--set", "evolve.alpha=0.9", code=1)
+    assert "evolve.alpha = " in other.output
+    run(*command, "--export", "--retry-failed", code=2)
+
+
+def test_a_further_expression_or_picture_asks_only_what_is_new(
+    tmp_path: Path, command: list[Any], calls: Calls
+) -> None:
+    (tmp_path / "asked.txt").write_text("the ship\n")
+    run(*command)
+    (tmp_path / "asked.txt").write_text("the plane\nthe ship\n")
+    run(*command)
+    Image.fromarray(np.full((100, 120, 3), 200, np.uint8)).save(tmp_path / "images" / "c.png")
+    told = json.loads(run(*command, "--export", "--json").stdout)
+    assert told["unanswered"] == 1
+    run(*command)
+    first, further, new = ("the ship",), ("the plane",), ("the plane", "the ship")
+    assert [call[:2] for call in calls] == [
+        *[(name, first) for name in ("a.png", "b.png")],
+        *[(name, further) for name in ("a.png", "b.png")],
+        ("c.png", new),
+    ]
+    assert {len(Path(tmp_path / "out" / "answers.jsonl").read_text().splitlines())} == {6}
+
+
+def test_a_closer_look_and_a_search_are_asked_for(command: list[Any], calls: Calls) -> None:
+    run(*command, "--zoom", "--no-scene")
+    assert [(call[2]["zoom"], call[2]["search"]) for call in calls] == [(1, False)] * 2
+    refused = run(*command, "--zoom", "--scene", code=1)
+    assert "made with scene = False where now it is True" in refused.output
+    assert run(*command, "--all", "--no-scene", code=2)
+
+
+def test_a_stop_says_what_is_kept_and_how_to_go_on(
+    tmp_path: Path, command: list[Any], calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = Pipeline.ground
+
+    def stopped(self: Pipeline, scene: Any, *asked: Any, **options: Any) -> Any:
+        if Path(scene.source).name == "b.png":
+            raise KeyboardInterrupt
+        return answering(self, scene, *asked, **options)
+
+    monkeypatch.setattr(Pipeline, "ground", stopped)
+    told = run(*command, code=130)
+    assert "1 of 2 images are answered and kept" in told.output
+    assert "the same command goes on there, and with --export" in told.output
+    assert not (tmp_path / "out" / "coco.json").exists()
+    exported = run(*command, "--export", "--format", "yolo")
+    assert "1 images are not answered whole" in exported.output
+    labels = tmp_path / "out" / "yolo" / "labels"
+    assert {path.name for path in labels.iterdir()} == {"a.txt"}, "an image that was not asked is no background"
+
+
+def test_overlays_and_sheets_show_what_is_doubtful_first(
+    tmp_path: Path, command: list[Any], calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zeroov.show import contact
+
+    pages: list[tuple[str, list[contact.ContactTile]]] = []
+    monkeypatch.setattr(contact, "draw_contact_sheet", lambda head, tiles: pages.append((head, tiles)) or b"a page")
+    monkeypatch.setattr("zeroov.batch.pictures.ON_A_PAGE", 4)
+    told = run(*command, "--format", "overlay,sheet", "--min-score", "0.2", "--json")
+    files = [Path(name).relative_to(tmp_path / "out").as_posix() for name in json.loads(told.stdout)["files"]]
+    assert files == ["a.overlay.png", "b.overlay.png", "sheet/page-01.png", "sheet/page-02.png"]
+    with Image.open(tmp_path / "out" / "a.overlay.png") as drawn:
+        assert drawn.width == 120
+        assert drawn.height > 100, "below it stands what each number is"
+        assert len(np.unique(np.asarray(drawn)[:100])) > 1
+    assert [head for head, _ in pages] == [f"answers, the least sure first: page {n} of 2" for n in (1, 2)]
+    tiles = [tile for _, page in pages for tile in page]
+    assert [tile.title for tile in tiles[::2]] == ["0.15  a.png", "0.70  a.png", "0.90  a.png"]
+    assert [tile.expression for tile in tiles[::2]] == [
+        "NOT SHOWN: the plane",
+        "ship: the white ship",
+        "ship: the ship",
+    ]
+    assert tiles[0].mask is not None
+    assert np.argwhere(tiles[0].mask).min(axis=0).tolist() == [30, 40]
+    again = images_in([tmp_path / "out", tmp_path / "images"], tmp_path / "out")
+    assert {path.name for path in again} == {"a.png", "b.png"}
+
+
+def test_many_files_are_counted_and_few_are_named(tmp_path: Path, command: list[Any], calls: Calls) -> None:
+    told = run(*command, "--format", "yolo,coco")
+    assert f"yolo      4 files in {tmp_path / 'out' / 'yolo'}" in told.output
+    assert f"coco      {tmp_path / 'out' / 'coco.json'}" in told.output
+
+
+def test_a_list_of_classes(tmp_path: Path) -> None:
+    path = tmp_path / "asked.txt"
+    path.write_text("  the  ship \t a  ship \n#the plane\tplane\n\nthe tower\nthe ship\ta ship\n")
+    assert read_expressions(path) == {"the ship": "a ship", "the tower": "the tower"}
+    path.write_text("the ship\tship\nthe ship\tboat\n")
+    with pytest.raises(UsageError, match=r"asked.txt`:2 gives `the ship` the class `boat`, an earlier line `ship`"):
+        read_expressions(path)
+
+
+def test_one_object_of_one_class_is_there_once() -> None:
+    ships = [found_at(10, 0.7, "the ship"), found_at(12, 0.8, "the white ship"), found_at(25, 0.6, "the grey ship")]
+    classes = dict.fromkeys(("the ship", "the white ship", "the grey ship"), "ship")
+    assert overlap(ships[0], ships[1]) == pytest.approx(18 / 22)
+    assert overlap(ships[0], found_at(90, 0.5, "the ship")) == 0
+    assert [each.expression for each in merged(ships, classes)] == ["the white ship", "the grey ship"]
+    assert merged(ships, classes)[0].extra == {"class": "ship"}
+    assert merged(ships, {}) == ships
