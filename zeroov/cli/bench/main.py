@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from zeroov.cli.bench import ablate, compare, data, mini, publish, run, score
+from zeroov.cli.bench import ablate, compare, data, labels, mini, run, score
 
 app = typer.Typer(no_args_is_help=True, help="Measure: benchmarks, runs, comparisons.")
 app.command("data")(data.data)
@@ -16,4 +17,5 @@ app.command("ablate")(ablate.ablate)
 app.command("compare")(compare.compare)
 app.command("publish")(publish.publish)
 app.command("verify")(publish.verify)
+app.command("labels")(labels.labels)
 app.command("protocols")(score.protocols)

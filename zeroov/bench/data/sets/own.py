@@ -12,6 +12,7 @@ from typing import Any
 from zeroov.bench.data.benchmark import Benchmark
 from zeroov.bench.data.draft import LEFT_OUT, Draft, Place
 from zeroov.bench.data.files import require
+from zeroov.bench.data.forms.labels import one_each, read_labels
 from zeroov.bench.data.sample import MaskTruth
 from zeroov.bench.data.text import read_lines
 from zeroov.errors import DatasetError, UsageError, did_you_mean
@@ -40,8 +41,10 @@ def read(root: Path, split: str) -> Draft:
     """Read `root` itself where it is a file, else `<split>.csv`, `.tsv` or `.jsonl` in it; paths are below its folder.
 
     A line with no truth at all is a question without an answer and stays in; one whose truth is given and unusable is
-    left out. Ids are the `id` column, or else line numbers.
+    left out. Ids are the `id` column, or else line numbers. A `.json` file is labels of an annotators' tool.
     """
+    if root.is_file() and root.suffix.lower() == ".json":
+        return _labels(root)
     if root.is_file():
         root, file = root.parent, root.name
     else:
@@ -63,6 +66,23 @@ def read(root: Path, split: str) -> Draft:
             str(row.get("kind") or ""),
             needs_truth=bool(given) or has_mask,
         )
+    return draft
+
+
+def _labels(file: Path) -> Draft:
+    """Read corrected labels: an object is asked for by its expression, or by its class.
+
+    Where an image has several objects of one expression no one of them is meant: they are left out.
+    """
+    labels, draft = read_labels(file), Draft(file.parent)
+    draft.remarks += labels.remarks
+    for number, (each, alone) in enumerate(one_each(labels.objects), start=1):
+        text = each.expression or each.category
+        if not alone:
+            draft.remark(each.place, f"`{text}` is several objects of `{each.image}`", LEFT_OUT)
+            continue
+        box = draft.box(each.place, each.corners_xyxy, each.hw)
+        draft.add(each.place, str(number), draft.path(each.place, each.image), text, box, each.mask, each.category)
     return draft
 
 
@@ -194,9 +214,12 @@ def _hw(row: Mapping[str, Any]) -> tuple[int, int] | None:
 
 TABLE = Benchmark(
     name="file",
-    title="your own CSV or JSONL",
+    title="your own CSV or JSONL, or corrected labels",
     splits=dict.fromkeys(SPLITS),
-    layout=("<split>.csv, <split>.tsv or <split>.jsonl (or --root FILE), with image paths below its folder",),
+    layout=(
+        "<split>.csv, <split>.tsv or <split>.jsonl (or --root FILE), with image paths below its folder",
+        "--root FILE.json: COCO, Label Studio's JSON export or labelme's, an expression or class for each object",
+    ),
     source=SOURCE,
     has_masks=True,
     reader=read,
