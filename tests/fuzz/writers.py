@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 from random import Random
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pyogrio
@@ -67,7 +68,7 @@ def files(random: Random, folder: Path) -> None:
     images = [info.source for info, _ in scenes] if random.random() < 0.8 else []
     label = random.choice((None, None, None, "thing", "a\tb", ""))
     out = folder / "out"
-    writers = open_writers(out, formats, label=label, expressions=asked, images=images)
+    writers = open_writers(out, formats, label=label, tolerance=0, expressions=asked, images=images)
     provenance: dict[str, Any] = {"model": "Qwen/ä", "revision": "abc", "recipe": "fast", "tiles": 9}
     for info, founds in scenes:
         writers.add(info, founds, provenance)
@@ -95,6 +96,20 @@ def _check(
         _coco(out / "coco.json", scenes)
     if "labelstudio" in formats:
         _label_studio(out / "labelstudio.json", scenes)
+    if "labelme" in formats:
+        shapes = [
+            shape
+            for path in written
+            if path.parts[-1] != "labels.txt" and path.is_relative_to(out / "labelme")
+            for shape in _json(path)["shapes"]
+        ]
+        for shape, found in zip(shapes, [found for _, founds in scenes for found in founds], strict=True):
+            _same_area(np.array(shape["points"]), found)
+    if "cvat" in formats:
+        polygons = ElementTree.parse(out / "cvat.xml").findall("image/polygon")
+        for polygon, found in zip(polygons, [found for _, founds in scenes for found in founds], strict=True):
+            points = [point.split(",") for point in polygon.get("points", "").split(";")]
+            _same_area(np.array(points, dtype=np.float64), found)
     for name in {"yolo", "yolo-seg"} & set(formats):
         _yolo(out / name, scenes, written, segments=name == "yolo-seg")
 
@@ -184,8 +199,7 @@ def _coco(path: Path, scenes: list[tuple[SceneInfo, list[Found]]]) -> None:
 def _label_studio(path: Path, scenes: list[tuple[SceneInfo, list[Found]]]) -> None:
     for task, (info, founds) in zip(_json(path), scenes, strict=True):
         results = task["predictions"][0]["result"]
-        assert len(results) == 2 * len(founds)
-        for result, found in zip(results[1::2], founds, strict=True):
+        for result, found in zip(results, founds, strict=True):
             _same_area(np.array(result["value"]["points"]) * info.hw[::-1] / 100, found)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +167,27 @@ def test_what_is_no_file_of_labels_is_refused(labels: Path, text: str, message: 
     (labels / "empty").mkdir()
     with pytest.raises(DatasetError, match=r"holds no \.json file"):
         read_labels(labels / "empty")
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value of a JSON document."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*way, key)
+        yield from places(value[key], (*way, key))
+
+
+@pytest.mark.parametrize("name", ["coco.json", "labelstudio.json", "labelme/a.json"])
+def test_a_wrong_value_anywhere_is_one_line_and_no_traceback(labels: Path, name: str) -> None:
+    text = (labels / name).read_text()
+    for way in places(json.loads(text)):
+        for odd in (None, "x", float("inf")):
+            document = inside = json.loads(text)
+            for key in way[:-1]:
+                inside = inside[key]
+            inside[way[-1]] = odd
+            (labels / "odd.json").write_text(json.dumps(document))
+            with contextlib.suppress(DatasetError):
+                read = read_labels(labels / "odd.json")
+                for each in read.objects[:1]:
+                    read_mask(each.mask, Path(), each.hw)
+                find("file").read(labels / "odd.json", "test")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from zeroov.cli.bench import ablate, compare, data, mini, publish, run, score
-from zeroov.cli.bench import ablate, compare, data, labels, mini, run, score
+from zeroov.cli.bench import ablate, compare, data, labels, mini, publish, run, score
 
 app = typer.Typer(no_args_is_help=True, help="Measure: benchmarks, runs, comparisons.")
 app.command("data")(data.data)

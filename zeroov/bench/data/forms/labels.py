@@ -67,7 +67,7 @@ def _read_file(path: Path, shown: Path) -> Labels:
             return _labelme(name, document, shown.parent)
         if isinstance(document, list):
             return _label_studio(name, document)
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise DatasetError(
             f"`{path}` is no whole file of labels ({type(error).__name__}: {error}); export it again, as {KINDS}"
         ) from error
@@ -108,7 +108,7 @@ def _label_studio(name: str, tasks: Sequence[Mapping[str, Any]]) -> Labels:
         chosen = given[-1:] if annotated else (task.get("predictions") or ())[:1]
         if not chosen:
             continue
-        address = str(next(value for key, value in task["data"].items() if key in ("image", "img")))
+        address = str(task["data"].get("image") or task["data"]["img"])
         image = unquote(address.partition(LOCAL_FILES)[2] or PurePosixPath(address).name)
         images.append(image)
         for region in chosen[0]["result"]:
