@@ -420,6 +420,7 @@ def test_one_file_under_two_spellings_is_one_image(folder: Path, monkeypatch: py
         (["IMAGES", "--out", "FILE"], "is a file"),
         (["IMAGES", "--out", "OUT", "--format", ",,"], "without a name"),
         (["IMAGES", "--out", "OUT", "--bands", "x"], "--bands"),
+        (["IMAGES", "--out", "OUT", "--format", "coco,sheets"], "`sheets` is no format; did you mean `sheet`?"),
     ],
 )
 def test_wrong_use_is_told_before_anything_is_made(
