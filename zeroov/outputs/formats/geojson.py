@@ -12,7 +12,7 @@ from zeroov import frames
 from zeroov.errors import OutputError, first_line
 from zeroov.files import atomic
 from zeroov.outputs.attributes import Provenance, attributes, layer_attributes
-from zeroov.outputs.degrees import bounds_in_degrees, in_degrees
+from zeroov.outputs.degrees import KEEP_CRS, bounds_in_degrees, in_degrees, projection_of
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.polygons import box_polygon, polygons
@@ -20,7 +20,6 @@ from zeroov.outputs.polygons import box_polygon, polygons
 GRID = 5  # points along each side that say where a scene lies
 SLACK = 1e-6  # of a degree
 PLACE_ANEW = "set them right (gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE)"
-KEEP_CRS = "write gpkg, which keeps the CRS"
 
 
 def write_geojson(
@@ -46,7 +45,7 @@ def feature_collection(
     require_degrees(info)
     info.require_inside(founds)
     assert info.transform is not None
-    projection = _projection(info)
+    projection = projection_of(info)
     shapely = need("shapely", "GeoJSON")
     features: list[dict[str, Any]] = []
     geometries: list[Any] = []
@@ -90,7 +89,7 @@ def _require_earth(info: SceneInfo) -> None:
     may have them on the poles.
     """
     assert info.transform is not None
-    projection = _projection(info)
+    projection = projection_of(info)
     height, width = info.hw
     x, y = np.meshgrid(np.linspace(0.5, width - 0.5, GRID), np.linspace(0.5, height - 0.5, GRID))
     placed = frames.pixel_to_map(np.column_stack((x.ravel(), y.ravel())), info.transform)
@@ -106,14 +105,3 @@ def _require_earth(info: SceneInfo) -> None:
             f"`{info.source}` would reach latitude {furthest:.6g}, and none is beyond 90; "
             f"its CRS or its corners are wrong: {PLACE_ANEW}, or {KEEP_CRS}"
         )
-
-
-def _projection(info: SceneInfo) -> Any:
-    pyproj = need("pyproj", "GeoJSON")
-    try:
-        return pyproj.Transformer.from_crs(info.crs, "EPSG:4326", always_xy=True)
-    except pyproj.exceptions.ProjError as error:
-        raise OutputError(
-            f"nothing is known that leads from the CRS of `{info.source}` to longitude and latitude "
-            f"({first_line(error)}); {KEEP_CRS}"
-        ) from error
