@@ -33,7 +33,7 @@ def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projec
     `projection` is pyproj's, from the scene's CRS to WGS 84. Outlines run counterclockwise.
     """
     shapely = need("shapely", "GeoJSON")
-    placed = on_map(shapely.segmentize(in_pixels, min(MOST_EDGE_PIXELS, max(hw) / LEAST_EDGES)), transform)
+    placed = on_map(shapely.segmentize(in_pixels, longest_edge(hw)), transform)
     rings, of_part = shapely.get_rings(shapely.get_parts(placed), return_index=True)
     pixel = math.sqrt(abs(transform[0] * transform[4] - transform[1] * transform[3]))
     regions = np.array([_wrapped(_over_pole(outline)) for outline in outlines(rings, pixel, projection)])
@@ -48,6 +48,11 @@ def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projec
     for outside, *holes in np.split(regions, np.flatnonzero(np.diff(of_part)) + 1):
         parts.append(shapely.difference(outside, shapely.union_all(holes)) if holes else outside)
     return _rounded(parts)
+
+
+def longest_edge(hw: tuple[int, int]) -> float:
+    """Return how long an edge of a polygon may be, in pixels of its scene, before it is brought into degrees."""
+    return min(MOST_EDGE_PIXELS, max(hw) / LEAST_EDGES)
 
 
 def projection_of(info: SceneInfo) -> Any:

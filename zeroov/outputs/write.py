@@ -15,7 +15,7 @@ from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import Coco, require_countable
 from zeroov.outputs.formats.geojson import require_degrees, write_geojson
-from zeroov.outputs.formats.geopackage import require_transform, write_geopackage
+from zeroov.outputs.formats.geopackage import GeoPackage, require_transform
 from zeroov.outputs.formats.geotiff import write_mask_tiff
 from zeroov.outputs.formats.label_studio import LabelStudio
 from zeroov.outputs.formats.png import require_room, write_full_png
@@ -118,16 +118,22 @@ FORMATS = {
     ),
     "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
-        ".geojson", write_geojson, takes=("tolerance",), modules=(*OUTLINES, "pyproj"), check=require_degrees
+        ".geojson", write_geojson, takes=("label", "tolerance"), modules=(*OUTLINES, "pyproj"), check=require_degrees
     ),
     "geojson-boxes": Format(
         ".boxes.geojson",
         functools.partial(write_geojson, boxes=True),
-        modules=("shapely", "pyproj"),
+        takes=("label",),
+        modules=(*OUTLINES, "pyproj"),
         check=require_degrees,
     ),
     "gpkg": Format(
-        ".gpkg", write_geopackage, takes=("tolerance",), modules=(*OUTLINES, "pyogrio"), check=require_transform
+        ".gpkg",
+        GeoPackage,
+        "objects.gpkg",
+        ("label", "tolerance"),
+        (*OUTLINES, "pyogrio", "pyproj"),
+        check=require_transform,
     ),
     "coco": Format(".json", Coco, "coco.json", ("label",), check=require_countable),
     "yolo": Format("", Yolo, "yolo", ("label",), may_be_empty=True),

@@ -12,9 +12,11 @@ from zeroov import frames
 from zeroov.errors import OutputError, first_line
 from zeroov.files import atomic
 from zeroov.outputs.attributes import Provenance, attributes, layer_attributes
+from zeroov.outputs.classes import Classes
 from zeroov.outputs.degrees import KEEP_CRS, bounds_in_degrees, in_degrees, projection_of
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.measure import measured
 from zeroov.outputs.polygons import box_polygon, polygons
 
 GRID = 5  # points along each side that say where a scene lies
@@ -35,12 +37,14 @@ def feature_collection(
     provenance: Provenance,
     *,
     boxes: bool = False,
+    label: str | None = None,
     tolerance: float = 0.0,
     expressions: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return a FeatureCollection of the masks' polygons, or of the boxes, as plain values.
 
     `tolerance` is as in `polygons`; `expressions` are those asked, which the collection's member `zeroov` names.
+    `id`, `class`, `area_m2` and `length_m` are as in a GeoPackage; of a box too they say how large the object is.
     """
     require_degrees(info)
     info.require_inside(founds)
@@ -49,8 +53,10 @@ def feature_collection(
     shapely = need("shapely", "GeoJSON")
     features: list[dict[str, Any]] = []
     geometries: list[Any] = []
-    for found in founds:
-        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance)
+    classes = Classes(label, expressions)
+    for number, found in enumerate(founds, start=1):
+        exact = polygons(found)
+        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance) if tolerance else exact
         try:
             geometry = in_degrees(in_pixels, info.hw, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:
@@ -58,7 +64,9 @@ def feature_collection(
                 f"an object in `{info.source}` cannot be GeoJSON: {first_line(error)}; {KEEP_CRS}"
             ) from error
         geometries.append(geometry)
-        properties: dict[str, Any] = {**attributes(info, found, provenance), "box_xyxy": list(found.box.xyxy)}
+        first = {"id": number, "class": classes.name(found.expression), **measured(exact, info, projection)}
+        properties: dict[str, Any] = attributes(info, found, provenance, first)
+        properties["box_xyxy"] = list(found.box.xyxy)
         mapping, bbox = shapely.geometry.mapping(geometry), list(bounds_in_degrees([geometry]))
         features.append({"type": "Feature", "bbox": bbox, "properties": properties, "geometry": mapping})
     about = {**layer_attributes(info, founds, provenance, expressions), "crs_of_source": info.crs}
