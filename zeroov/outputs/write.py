@@ -16,7 +16,7 @@ from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import Coco, require_countable
 from zeroov.outputs.formats.geojson import require_degrees, write_geojson
 from zeroov.outputs.formats.geopackage import GeoPackage, require_transform
-from zeroov.outputs.formats.geotiff import write_mask_tiff
+from zeroov.outputs.formats.geotiff import write_raster
 from zeroov.outputs.formats.label_studio import LabelStudio
 from zeroov.outputs.formats.png import require_room, write_full_png
 from zeroov.outputs.formats.yolo import Yolo
@@ -112,10 +112,11 @@ class Format:
 
 OUTLINES = ("shapely", "rasterio")
 FORMATS = {
-    "geotiff": Format(".mask.tif", write_mask_tiff, modules=("rasterio",)),
+    "geotiff": Format(".mask.tif", write_raster, modules=("rasterio",)),
     "geotiff-instances": Format(
-        ".instances.tif", functools.partial(write_mask_tiff, instances=True), modules=("rasterio",)
+        ".instances.tif", functools.partial(write_raster, values="instances"), modules=("rasterio",)
     ),
+    "geotiff-scores": Format(".scores.tif", functools.partial(write_raster, values="scores"), modules=("rasterio",)),
     "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
         ".geojson", write_geojson, takes=("label", "tolerance"), modules=(*OUTLINES, "pyproj"), check=require_degrees
