@@ -26,6 +26,7 @@ from zeroov.outputs.write import FORMATS, Writers, open_writers
 from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import SILENT, Progress
 from zeroov.raster.scene import image_content, open_source
+from zeroov.search.area import Aoi, identity_of
 from zeroov.types import Box, clean_expression
 from zeroov.version import __version__
 
@@ -153,6 +154,7 @@ def batch(
     *,
     every: bool = False,
     bands: tuple[int, ...] | None = None,
+    aoi: Aoi | None = None,
     retry_failed: bool = False,
     progress: Progress = SILENT,
 ) -> Outcome:
@@ -160,11 +162,12 @@ def batch(
 
     An image is what it holds, wherever it lies. One odd image costs itself alone, and so does one odd format. Each
     format has `writers` of its own: an image that one of them refuses is asked all the same, for another format. They
-    are written from what was answered, also where the work ends early.
+    are written from what was answered, also where the work ends early. `aoi` is the part of each image to look at.
     """
     provenance = pipeline.provenance
     made = {"zeroov": __version__, **provenance, "models": pipeline.models.identities(), **pipeline.recipe.deciding()}
     made |= {"expressions": list(expressions), "all": every, "bands": list(bands or ())}
+    made |= {} if aoi is None else {"aoi": identity_of(aoi)}
     with Journal(ensure_writable_folder(out) / "answers.jsonl", made) as journal:
         if retry_failed:
             journal.rewrite({str(item["id"]) for item in read_items(journal.path) if not item["error"]})
@@ -183,7 +186,7 @@ def batch(
         streak, inside = Streak(), progress.inner()
         try:
             for done, each in enumerate(todo, start=1):
-                outcome = attempt(partial(_answer, pipeline, each, expressions, every, bands, writers, inside))
+                outcome = attempt(partial(_answer, pipeline, each, expressions, every, bands, aoi, writers, inside))
                 journal.add(_failed(pipeline, each, outcome) if isinstance(outcome, Failed) else outcome)
                 streak.add(outcome)
                 progress.report("images", len(asked) - len(todo) + done, len(asked))
@@ -257,6 +260,7 @@ def _answer(
     expressions: Sequence[str],
     every: bool,
     bands: tuple[int, ...] | None,
+    aoi: Aoi | None,
     writers: Mapping[str, Writers],
     progress: Progress,
 ) -> dict[str, Any]:
@@ -264,7 +268,7 @@ def _answer(
     with open_source(asked.image, bands, progress=progress) as scene:
         info = SceneInfo.of(scene)
         _warn_of_refusals(info, writers)
-        answers = pipeline.ground(scene, list(expressions), every=every, progress=progress)
+        answers = pipeline.ground(scene, list(expressions), every=every, aoi=aoi, progress=progress)
     return {
         "id": asked.place,
         "content": asked.content,

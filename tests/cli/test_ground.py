@@ -162,3 +162,23 @@ def test_names_of_formats() -> None:
     for nothing in ("", ",,", " "):
         with pytest.raises(UsageError, match="without a name"):
             format_names(nothing)
+
+
+def test_a_part_that_misses_the_image_leaves_the_older_answer(
+    raster: Path, tmp_path: Path, tiny: Path, unasked: None
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "result.json").write_text("{}")
+    for option in ("--aoi=1,2,3,4", "--bbox=1,2,3,4", "--point=1,2"):
+        told = run("ground", raster, PHRASE, "--out", out, *TINY, option, code=2)
+        assert "misses" in told.stderr
+    assert (out / "result.json").exists()
+
+
+def test_a_box_is_drawn_by_the_command(raster: Path, tmp_path: Path, tiny: Path, unasked: None) -> None:
+    command = ["ground", raster, PHRASE, "--out", tmp_path / "out", *TINY]
+    told = run(*command, "--bbox", "10,10,60,50,px")
+    assert "answer " not in told.stdout
+    assert (tmp_path / "out" / "panel.png").exists()
+    assert json.loads(run(*command, "--point", "30,30,px", "--json").stdout)["answer"] == ""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, RecipeName, Set, Tolerance
+from zeroov.cli.options import Aoi, Bands, Device, Dumps, Every, Json, Label, RecipeName, Set, Tolerance
 from zeroov.errors import UsageError
 
 
@@ -24,6 +24,7 @@ def batch(
     set_: Set = None,
     every: Every = False,
     bands: Bands = None,
+    aoi: Aoi = None,
     label: Label = None,
     tolerance: Tolerance = 0.0,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the images again that failed.")] = False,
@@ -58,7 +59,16 @@ def batch(
     writers = one_by_one(out, options.format_names(formats), asked, files, label=label, tolerance=tolerance)
     with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
         outcome = run(
-            pipeline, files, asked, out, writers, every=every, bands=shown, retry_failed=retry_failed, progress=progress
+            pipeline,
+            files,
+            asked,
+            out,
+            writers,
+            every=every,
+            bands=shown,
+            aoi=aoi,
+            retry_failed=retry_failed,
+            progress=progress,
         )
     report = vars(outcome) | {"files": [str(path) for path in outcome.files]}
     if json:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Set, Tolerance, Zoom
+from zeroov.cli.options import Aoi, Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Set, Tolerance, Zoom
 from zeroov.errors import UsageError
 
 
@@ -25,6 +25,18 @@ def ground(
     ] = None,
     every: Every = False,
     bands: Bands = None,
+    aoi: Aoi = None,
+    bbox: Annotated[
+        str | None,
+        typer.Option(
+            "--bbox",
+            metavar="X0,Y0,X1,Y1",
+            help="The object is in this box: Segment Anything draws it. Numbers as in --aoi.",
+        ),
+    ] = None,
+    point: Annotated[
+        str | None, typer.Option("--point", metavar="X,Y", help="The object is here: Segment Anything draws it.")
+    ] = None,
     formats: Annotated[
         str | None,
         typer.Option(
@@ -63,6 +75,7 @@ def ground(
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
     from zeroov.raster.scene import open_source
+    from zeroov.search.area import area_of, box_of, point_of
 
     if every and scene is False:
         raise UsageError("--all is a search; leave out --no-scene")
@@ -70,6 +83,7 @@ def ground(
         from zeroov.show.page import form_of
 
         form_of(figure)  # an error for a wrong name, before the work
+    where: dict[str, Any] = {"aoi": aoi, "bbox": bbox, "point": point}
     names = options.format_names(formats)
     refuse_own(image, out := ensure_writable_folder(out))
     asked: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
@@ -81,8 +95,11 @@ def ground(
     ):
         if writers:
             writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
+        for given, read in ((aoi, area_of), (bbox, box_of), (point, point_of)):  # an error for one that misses
+            if given is not None:
+                read(given, opened)
         older = forget(out, str(image))
-        answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress)
+        answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress, **where)
         drawn = None
         if panel:
             from zeroov.show.panel import draw_panel

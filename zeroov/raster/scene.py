@@ -41,6 +41,7 @@ from zeroov.raster.decode import (
     refuse_too_large,
 )
 from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
+from zeroov.raster.part import Inside, Part
 from zeroov.raster.stretch import PERCENTILES, Percentiles
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
@@ -63,12 +64,13 @@ class Scene:
 
     def __init__(
         self,
-        pixels: Windowed | Whole,
+        pixels: Windowed | Whole | Part,
         source: str,
         placed: Placed = NOWHERE,
         closing: contextlib.ExitStack | None = None,
+        origin_xy: tuple[int, int] = (0, 0),
     ) -> None:
-        self._pixels, self.source = pixels, source
+        self._pixels, self.source, self._origin_xy = pixels, source, origin_xy
         self.crs, self.transform = placed
         self._closing = closing or contextlib.ExitStack()
         self._kept: list[Picture] = []  # the whole picture, once it was read
@@ -117,10 +119,22 @@ class Scene:
             self._pixels.refuse_empty()
         scale_xy = part.hw[1] / out_hw[1], part.hw[0] / out_hw[0]
         transform = self.transform and frames.window_transform(self.transform, part[:2], scale_xy)
-        picture = Picture(rgb, self.source, crs_text(self.crs), transform, valid, None if is_whole else part)
+        shown = None if is_whole else part
+        picture = Picture(rgb, self.source, crs_text(self.crs), transform, valid, shown, self._origin_xy)
         if is_whole and window is None and not tolerant:
             self._kept.append(picture)
         return picture
+
+    def part(self, window: Window, inside: Inside | None = None) -> Scene:
+        """Return a window of the scene as a scene of its own, open as long as this one.
+
+        Its pixels count from the window's upper left one. What is not `inside` is not valid.
+        """
+        x, y, _, _ = self._inside(window)
+        transform = self.transform and frames.window_transform(self.transform, (x, y))
+        pixels = Part(self._pixels, window, inside, self.source)
+        origin_xy = self._origin_xy[0] + x, self._origin_xy[1] + y
+        return Scene(pixels, self.source, (self.crs, transform), origin_xy=origin_xy)
 
     def _inside(self, window: Window) -> Window:
         x0, y0, x1, y1 = window

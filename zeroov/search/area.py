@@ -1,0 +1,213 @@
+"""Where in a scene: an area, a box or a point, as somebody gives it on the map or in pixels, in the scene's pixels."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zeroov import frames
+from zeroov.errors import UsageError, first_line
+from zeroov.files.content import content_of
+from zeroov.files.paths import expanded
+from zeroov.frames import HW, Float64
+from zeroov.outputs.extras import need
+from zeroov.outputs.found import SceneInfo
+from zeroov.raster.part import Inside
+from zeroov.raster.scene import Scene
+from zeroov.types import Bool, Box, Window
+
+Numbers = str | Sequence[float | str]
+"""`x0,y0,x1,y1` or `x,y` in the scene's CRS; a last `EPSG` number names another one, a last `px` means pixels."""
+Aoi = Numbers | os.PathLike[str]
+PIXELS = "px"
+EDGES = 32  # of a side of an area, whose straight lines are bent in another CRS
+FORMS = "x0,y0,x1,y1 in the scene's CRS, x0,y0,x1,y1,4326 in that EPSG, or x0,y0,x1,y1,px in pixels"
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """A part of a scene: the window around it in pixels, and its outline there, `None` where the window is all."""
+
+    window: Window
+    outline: Any = None
+
+    @property
+    def inside(self) -> Inside | None:
+        """Which pixels lie in the outline."""
+        if self.outline is None:
+            return None
+        features, rasterio = need("rasterio.features", "an area"), need("rasterio", "an area")
+
+        def inside(window: Window, out_hw: HW) -> Bool:
+            across, down = window.hw[1] / out_hw[1], window.hw[0] / out_hw[0]
+            to_scene = rasterio.Affine(across, 0, window.x0, 0, down, window.y0)
+            mask: Bool = features.geometry_mask([self.outline], out_hw, to_scene, invert=True)
+            return mask
+
+        return inside
+
+
+def area_of(aoi: Aoi, scene: Scene) -> Area:
+    """Return the part of a scene that an area on the map covers, or a polygon file in its own CRS.
+
+    Straight edges are straight in the CRS in which the area is given. One that misses the scene is refused.
+    """
+    info = SceneInfo.of(scene)
+    if isinstance(aoi, os.PathLike) or (isinstance(aoi, str) and not _is_numbers(aoi)):
+        shape, name = _in_file(expanded(aoi), info), f"`{os.fspath(aoi)}`"
+    else:
+        numbers, unit = _numbers(aoi, 4, "an area", FORMS)
+        name = f"the area {','.join(map(str, [*numbers, *([unit] if unit else [])]))}"
+        if unit == PIXELS:
+            return Area(_window(numbers, info, name))
+        x0, y0, x1, y1 = numbers
+        shapely = need("shapely", "an area on the map")
+        box = shapely.box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        shape = _to_pixels(box, unit, info, name)
+    window = _window(shape.bounds, info, name)
+    return Area(window, None if shape.equals(need("shapely", name).box(*shape.bounds)) else shape)
+
+
+def box_of(box: Numbers, scene: Scene) -> Box:
+    """Return a box that somebody gave, in pixels of a scene; the part of it in the scene."""
+    numbers, unit = _numbers(box, 4, "a box", FORMS)
+    info = SceneInfo.of(scene)
+    points = _points_in_pixels(np.array(numbers).reshape(2, 2), unit, info, "the box")
+    x0, y0, x1, y1 = points.ravel().tolist()
+    clipped = frames.clip_box((x0, y0, x1, y1), info.hw)
+    if clipped is None:
+        raise UsageError(_misses(f"the box {box}", info))
+    return clipped
+
+
+def point_of(point: Numbers, scene: Scene) -> tuple[float, float]:
+    """Return a point that somebody gave, in pixels of a scene."""
+    numbers, unit = _numbers(point, 2, "a point", FORMS.replace("x0,y0,x1,y1", "x,y"))
+    info = SceneInfo.of(scene)
+    ((x, y),) = _points_in_pixels(np.array([numbers]), unit, info, "the point").tolist()
+    if not (0 <= x < info.hw[1] and 0 <= y < info.hw[0]):
+        raise UsageError(_misses(f"the point {point}", info))
+    return x, y
+
+
+def identity_of(aoi: Aoi) -> str:
+    """Return what an area is, to be compared: its numbers as they are given, or a digest of its file."""
+    if isinstance(aoi, os.PathLike) or (isinstance(aoi, str) and not _is_numbers(aoi)):
+        return content_of([_existing(expanded(aoi))])
+    return aoi if isinstance(aoi, str) else ",".join(map(str, aoi))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UsageError(f"the area `{path}` is no file, and no numbers either: an area is a polygon file, {FORMS}")
+    return path
+
+
+def _is_numbers(text: str) -> bool:
+    """Return whether a text is numbers, and no file's name."""
+    parts = text.split(",")
+    return len(parts) > 1 and not Path(text).exists() and _number(parts[0]) is not None
+
+
+def _number(text: object) -> float | None:
+    try:
+        value = float(str(text))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _numbers(given: Any, count: int, what: str, forms: str) -> tuple[list[float], str]:
+    """Return `count` numbers and what follows them: "", "px" or "EPSG:n"."""
+    parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else list(given)
+    numbers = [_number(part) for part in parts[:count]]
+    unit = str(parts[count]).strip().lower().removeprefix("epsg:") if len(parts) == count + 1 else ""
+    known = not unit or unit == PIXELS or unit.isdecimal()
+    found = [number for number in numbers if number is not None]
+    if len(found) != count or len(parts) > count + 1 or not known:
+        raise UsageError(f"{what} is {forms}, got `{given}`")
+    return found, f"EPSG:{unit}" if unit.isdecimal() else unit
+
+
+def _in_file(path: Path, info: SceneInfo) -> Any:
+    """Return the polygons of a file, all together, in pixels of a scene."""
+    _existing(path)
+    pyogrio, shapely = need("pyogrio", f"`{path}`"), need("shapely", f"`{path}`")
+    try:
+        meta, _, geometries, _ = pyogrio.raw.read(str(path), columns=[])
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
+        raise UsageError(
+            f"`{path}` cannot be read as polygons ({first_line(error)}); give a GeoJSON or GPKG"
+        ) from error
+    shapes = shapely.from_wkb(geometries)
+    polygons = [shape for shape in shapely.get_parts(shapes) if shape.geom_type == "Polygon"]
+    if not polygons:
+        raise UsageError(f"`{path}` holds no polygon; an area is drawn with polygons")
+    if not meta["crs"]:
+        raise UsageError(f"`{path}` has no CRS; give it one (ogr2ogr -a_srs EPSG:32633 area.gpkg FILE)")
+    return _to_pixels(shapely.union_all(shapely.make_valid(polygons)), meta["crs"], info, f"`{path}`")
+
+
+def _to_pixels(shape: Any, crs: str, info: SceneInfo, name: str) -> Any:
+    """Return a polygon on the map, in a CRS ("": the scene's), in pixels of a scene."""
+    shapely = need("shapely", name)
+    x0, y0, x1, y1 = shape.bounds
+    split = shapely.segmentize(shape, max(x1 - x0, y1 - y0, 1e-9) / EDGES) if crs else shape
+    moved = shapely.transform(split, lambda points: _points_in_pixels(points, crs, info, name))
+    return shapely.make_valid(moved)
+
+
+def _points_in_pixels(points: Float64, unit: str, info: SceneInfo, name: str) -> Float64:
+    """Return points in pixels of a scene; `unit` is a CRS, "" for the scene's own, or `px`."""
+    if unit == PIXELS:
+        return points
+    if info.transform is None:
+        raise UsageError(
+            f"`{info.source}` has no georeference, so {name} has no place in it; numbers in pixels end in `,px`, as in "
+            "10,20,300,400,px"
+        )
+    if unit and unit != info.crs:
+        if info.crs is None:
+            raise UsageError(
+                f"`{info.source}` has no CRS, so {name} in {unit.partition('[')[0]} has no place in it; "
+                f"give the scene one (gdal_edit.py -a_srs EPSG:32633 FILE), or give pixels, with `,px`"
+            )
+        pyproj = need("pyproj", name)
+        try:
+            moved = pyproj.Transformer.from_crs(unit, info.crs, always_xy=True).transform(*points.T)
+        except pyproj.exceptions.ProjError as error:
+            raise UsageError(
+                f"nothing leads from {unit} to the CRS of `{info.source}` ({first_line(error)})"
+            ) from error
+        points = np.column_stack(moved)
+        if not np.isfinite(points).all():
+            raise UsageError(f"{name} has no place in the CRS of `{info.source}`; check its numbers, x before y")
+    return frames.map_to_pixel(points, info.transform)
+
+
+def _window(bounds: Sequence[float], info: SceneInfo, name: str) -> Window:
+    """Return the window of whole pixels around bounds, cut to the scene."""
+    x0, y0, x1, y1 = bounds
+    near = 1e-6  # of a pixel: an edge that was computed lies beside the pixels' own
+    left, top = max(0, math.floor(min(x0, x1) + near)), max(0, math.floor(min(y0, y1) + near))
+    right, bottom = min(info.hw[1], math.ceil(max(x0, x1) - near)), min(info.hw[0], math.ceil(max(y0, y1) - near))
+    if left >= right or top >= bottom:
+        raise UsageError(_misses(name, info))
+    return Window(left, top, right, bottom)
+
+
+def _misses(name: str, info: SceneInfo) -> str:
+    height, width = info.hw
+    where = f"{width} x {height} pixels"
+    if info.transform:
+        corners = frames.pixel_to_map(frames.box_corners_xy(Box(0, 0, width, height)), info.transform)
+        (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
+        crs = (info.crs or "no CRS").partition("[")[0]
+        where = f"{where}, x {x0:.8g} to {x1:.8g} and y {y0:.8g} to {y1:.8g} in {crs}"
+    return f"{name} misses `{info.source}`, which covers {where}; x comes before y, longitude before latitude"
