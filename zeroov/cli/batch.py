@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Aoi, Bands, Device, Dumps, Every, Json, Label, RecipeName, Set, Tolerance
+from zeroov.cli.options import Aoi, Bands, Device, Dumps, Every, Json, Label, RecipeName, Set, Square, Tolerance
 from zeroov.errors import UsageError
 
 
@@ -27,6 +27,7 @@ def batch(
     aoi: Aoi = None,
     label: Label = None,
     tolerance: Tolerance = 0.0,
+    square: Square = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the images again that failed.")] = False,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although images failed.")
@@ -56,7 +57,9 @@ def batch(
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
     files, asked = images_in(images, out), read_expressions(expressions)
     shown = options.band_numbers(bands)
-    writers = one_by_one(out, options.format_names(formats), asked, files, label=label, tolerance=tolerance)
+    writers = one_by_one(
+        out, options.format_names(formats), asked, files, label=label, tolerance=tolerance, square=square
+    )
     with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
         outcome = run(
             pipeline,

@@ -8,7 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Aoi, Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Set, Tolerance, Zoom
+from zeroov.cli.options import (
+    Aoi,
+    Bands,
+    Device,
+    Dumps,
+    Every,
+    Json,
+    Label,
+    Out,
+    RecipeName,
+    Set,
+    Square,
+    Tolerance,
+    Zoom,
+)
 from zeroov.errors import UsageError
 
 
@@ -45,6 +59,7 @@ def ground(
     ] = None,
     label: Label = None,
     tolerance: Tolerance = 0.0,
+    square: Square = False,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,
@@ -86,7 +101,13 @@ def ground(
     where: dict[str, Any] = {"aoi": aoi, "bbox": bbox, "point": point}
     names = options.format_names(formats)
     refuse_own(image, out := ensure_writable_folder(out))
-    asked: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
+    asked: dict[str, Any] = {
+        "label": label,
+        "tolerance": tolerance,
+        "square": square,
+        "expressions": [expression],
+        "images": [image],
+    }
     writers = open_writers(out, names, **asked) if names else None  # an error for a wrong name, before the work
     with (
         options.progress() as progress,

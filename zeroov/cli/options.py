@@ -49,6 +49,10 @@ Aoi = Annotated[
 Label = Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")]
 Tolerance = Annotated[float, typer.Option(min=0, help="Simplify polygons by at most so many pixels.")]
 
+Square = Annotated[
+    bool, typer.Option("--square", help="Right angles in the polygons of buildings (gpkg, geojson), where they fit.")
+]
+
 
 def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) -> Recipe:
     """Return the recipe that the options ask for, with a closer look where `zoom` asks for one."""

@@ -86,8 +86,8 @@ class Format:
     """A format: how its files end, and how a writer of it is made.
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
-    are the options it knows besides `expressions`, of `label` and `tolerance`; `modules` what it imports of the extra
-    `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty` says that an empty file is a valid one.
+    are the options it knows besides `expressions`, of `label`, `tolerance` and `square`; `modules` what it imports of
+    the extra `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty`: an empty file is a valid one.
     """
 
     ending: str
@@ -119,7 +119,11 @@ FORMATS = {
     "geotiff-scores": Format(".scores.tif", functools.partial(write_raster, values="scores"), modules=("rasterio",)),
     "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
-        ".geojson", write_geojson, takes=("label", "tolerance"), modules=(*OUTLINES, "pyproj"), check=require_degrees
+        ".geojson",
+        write_geojson,
+        takes=("label", "tolerance", "square"),
+        modules=(*OUTLINES, "pyproj"),
+        check=require_degrees,
     ),
     "geojson-boxes": Format(
         ".boxes.geojson",
@@ -132,7 +136,7 @@ FORMATS = {
         ".gpkg",
         GeoPackage,
         "objects.gpkg",
-        ("label", "tolerance"),
+        ("label", "tolerance", "square"),
         (*OUTLINES, "pyogrio", "pyproj"),
         check=require_transform,
     ),
@@ -178,6 +182,7 @@ def open_writers(
     *,
     label: str | None = None,
     tolerance: float = 0.0,
+    square: bool = False,
     expressions: Sequence[str] = (),
     images: Iterable[str | os.PathLike[str]] = (),
 ) -> Writers:
@@ -185,7 +190,8 @@ def open_writers(
 
     `expressions` are all that are asked, in their order: they are the classes of annotations, whether found or not,
     unless `label` names the one class; what is found for another is appended. `images` are all that are asked, those
-    that fail too: what an image's file is called depends on them. `tolerance` simplifies polygons, in pixels.
+    that fail too: what an image's file is called depends on them. `tolerance` simplifies polygons, in pixels; `square`
+    gives buildings on the map right angles.
     """
     names = list(dict.fromkeys(formats))
     for name in names:
@@ -199,7 +205,7 @@ def open_writers(
     in_folder = _is_folder(path, names)
     files.ensure_writable_folder(path if in_folder else path.parent)
     asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))
-    options = {"label": label, "tolerance": tolerance, "expressions": asked}
+    options = {"label": label, "tolerance": tolerance, "square": square, "expressions": asked}
     sources = tuple(os.fspath(image) for image in images)
     return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names})
 
@@ -226,9 +232,10 @@ def write(
     *,
     label: str | None = None,
     tolerance: float = 0.0,
+    square: bool = False,
     expressions: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Write what was found in one image, possibly nothing: the files are then valid and empty. Return the files."""
-    writers = open_writers(target, formats, label=label, tolerance=tolerance, expressions=expressions)
+    writers = open_writers(target, formats, label=label, tolerance=tolerance, square=square, expressions=expressions)
     writers.add(info, founds, provenance)
     return writers.finish()

@@ -39,12 +39,13 @@ def feature_collection(
     boxes: bool = False,
     label: str | None = None,
     tolerance: float = 0.0,
+    square: bool = False,
     expressions: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return a FeatureCollection of the masks' polygons, or of the boxes, as plain values.
 
-    `tolerance` is as in `polygons`; `expressions` are those asked, which the collection's member `zeroov` names.
-    `id`, `class`, `area_m2` and `length_m` are as in a GeoPackage; of a box too they say how large the object is.
+    `tolerance` and `square` are as in `polygons`; `expressions` are those asked, which the collection's member `zeroov`
+    names. `id`, `class`, `area_m2` and `length_m` are as in a GeoPackage; of a box too they are the object's.
     """
     require_degrees(info)
     info.require_inside(founds)
@@ -56,7 +57,7 @@ def feature_collection(
     classes = Classes(label, expressions)
     for number, found in enumerate(founds, start=1):
         exact = polygons(found)
-        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance) if tolerance else exact
+        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance, square)
         try:
             geometry = in_degrees(in_pixels, info.hw, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:

@@ -54,7 +54,8 @@ class GeoPackage:
     `masks` and `boxes` are its layers, with their columns also where nothing was found. Both are in the CRS of the
     scenes, or, where these have several, in longitude and latitude. `id` counts the objects of the file from 1; `class`
     is the `label`, by default the expression; `area_m2` and `length_m` are measured on the ellipsoid, of the exact
-    outline. QGIS finds a style in the file that shows each class in its colour. `tolerance` is as in `polygons`.
+    outline. QGIS finds a style in the file that shows each class in its colour. `tolerance` and `square` are as in
+    `polygons`.
     """
 
     def __init__(
@@ -63,11 +64,13 @@ class GeoPackage:
         *,
         label: str | None = None,
         tolerance: float = 0.0,
+        square: bool = False,
         expressions: Sequence[str] = (),
         images: Sequence[str] = (),
     ) -> None:
         """`expressions` are those asked, `images` the run's: they change nothing, each object names its own."""
-        self._path, self._tolerance, self._asked = Path(path), tolerance, expressions
+        self._path, self._asked = Path(path), expressions
+        self._shape: dict[str, Any] = {"tolerance": tolerance, "square": square}
         self._classes = Classes(label, expressions)
         self._scenes: dict[SceneInfo, Provenance] = {}
         self._founds: list[Found] = []
@@ -88,7 +91,7 @@ class GeoPackage:
             size = measured(exact, info, projection) if projection else UNKNOWN
             self._classes.number(found.expression)
             first = {"id": len(self._rows) + 1, "class": self._classes.name(found.expression), **size}
-            outline = polygons(found, self._tolerance) if self._tolerance else exact
+            outline = polygons(found, **self._shape)
             values = attributes(info, found, provenance, first)
             self._rows.append(Row(info, outline, box_polygon(found.box), values))
             self._founds.append(found)
