@@ -13,7 +13,7 @@ from PIL import Image
 from tests.cli.test_cli import PHRASE, TINY, run
 from tests.raster.scenes import UTM, write_scene
 from zeroov.cli.options import format_names
-from zeroov.errors import OutputError, UsageError
+from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.version import __version__
 
@@ -182,3 +182,15 @@ def test_a_box_is_drawn_by_the_command(raster: Path, tmp_path: Path, tiny: Path,
     assert "answer " not in told.stdout
     assert (tmp_path / "out" / "panel.png").exists()
     assert json.loads(run(*command, "--point", "30,30,px", "--json").stdout)["answer"] == ""
+
+
+def test_an_address_is_passed_on_as_it_is(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refused(name: str, _: Any) -> None:
+        asked.append(name)
+        raise PictureError("no such address")
+
+    monkeypatch.setattr("zeroov.raster.web.opened", refused)
+    run("ground", "https://example.com/a.tif", PHRASE, "--out", tmp_path / "out", *TINY, code=1)
+    assert asked == ["https://example.com/a.tif"]

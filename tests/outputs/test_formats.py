@@ -52,6 +52,9 @@ def test_a_png_is_the_mask(tmp_path):
 def test_unknown_formats_and_none():
     with pytest.raises(UsageError, match=r"`geojsn` is no format; did you mean `geojson`"):
         open_writers("out", ["geojsn"])
+    for asked, near in {"shp": "gpkg", "geoparquet": "gpkg", "tif": "geotiff"}.items():
+        with pytest.raises(UsageError, match=rf"`{asked}` is no format; write `{near}`"):
+            open_writers("out", [asked])
     with pytest.raises(UsageError, match="no format was given; known: geotiff"):
         open_writers("out", [])
 

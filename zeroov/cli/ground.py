@@ -27,7 +27,10 @@ from zeroov.errors import UsageError
 
 
 def ground(
-    image: Annotated[Path, typer.Argument(help="The picture: JPEG, PNG, TIFF, GeoTIFF ...")],
+    picture: Annotated[
+        str,
+        typer.Argument(metavar="IMAGE", help="The picture: JPEG, PNG, TIFF, GeoTIFF ..., or a COG's https:// address."),
+    ],
     expression: Annotated[str, typer.Argument(help="The one object to find, in words.")],
     out: Out = Path("out"),
     recipe: RecipeName = None,
@@ -90,6 +93,7 @@ def ground(
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
     from zeroov.raster.scene import open_source
+    from zeroov.raster.web import is_address
     from zeroov.search.area import area_of, box_of, point_of
 
     if every and scene is False:
@@ -100,7 +104,8 @@ def ground(
         form_of(figure)  # an error for a wrong name, before the work
     where: dict[str, Any] = {"aoi": aoi, "bbox": bbox, "point": point}
     names = options.format_names(formats)
-    refuse_own(image, out := ensure_writable_folder(out))
+    image = picture if is_address(picture) else Path(picture)
+    refuse_own(Path(image), out := ensure_writable_folder(out))
     asked: dict[str, Any] = {
         "label": label,
         "tolerance": tolerance,

@@ -87,7 +87,7 @@ class Format:
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
     are the options it knows besides `expressions`, of `label`, `tolerance` and `square`; `modules` what it imports of
-    the extra `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty`: an empty file is a valid one.
+    the extra `geo`; `check` refuses a scene that it cannot be written for. `may_be_empty`: a file may be empty.
     """
 
     ending: str
@@ -148,6 +148,18 @@ FORMATS = {
     "labelstudio": Format(".json", LabelStudio, "labelstudio.json", ("label", "tolerance"), OUTLINES),
 }
 
+NEAR = {  # what others call a format, or want that is not written
+    "shp": "gpkg",
+    "shapefile": "gpkg",
+    "geopackage": "gpkg",
+    "parquet": "gpkg",
+    "geoparquet": "gpkg",
+    "json": "geojson",
+    "tif": "geotiff",
+    "tiff": "geotiff",
+    "cog": "geotiff",
+}
+
 
 class Writers:
     """Several formats at once."""
@@ -196,7 +208,8 @@ def open_writers(
     names = list(dict.fromkeys(formats))
     for name in names:
         if name not in FORMATS:
-            raise UsageError(f"`{name}` is no format{did_you_mean(name, FORMATS)}")
+            near = f"; write `{NEAR[name]}`" if name in NEAR else did_you_mean(name, FORMATS)
+            raise UsageError(f"`{name}` is no format{near}")
         for module in FORMATS[name].modules:
             need(module, f"format {name}")
     if not names:

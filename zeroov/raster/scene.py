@@ -26,7 +26,7 @@ from zeroov.files.content import content_of
 from zeroov.files.paths import expanded
 from zeroov.frames import Transform
 from zeroov.progress import SILENT, Progress
-from zeroov.raster import geotiff, upload
+from zeroov.raster import geotiff, upload, web
 from zeroov.raster.bands import BandReader, choose_bands
 from zeroov.raster.decode import (
     ACCEPTED,
@@ -213,6 +213,8 @@ def _open_file(
     uploaded: bool,
     progress: Progress,
 ) -> Scene:
+    if web.is_address(name):
+        return _open_address(name, bands, percentiles, georeferenced, uploaded, progress)
     file = existing_file(name)
     if uploaded and not upload.is_for_gdal(file):
         return Scene(Whole(decode_file(file), name, bands, percentiles), name)
@@ -237,6 +239,26 @@ def _open_file(
                 whole.bands = chosen
                 return Scene(whole, name, placed)
             pixels = Windowed(rasterio, dataset, name, chosen, percentiles, progress)
+        return Scene(pixels, name, placed, closing.pop_all())
+
+
+def _open_address(
+    name: str,
+    bands: tuple[int, ...] | None,
+    percentiles: Percentiles,
+    georeferenced: bool,
+    uploaded: bool,
+    progress: Progress,
+) -> Scene:
+    if uploaded:  # nobody else's word makes this machine ask another one
+        raise PictureError(f"`{name}` is an address; send the file itself")
+    with contextlib.ExitStack() as closing:
+        dataset = web.opened(name, closing)
+        with decoding(name):
+            placed = place(dataset, name) if georeferenced else NOWHERE
+            pixels = Windowed(
+                geotiff.rasterio_or_none(), dataset, name, choose_bands(dataset, name, bands), percentiles, progress
+            )
         return Scene(pixels, name, placed, closing.pop_all())
 
 
