@@ -202,6 +202,11 @@ def test_a_style_shows_each_class_in_a_colour_of_its_own(tmp_path):
         assert len(colours) == len(names)
 
 
+def test_a_style_of_an_odd_name_is_xml():
+    root = ElementTree.fromstring(qml(["a\ufffe\uffffb"], filled=True))
+    assert root.find("renderer-v2/categories/category").get("value") == "ab"
+
+
 def test_qgis_finds_the_style_of_each_layer_in_the_file(tmp_path):
     path = written(tmp_path, [(SCENE, [airport()])])
     meta, _, _, columns = pyogrio.raw.read(path, layer="layer_styles")

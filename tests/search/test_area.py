@@ -105,7 +105,11 @@ def test_a_file_of_polygons_in_its_own_crs(tmp_path: Path, ending: str) -> None:
     ("given", "place", "reason"),
     [
         ("600000,1,600001,2", {}, r"area 600000.*misses `a.tif`, which covers 500 x 300 pixels, x 500000 to 500250"),
-        ("45,15,45.1,15.1,4326", {}, "x comes before y, longitude before latitude"),
+        (
+            "45,15,45.1,15.1,4326",
+            {},
+            r"covers 500 x 300 pixels, x 15 to 15\.00\d+ and y 45\.15\d+ to 45\.15\d+ in EPSG:4326; x comes before y",
+        ),
         ("600,0,700,100,px", {}, "misses"),
         ("10,20,30,40", {"transform": None}, "has no georeference.*10,20,300,400,px"),
         ("10,20,30,40,4326", {"crs": None}, "has no CRS.*-a_srs"),
@@ -150,6 +154,16 @@ def test_boxes_and_points() -> None:
             refused()
     with pytest.raises(UsageError, match="a point is x,y in the scene's CRS"):
         point_of("1,2,3,4", scene())
+
+
+def test_a_box_on_a_turned_scene_is_around_all_its_corners() -> None:
+    turned = scene(transform=ROTATED)
+    corners = frames.box_corners_xy(Box(500_100, 4_999_950, 500_150, 5_000_000))
+    pixels = frames.map_to_pixel(corners, ROTATED)
+    expected = (*pixels.min(axis=0), *pixels.max(axis=0))
+    clipped = frames.clip_box(expected, HW)
+    assert clipped
+    np.testing.assert_allclose(box_of("500100,4999950,500150,5000000", turned).xyxy, clipped.xyxy)
 
 
 def test_a_part_of_a_scene_is_a_scene(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 COLOURS = ("#ee6677", "#4477aa", "#ccbb44", "#aa3377", "#66ccee", "#228833", "#ee7733", "#bbbbbb")
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 WRITTEN_FOR = "3.22"  # the oldest QGIS that it was tried with
+NO_XML = dict.fromkeys((0xFFFE, 0xFFFF))  # characters that no XML holds
 FILL_ALPHA = 90  # of 255
 
 
@@ -23,6 +24,7 @@ def qml(classes: Sequence[str], *, filled: bool) -> str:
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
     for number, name in enumerate(classes):
+        name = name.translate(NO_XML)
         about = {"value": name, "label": name, "symbol": str(number), "render": "true"}
         ElementTree.SubElement(categories, "category", about)
         symbol = ElementTree.SubElement(symbols, "symbol", type="fill", name=str(number), alpha="1")

@@ -60,39 +60,35 @@ def area_of(aoi: Aoi, scene: Scene) -> Area:
     """
     info = SceneInfo.of(scene)
     if isinstance(aoi, os.PathLike) or (isinstance(aoi, str) and not _is_numbers(aoi)):
-        shape, name = _in_file(expanded(aoi), info), f"`{os.fspath(aoi)}`"
+        path = expanded(aoi)
+        name = f"`{path}`"
+        given, unit = _in_file(path)
+        shape = _to_pixels(given, unit, info, name)
     else:
         numbers, unit = _numbers(aoi, 4, "an area", FORMS)
-        name = f"the area {','.join(map(str, [*numbers, *([unit] if unit else [])]))}"
-        if unit == PIXELS:
-            return Area(_window(numbers, info, name))
-        x0, y0, x1, y1 = numbers
-        shapely = need("shapely", "an area on the map")
-        box = shapely.box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-        shape = _to_pixels(box, unit, info, name)
-    window = _window(shape.bounds, info, name)
+        name = _named("the area", numbers, unit)
+        shape = _box_in_pixels(numbers, unit, info, name)
+    window = _window(shape.bounds, info, name, unit)
     return Area(window, None if shape.equals(need("shapely", name).box(*shape.bounds)) else shape)
 
 
 def box_of(box: Numbers, scene: Scene) -> Box:
-    """Return a box that somebody gave, in pixels of a scene; the part of it in the scene."""
+    """Return the box around one that somebody gave, in pixels of a scene; the part of it in the scene."""
     numbers, unit = _numbers(box, 4, "a box", FORMS)
-    info = SceneInfo.of(scene)
-    points = _points_in_pixels(np.array(numbers).reshape(2, 2), unit, info, "the box")
-    x0, y0, x1, y1 = points.ravel().tolist()
-    clipped = frames.clip_box((x0, y0, x1, y1), info.hw)
+    info, name = SceneInfo.of(scene), _named("the box", numbers, unit)
+    clipped = frames.clip_box(_box_in_pixels(numbers, unit, info, name).bounds, info.hw)
     if clipped is None:
-        raise UsageError(_misses(f"the box {box}", info))
+        raise UsageError(_misses(name, info, unit))
     return clipped
 
 
 def point_of(point: Numbers, scene: Scene) -> tuple[float, float]:
     """Return a point that somebody gave, in pixels of a scene."""
     numbers, unit = _numbers(point, 2, "a point", FORMS.replace("x0,y0,x1,y1", "x,y"))
-    info = SceneInfo.of(scene)
-    ((x, y),) = _points_in_pixels(np.array([numbers]), unit, info, "the point").tolist()
+    info, name = SceneInfo.of(scene), _named("the point", numbers, unit)
+    ((x, y),) = _points_in_pixels(np.array([numbers]), unit, info, name).tolist()
     if not (0 <= x < info.hw[1] and 0 <= y < info.hw[0]):
-        raise UsageError(_misses(f"the point {point}", info))
+        raise UsageError(_misses(name, info, unit))
     return x, y
 
 
@@ -135,8 +131,12 @@ def _numbers(given: Any, count: int, what: str, forms: str) -> tuple[list[float]
     return found, f"EPSG:{unit}" if unit.isdecimal() else unit
 
 
-def _in_file(path: Path, info: SceneInfo) -> Any:
-    """Return the polygons of a file, all together, in pixels of a scene."""
+def _named(what: str, numbers: Sequence[float], unit: str) -> str:
+    return f"{what} {','.join([*(f'{number:.10g}' for number in numbers), *([unit] if unit else [])])}"
+
+
+def _in_file(path: Path) -> tuple[Any, str]:
+    """Return the polygons of a file, all together, and their CRS."""
     _existing(path)
     pyogrio, shapely = need("pyogrio", f"`{path}`"), need("shapely", f"`{path}`")
     try:
@@ -151,14 +151,23 @@ def _in_file(path: Path, info: SceneInfo) -> Any:
         raise UsageError(f"`{path}` holds no polygon; an area is drawn with polygons")
     if not meta["crs"]:
         raise UsageError(f"`{path}` has no CRS; give it one (ogr2ogr -a_srs EPSG:32633 area.gpkg FILE)")
-    return _to_pixels(shapely.union_all(shapely.make_valid(polygons)), meta["crs"], info, f"`{path}`")
+    return shapely.union_all(shapely.make_valid(polygons)), str(meta["crs"])
+
+
+def _box_in_pixels(numbers: Sequence[float], unit: str, info: SceneInfo, name: str) -> Any:
+    """Return a box that somebody gave, which may be turned in the scene, as a polygon in its pixels."""
+    x0, y0, x1, y1 = numbers
+    box = need("shapely", name).box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+    return _to_pixels(box, unit, info, name)
 
 
 def _to_pixels(shape: Any, crs: str, info: SceneInfo, name: str) -> Any:
-    """Return a polygon on the map, in a CRS ("": the scene's), in pixels of a scene."""
+    """Return a polygon in a CRS ("": the scene's), or in pixels already, in pixels of a scene."""
     shapely = need("shapely", name)
     x0, y0, x1, y1 = shape.bounds
     split = shapely.segmentize(shape, max(x1 - x0, y1 - y0, 1e-9) / EDGES) if crs else shape
+    if crs == PIXELS:
+        return shape
     moved = shapely.transform(split, lambda points: _points_in_pixels(points, crs, info, name))
     return shapely.make_valid(moved)
 
@@ -191,23 +200,27 @@ def _points_in_pixels(points: Float64, unit: str, info: SceneInfo, name: str) ->
     return frames.map_to_pixel(points, info.transform)
 
 
-def _window(bounds: Sequence[float], info: SceneInfo, name: str) -> Window:
+def _window(bounds: Sequence[float], info: SceneInfo, name: str, unit: str) -> Window:
     """Return the window of whole pixels around bounds, cut to the scene."""
     x0, y0, x1, y1 = bounds
     near = 1e-6  # of a pixel: an edge that was computed lies beside the pixels' own
-    left, top = max(0, math.floor(min(x0, x1) + near)), max(0, math.floor(min(y0, y1) + near))
-    right, bottom = min(info.hw[1], math.ceil(max(x0, x1) - near)), min(info.hw[0], math.ceil(max(y0, y1) - near))
+    left, top = max(0, math.floor(x0 + near)), max(0, math.floor(y0 + near))
+    right, bottom = min(info.hw[1], math.ceil(x1 - near)), min(info.hw[0], math.ceil(y1 - near))
     if left >= right or top >= bottom:
-        raise UsageError(_misses(name, info))
+        raise UsageError(_misses(name, info, unit))
     return Window(left, top, right, bottom)
 
 
-def _misses(name: str, info: SceneInfo) -> str:
+def _misses(name: str, info: SceneInfo, unit: str) -> str:
+    """Return the error of what misses a scene, with what the scene covers in the CRS in which it was given."""
     height, width = info.hw
     where = f"{width} x {height} pixels"
-    if info.transform:
+    if info.transform and unit != PIXELS:
         corners = frames.pixel_to_map(frames.box_corners_xy(Box(0, 0, width, height)), info.transform)
+        if unit and unit != info.crs and info.crs:
+            pyproj = need("pyproj", name)
+            corners = np.column_stack(pyproj.Transformer.from_crs(info.crs, unit, always_xy=True).transform(*corners.T))
         (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-        crs = (info.crs or "no CRS").partition("[")[0]
+        crs = (unit or info.crs or "no CRS").partition("[")[0]
         where = f"{where}, x {x0:.8g} to {x1:.8g} and y {y0:.8g} to {y1:.8g} in {crs}"
     return f"{name} misses `{info.source}`, which covers {where}; x comes before y, longitude before latitude"
