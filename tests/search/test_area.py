@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,16 @@ def test_corners_may_be_given_in_any_order_and_are_cut_to_the_scene() -> None:
     assert area_of("500150,4999980,500050,4999900", scene()).window == WINDOW
     assert area_of("0,0,500150,4999980", scene()).window == Window(0, 40, 300, 300)
     assert area_of("-50,-50,1000,30,px", scene()).window == Window(0, 0, 500, 30)
+
+
+def test_pixels_need_nothing_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("shapely", "pyproj", "pyogrio", "rasterio"):
+        monkeypatch.setitem(sys.modules, module, None)
+    plain = scene(None, None)
+    assert area_of("100,40,300,200,px", plain).window == WINDOW
+    assert area_of("100,40,300,200,px", plain).inside is None
+    assert box_of("300,40,100,200,px", plain) == Box(*map(float, WINDOW))
+    assert point_of("5,6,px", plain) == (5, 6)
 
 
 def test_an_area_in_another_crs() -> None:

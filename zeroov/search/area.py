@@ -15,7 +15,7 @@ from zeroov import frames
 from zeroov.errors import UsageError, first_line
 from zeroov.files.content import content_of
 from zeroov.files.paths import expanded
-from zeroov.frames import HW, Float64
+from zeroov.frames import HW, XYXY, Float64
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import SceneInfo
 from zeroov.raster.part import Inside
@@ -64,19 +64,21 @@ def area_of(aoi: Aoi, scene: Scene) -> Area:
         name = f"`{path}`"
         given, unit = _in_file(path)
         shape = _to_pixels(given, unit, info, name)
+        bounds = shape.bounds
     else:
         numbers, unit = _numbers(aoi, 4, "an area", FORMS)
         name = _named("the area", numbers, unit)
-        shape = _box_in_pixels(numbers, unit, info, name)
-    window = _window(shape.bounds, info, name, unit)
-    return Area(window, None if shape.equals(need("shapely", name).box(*shape.bounds)) else shape)
+        bounds, shape = _box_in_pixels(numbers, unit, info, name)
+    window = _window(bounds, info, name, unit)
+    is_window = shape is None or shape.equals(need("shapely", name).box(*bounds))
+    return Area(window, None if is_window else shape)
 
 
 def box_of(box: Numbers, scene: Scene) -> Box:
     """Return the box around one that somebody gave, in pixels of a scene; the part of it in the scene."""
     numbers, unit = _numbers(box, 4, "a box", FORMS)
     info, name = SceneInfo.of(scene), _named("the box", numbers, unit)
-    clipped = frames.clip_box(_box_in_pixels(numbers, unit, info, name).bounds, info.hw)
+    clipped = frames.clip_box(_box_in_pixels(numbers, unit, info, name)[0], info.hw)
     if clipped is None:
         raise UsageError(_misses(name, info, unit))
     return clipped
@@ -154,20 +156,21 @@ def _in_file(path: Path) -> tuple[Any, str]:
     return shapely.union_all(shapely.make_valid(polygons)), str(meta["crs"])
 
 
-def _box_in_pixels(numbers: Sequence[float], unit: str, info: SceneInfo, name: str) -> Any:
-    """Return a box that somebody gave, which may be turned in the scene, as a polygon in its pixels."""
+def _box_in_pixels(numbers: Sequence[float], unit: str, info: SceneInfo, name: str) -> tuple[XYXY, Any]:
+    """Return the bounds in pixels of a box that somebody gave, and its outline, for it may be turned in the scene."""
     x0, y0, x1, y1 = numbers
-    box = need("shapely", name).box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
-    return _to_pixels(box, unit, info, name)
+    box = min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+    if unit == PIXELS:  # needs nothing of the extra `geo`
+        return box, None
+    shape = _to_pixels(need("shapely", name).box(*box), unit, info, name)
+    return shape.bounds, shape
 
 
 def _to_pixels(shape: Any, crs: str, info: SceneInfo, name: str) -> Any:
-    """Return a polygon in a CRS ("": the scene's), or in pixels already, in pixels of a scene."""
+    """Return a polygon on the map, in a CRS ("": the scene's), in pixels of a scene."""
     shapely = need("shapely", name)
     x0, y0, x1, y1 = shape.bounds
     split = shapely.segmentize(shape, max(x1 - x0, y1 - y0, 1e-9) / EDGES) if crs else shape
-    if crs == PIXELS:
-        return shape
     moved = shapely.transform(split, lambda points: _points_in_pixels(points, crs, info, name))
     return shapely.make_valid(moved)
 
