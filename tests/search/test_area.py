@@ -239,7 +239,8 @@ def test_a_search_finds_nothing_outside_of_its_area(pipeline: Pipeline, drawn: D
     inside = np.zeros((560, 640), np.bool_)
     inside[aoi[1] : aoi[3], aoi[0] : aoi[2]] = True
     assert not (answer.mask & ~inside).any()
-    assert answer.overlay().shape == (aoi[3] - aoi[1], aoi[2] - aoi[0], 3)
+    across, down = answer.about_overlay()["factor_xy"]
+    assert answer.overlay().shape == ((aoi[3] - aoi[1]) * down, (aoi[2] - aoi[0]) * across, 3)
 
 
 @pytest.mark.parametrize("zoom", [False, True])

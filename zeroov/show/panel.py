@@ -56,9 +56,10 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
         return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found, glance, form)
     if not costs:
         answer = _without_costs(answer)
+    outline = answer.outline
     tiles = [tile for look in answer.looks[:1] for tile in _tiles(look, answer.closer)]
     if answer.closer or not any(look.evolved or look.refined for look in answer.looks):
-        tiles.append(_outline_tile("Answer", answer.shown, answer.outline))
+        tiles.append(_outline_tile("Answer", answer.shown, outline))
     nothing = f"nothing found: {answer.why_empty}" if answer.why_empty else "nothing found"
     doubt = f" (doubtful: {answer.doubtful})" if answer.doubtful else ""
     found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
@@ -67,7 +68,7 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     words = f"answer: {answer.words}" if answer.words.strip() else ""
     ring = (
         "a white ring shows where a small object is"
-        if answer.box and pages.is_tiny(answer.box.xyxy, answer.info.hw)
+        if outline.box and pages.is_tiny(outline.box.xyxy, answer.shown.hw)
         else ""
     )
     about = found, box, ring, recipe, PurePath(answer.source).name, words
