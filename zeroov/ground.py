@@ -16,15 +16,17 @@ from zeroov.errors import UsageError
 from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.decide import UNDECIDED, decide
-from zeroov.outputs.found import SceneInfo, found_of
+from zeroov.outputs.found import Found, SceneInfo, found_of
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
 from zeroov.raster import decode
 from zeroov.raster.scene import Scene, Source, open_source
 from zeroov.recipe import Recipe, SearchRecipe
+from zeroov.search.area import Aoi, Numbers, area_of, box_of, point_of
 from zeroov.search.search import Sought, search_scene
-from zeroov.types import clean_expression
-from zeroov.zoom.closer import Trail, closer_looks, place_of
+from zeroov.types import Box, clean_expression
+from zeroov.zoom.closer import MOST_TILES, Trail, closer_looks, place_of
+from zeroov.zoom.crop import window_around
 from zeroov.zoom.merge import merged_box
 
 SHOWN = 1600  # longer side of the picture that is shown of a searched scene
@@ -40,6 +42,9 @@ def ground(
     *,
     every: bool = False,
     bands: tuple[int, ...] | None = None,
+    aoi: Aoi | None = None,
+    bbox: Numbers | None = None,
+    point: Numbers | None = None,
     search: bool | None = None,
     zoom: bool | None = None,
     undecided: bool = False,
@@ -53,6 +58,9 @@ def ground(
     *,
     every: bool = False,
     bands: tuple[int, ...] | None = None,
+    aoi: Aoi | None = None,
+    bbox: Numbers | None = None,
+    point: Numbers | None = None,
     search: bool | None = None,
     zoom: bool | None = None,
     undecided: bool = False,
@@ -65,6 +73,9 @@ def ground(
     *,
     every: bool = False,
     bands: tuple[int, ...] | None = None,
+    aoi: Aoi | None = None,
+    bbox: Numbers | None = None,
+    point: Numbers | None = None,
     search: bool | None = None,
     zoom: bool | None = None,
     undecided: bool = False,
@@ -77,16 +88,31 @@ def ground(
     forbids the recipe's. `bands`, from 1, are shown as red, green and blue. `undecided` leaves the recipe's `min_score`
     and `said_absent` aside: the answer holds what there is, whatever it scores and whatever the model says of it, and
     who keeps it decides later, by `outputs.decide`.
+
+    `aoi` is the part of the image to look at: a polygon file in its own CRS, or x0,y0,x1,y1 on the map; outside of it
+    nothing is found. `bbox`, or a `point` on the object, says where the object is: Segment Anything draws it there, and
+    no other model is asked. Numbers are in the image's CRS; a last EPSG number names another one, "px" means pixels.
     """
     start = time.perf_counter()
     if every and search is False:
         raise UsageError("every object of a kind is found by a search; leave out --no-scene (search=False)")
+    if sum(hint is not None for hint in (aoi, bbox, point)) > 1 or (every and (bbox or point) is not None):
+        raise UsageError(
+            "a box or a point says where the one object is: give one of --aoi, --bbox and --point, and the last two "
+            "without --all"
+        )
     if isinstance(expression, list | tuple) and not expression:
         return []
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     recipe = pipeline.recipe.with_values(UNDECIDED) if undecided else pipeline.recipe
     rounds = recipe.zoom.rounds if zoom is None else max(1, recipe.zoom.rounds) * zoom
-    with open_source(source, bands, progress=progress) as scene:
+    with open_source(source, bands, progress=progress) as whole:
+        if bbox is not None or point is not None:
+            hinted = [draw_hinted(pipeline, whole, text, bbox, point) for text in texts]
+            hinted = [replace(answer, seconds=(time.perf_counter() - start) / len(texts)) for answer in hinted]
+            return hinted if isinstance(expression, list | tuple) else hinted[0]
+        area = None if aoi is None else area_of(aoi, whole)
+        scene = whole if area is None else whole.part(area.window, area.inside)
         if every or (is_large(scene.hw, recipe.search) if search is None else search):
             sought = search_scene(pipeline, scene, texts, recipe, every=every, rounds=rounds, progress=progress)
             answers = [search_answer(scene, each, recipe, pipeline.provenance) for each in sought]
@@ -94,6 +120,8 @@ def ground(
             require_one_look(scene)
             asked = [(scene, text) for text in texts]
             answers = ground_pictures(pipeline, asked, recipe, rounds=rounds, progress=progress)
+        if area:
+            answers = [answer.in_whole(SceneInfo.of(whole), area.window) for answer in answers]
     seconds = (time.perf_counter() - start) / max(1, len(answers))
     asked_with = recipe.with_values({"zoom.rounds": rounds})
     provenance = pipeline.provenance | {"recipe_digest": asked_with.digest}
@@ -200,6 +228,53 @@ def search_answer(scene: Scene, sought: Sought, recipe: Recipe, provenance: Mapp
         tiles=sought.tiles,
         provenance=provenance,
         why_empty=why_empty,
+    )
+
+
+def draw_hinted(pipeline: Stages, scene: Scene, text: str, bbox: Numbers | None, point: Numbers | None) -> Answer:
+    """Return the object in a box, or at a point, that somebody gave, as Segment Anything draws it.
+
+    Of a large scene it gets a window around it. Its score is what Segment Anything says of its mask.
+    """
+    recipe = pipeline.recipe
+    if "refine" not in recipe.stages:
+        raise UsageError(f"a box or a point is for Segment Anything, and recipe {recipe.name} has no stage refine")
+    located = pipeline.models.locate("refine")
+    box = box_of(bbox, scene) if bbox is not None else None
+    xy = point_of(point, scene) if point is not None else (0.0, 0.0)
+    window = None
+    if is_large(scene.hw, recipe.search):
+        window = window_around(box or Box(*xy, xy[0] + 1, xy[1] + 1), scene.hw, recipe.zoom.context, recipe.search.tile)
+    picture = scene.read(window, MOST_TILES * recipe.search.tile if window else 0)
+    near = frames.to_picture(box, picture) if box else None
+    if near:
+        refined, _ = pipeline.draw(picture, near, alone=True)
+    else:
+        left, top, right, bottom = picture.window
+        across, down = picture.hw[1] / (right - left), picture.hw[0] / (bottom - top)
+        refined = pipeline.draw_at(picture, ((xy[0] - left) * across, (xy[1] - top) * down))
+    mask = refined.mask if picture.valid is None else refined.mask & picture.valid
+    score = min(1.0, max(0.0, refined.predicted_iou))
+    found: tuple[Found, ...] = ()
+    if (tight := frames.mask_to_box(mask)) is not None:
+        in_window = frames.resize_mask(mask, picture.window.hw)
+        where = frames.to_scene(tight, picture)
+        found = (Found(in_window, picture.window[:2], where, score, text, extra={"hint": "box" if box else "point"}),)
+    return Answer(
+        expression=text,
+        found=tuple(each.trimmed() for each in found),
+        score=score,
+        words="",
+        info=SceneInfo.of(scene),
+        shown=picture,
+        provenance={
+            "recipe": recipe.name,
+            "recipe_digest": recipe.digest,
+            "model": located.reference,
+            "model_revision": located.revision,
+        },
+        why_empty="" if found else "Segment Anything drew nothing there",
+        area=picture.part,
     )
 
 

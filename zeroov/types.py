@@ -49,7 +49,7 @@ class Picture:
 
     `valid` is bool (H, W), or `None` where every pixel is valid: neither nodata, transparent, NaN nor damaged. `part`
     is what the picture shows of its scene, in pixels of the scene, of which it may be a reduced copy; `None`: it is the
-    scene itself.
+    scene itself. `origin_xy` is the upper left pixel of a scene that is itself a part of the file's.
     """
 
     rgb: Uint8
@@ -58,6 +58,7 @@ class Picture:
     transform: tuple[float, float, float, float, float, float] | None = None
     valid: Bool | None = None
     part: Window | None = None
+    origin_xy: tuple[int, int] = (0, 0)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +82,12 @@ class Picture:
     def window(self) -> Window:
         """What the picture shows, in pixels of its scene."""
         return self.part or Window(0, 0, self.hw[1], self.hw[0])
+
+    @property
+    def file_window(self) -> Window:
+        """What the picture shows, in pixels of the whole file."""
+        (x, y), (x0, y0, x1, y1) = self.origin_xy, self.window
+        return Window(x0 + x, y0 + y, x1 + x, y1 + y)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.cli.test_cli import PHRASE, TINY, run
 from tests.raster.scenes import UTM, write_scene
 from zeroov.cli.options import format_names
-from zeroov.errors import OutputError, UsageError
+from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.version import __version__
 
@@ -162,3 +162,35 @@ def test_names_of_formats() -> None:
     for nothing in ("", ",,", " "):
         with pytest.raises(UsageError, match="without a name"):
             format_names(nothing)
+
+
+def test_a_part_that_misses_the_image_leaves_the_older_answer(
+    raster: Path, tmp_path: Path, tiny: Path, unasked: None
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "result.json").write_text("{}")
+    for option in ("--aoi=1,2,3,4", "--bbox=1,2,3,4", "--point=1,2"):
+        told = run("ground", raster, PHRASE, "--out", out, *TINY, option, code=2)
+        assert "misses" in told.stderr
+    assert (out / "result.json").exists()
+
+
+def test_a_box_is_drawn_by_the_command(raster: Path, tmp_path: Path, tiny: Path, unasked: None) -> None:
+    command = ["ground", raster, PHRASE, "--out", tmp_path / "out", *TINY]
+    told = run(*command, "--bbox", "10,10,60,50,px")
+    assert "answer " not in told.stdout
+    assert (tmp_path / "out" / "panel.png").exists()
+    assert json.loads(run(*command, "--point", "30,30,px", "--json").stdout)["answer"] == ""
+
+
+def test_an_address_is_passed_on_as_it_is(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refused(name: str, _: Any) -> None:
+        asked.append(name)
+        raise PictureError("no such address")
+
+    monkeypatch.setattr("zeroov.raster.web.opened", refused)
+    run("ground", "https://example.com/a.tif", PHRASE, "--out", tmp_path / "out", *TINY, code=1)
+    assert asked == ["https://example.com/a.tif"]

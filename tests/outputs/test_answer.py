@@ -66,7 +66,8 @@ def test_result_json_says_how_the_overlay_is_to_be_read(tmp_path: Path, monkeypa
     with Image.open(tmp_path / "overlay.png") as drawn:
         assert drawn.size == (780, 520)
     assert report["overlay"] == {"hw": [520, 780], "factor_xy": [13.0, 13.0], "ringed": []}
-    wide = replace(answer_of(tiles=True), info=SceneInfo("a.tif", (400, 1200)))
+    wide = answer_of(tiles=True)
+    wide = replace(wide, info=SceneInfo("a.tif", (400, 1200)), shown=replace(wide.shown, part=Window(0, 0, 1200, 400)))
     assert wide.about_overlay() == {"hw": [520, 780], "factor_xy": [0.65, 1.3], "ringed": [1]}
     lines: list[str] = []
     monkeypatch.setattr("zeroov.cli.options.say", lines.append)

@@ -52,6 +52,9 @@ def test_a_png_is_the_mask(tmp_path):
 def test_unknown_formats_and_none():
     with pytest.raises(UsageError, match=r"`geojsn` is no format; did you mean `geojson`"):
         open_writers("out", ["geojsn"])
+    for asked, near in {"shp": "gpkg", "geoparquet": "gpkg", "tif": "geotiff"}.items():
+        with pytest.raises(UsageError, match=rf"`{asked}` is no format; write `{near}`"):
+            open_writers("out", [asked])
     with pytest.raises(UsageError, match="no format was given; known: geotiff"):
         open_writers("out", [])
 
@@ -158,7 +161,7 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, monkeypatch, n
 
 
 @needs_posix
-@pytest.mark.parametrize("name", ["png", "geotiff", "gpkg"])
+@pytest.mark.parametrize("name", ["png", "geotiff", "geojson"])
 def test_a_name_that_is_too_long_costs_no_other_image(tmp_path, name):
     images = [f"/data/{'n' * 251}.tif", "/data/b.tif"]
     writers = open_writers(tmp_path, [name], images=images)
@@ -200,7 +203,7 @@ def test_a_file_that_is_gone_in_the_end_is_not_said_to_be_written(tmp_path):
 
 
 def test_a_folder_in_the_way(tmp_path):
-    for name, target in {"gpkg": "photo.gpkg", "geotiff": "photo.mask.tif", "png": "photo.mask.png"}.items():
+    for name, target in {"gpkg": "objects.gpkg", "geotiff": "photo.mask.tif", "png": "photo.mask.png"}.items():
         (tmp_path / target).mkdir()
         with pytest.raises(OutputError, match=rf"{target}` cannot be written: a folder of that name is in the way"):
             open_writers(tmp_path, [name], images=[PLAIN.source])

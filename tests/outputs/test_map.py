@@ -121,7 +121,7 @@ def test_a_crs_that_tiff_cannot_hold_goes_beside_it(tmp_path):
     info = SceneInfo("a.tif", (300, 500), odd, (0.001, 0, 1, 0, -0.001, 2))
     mask_path, json_path, package = write(tmp_path / "out", ("geotiff", "geojson", "gpkg"), info, [airport()], {})
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names - {"a.mask.tif.aux.xml"} == {"a.mask.tif", "a.geojson", "a.gpkg"}
+    assert names - {"a.mask.tif.aux.xml"} == {"a.mask.tif", "a.geojson", "objects.gpkg"}
     with rasterio.open(mask_path) as mask:
         assert mask.crs is not None
         assert tuple(mask.transform)[:6] == info.transform

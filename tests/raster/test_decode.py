@@ -68,6 +68,7 @@ def test_missing_file_names_its_neighbours(tmp_path):
 
 def test_folder_empty_file_and_other_things(tmp_path):
     assert "is a folder" in refusal(tmp_path)
+    assert f"zeroov batch {tmp_path} --expressions FILE" in refusal(tmp_path)
     (tmp_path / "empty.jpg").touch()
     assert "is empty (0 bytes)" in refusal(tmp_path / "empty.jpg")
     assert "no ordinary file" in refusal("/dev/null")

@@ -146,7 +146,7 @@ def apart(first: Any, second: Any) -> float:
 
 def from_package(answer: Answer, layer: str) -> Any:
     """Return the one shape of a GeoPackage's layer, in map coordinates."""
-    _, _, shapes, _ = pyogrio.raw.read(answer.folder / "scene.gpkg", layer=layer)
+    _, _, shapes, _ = pyogrio.raw.read(answer.folder / "objects.gpkg", layer=layer)
     (shape,) = shapely.from_wkb(shapes)
     return shape
 
@@ -226,8 +226,9 @@ def test_the_masks_lie_on_the_scenes_own_grid(answer: Answer) -> None:
 
 
 def test_the_layers_open_and_say_their_crs(answer: Answer) -> None:
-    package = answer.folder / "scene.gpkg"
-    assert pyogrio.list_layers(package).tolist() == [["masks", "MultiPolygon"], ["boxes", "Polygon"]]
+    package = answer.folder / "objects.gpkg"
+    layers = [["masks", "MultiPolygon"], ["boxes", "Polygon"], ["layer_styles", None]]
+    assert pyogrio.list_layers(package).tolist() == layers
     for layer in ("masks", "boxes"):
         about = pyogrio.read_info(package, layer=layer)
         assert about["features"] == 1

@@ -22,6 +22,7 @@ from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import SILENT, Progress
 from zeroov.raster.scene import open_source
 from zeroov.recipe import Recipe
+from zeroov.search.area import Aoi, identity_of
 from zeroov.types import clean_expression
 from zeroov.version import __version__
 
@@ -40,6 +41,7 @@ def batch(
     every: bool = False,
     search: bool | None = None,
     bands: tuple[int, ...] | None = None,
+    aoi: Aoi | None = None,
     retry_failed: bool = False,
     progress: Progress = SILENT,
 ) -> Outcome:
@@ -49,9 +51,10 @@ def batch(
     format has `writers` of its own: an image that one of them refuses is asked all the same, for another format. They
     are written from what was answered, also where the work ends early. The recipe's `min_score` and `said_absent`
     decide what is written, not what is asked. `classes` are what annotations call the objects of an expression.
+    `aoi` is the part of each image to look at.
     """
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
-    made = {**made_with(pipeline.recipe, every, search, bands), "models": pipeline.models.identities()}
+    made = {**made_with(pipeline.recipe, every, search, bands, aoi), "models": pipeline.models.identities()}
     with Journal(ensure_writable_folder(out) / JOURNAL, made) as journal:
         if retry_failed:
             journal.rewrite({str(item["id"]) for item in read_items(journal.path) if not item["error"]})
@@ -68,7 +71,7 @@ def batch(
                 first_few(changed),
             )
         end = partial(write_all, writers, asking, provenance=pipeline.provenance, journal=journal.path)
-        work = partial(_answer, pipeline, writers, every, search, bands, progress.inner())
+        work = partial(_answer, pipeline, writers, every, search, bands, aoi, progress.inner())
         streak, finished = Streak(), len(missing) - len(todo)
         progress.report("images", finished, len(missing))
         try:
@@ -106,6 +109,7 @@ def export(
     every: bool = False,
     search: bool | None = None,
     bands: tuple[int, ...] | None = None,
+    aoi: Aoi | None = None,
 ) -> Outcome:
     """Write what a batch answered, as the recipe's `min_score` and `said_absent` decide; no model is needed."""
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
@@ -116,7 +120,7 @@ def export(
         provenance = {"model": str(first["model"]), "model_revision": str(first["revision"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"`{path}` holds no answers of this version; ask first, without --export") from error
-    wanted = made_with(recipe, every, search, bands)
+    wanted = made_with(recipe, every, search, bands, aoi)
     require_same(path, {name: value for name, value in made.items() if name != "models"}, wanted)
     with Journal(path, made):
         asking = Asking([Asked.of(image) for image in images], texts, classes or {}, recipe)
@@ -124,10 +128,18 @@ def export(
         return write_all(writers, asking, Answers(read_items(path)), provenance=named, journal=path)
 
 
-def made_with(recipe: Recipe, every: bool, search: bool | None, bands: tuple[int, ...] | None) -> dict[str, Any]:
+def made_with(
+    recipe: Recipe, every: bool, search: bool | None, bands: tuple[int, ...] | None, aoi: Aoi | None
+) -> dict[str, Any]:
     """Return what makes answers incomparable, besides the models; not what is asked, and not what is shown."""
     deciding = {name: value for name, value in recipe.deciding().items() if name not in UNDECIDED}
-    return {"zeroov": __version__, **deciding, "all": every, "scene": search, "bands": list(bands or ())}
+    asked = {
+        "all": every,
+        "scene": search,
+        "bands": list(bands or ()),
+        "aoi": None if aoi is None else identity_of(aoi),
+    }
+    return {"zeroov": __version__, **deciding, **asked}
 
 
 def _answered(asking: Asking, answers: Answers) -> int:
@@ -141,6 +153,7 @@ def _answer(
     every: bool,
     search: bool | None,
     bands: tuple[int, ...] | None,
+    aoi: Aoi | None,
     progress: Progress,
     asked: Asked,
     expressions: Sequence[str],
@@ -150,7 +163,7 @@ def _answer(
         info = SceneInfo.of(scene)
         warn_of_refusals(info, writers)
         answers = pipeline.ground(
-            scene, list(expressions), every=every, search=search, undecided=True, progress=progress
+            scene, list(expressions), every=every, search=search, aoi=aoi, undecided=True, progress=progress
         )
     return [item_of(asked, info, answer) for answer in answers]
 

@@ -13,13 +13,13 @@ from zeroov.batch.classes import merged
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, Decided, info_of
 from zeroov.batch.pictures import PICTURES, Pictures, Shown, open_pictures
-from zeroov.errors import Failed, OutputError, UsageError, attempt, did_you_mean, first_few
+from zeroov.errors import Failed, OutputError, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.decide import Deciding
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.stale import update_list
-from zeroov.outputs.write import FORMATS, Writers, open_writers
+from zeroov.outputs.write import FORMATS, Writers, open_writers, require_format
 
 log = logging.getLogger("zeroov")
 Output = Writers | Pictures
@@ -59,8 +59,7 @@ def one_by_one(
 ) -> dict[str, Output]:
     """Open the writers of each format into the folder `out`, apart: what one of them refuses costs no other."""
     for name in formats:
-        if name not in (known := [*FORMATS, *PICTURES]):
-            raise UsageError(f"`{name}` is no format{did_you_mean(name, known)}")
+        require_format(name, [*FORMATS, *PICTURES])
     ensure_writable_folder(out)
     asked: dict[str, Any] = {"expressions": expressions, "images": images, **options}
     return {

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, RecipeName, Search, Set, Tolerance, Zoom
+from zeroov.cli.options import (
+    Aoi,
+    Bands,
+    Device,
+    Dumps,
+    Every,
+    Json,
+    Label,
+    RecipeName,
+    Search,
+    Set,
+    Square,
+    Tolerance,
+    Zoom,
+)
 from zeroov.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,11 +54,13 @@ def batch(
     scene: Search = None,
     every: Every = False,
     bands: Bands = None,
+    aoi: Aoi = None,
     min_score: Annotated[
         float | None, typer.Option("--min-score", min=0, max=1, help="Write no answer that scores below it.")
     ] = None,
     label: Label = None,
     tolerance: Tolerance = None,
+    square: Square = False,
     only_export: Annotated[
         bool, typer.Option("--export", help="Write what is answered; ask nothing, and need no model.")
     ] = False,
@@ -90,8 +106,10 @@ def batch(
     if label:
         classes = dict.fromkeys(classes, label)
     asked = list(classes)
-    asking: dict[str, Any] = {"classes": classes, "every": every, "search": scene, "bands": options.band_numbers(bands)}
-    writers = one_by_one(out, options.format_names(formats), asked, files, classes=classes, tolerance=tolerance)
+    asking: dict[str, Any] = {"classes": classes, "every": every, "search": scene, "aoi": aoi}
+    asking["bands"] = options.band_numbers(bands)
+    named: dict[str, Any] = {"classes": classes, "tolerance": tolerance, "square": square}
+    writers = one_by_one(out, options.format_names(formats), asked, files, **named)
     if only_export:
         outcome = export(chosen, files, asked, out, writers, **asking)
     else:

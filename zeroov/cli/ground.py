@@ -8,12 +8,30 @@ from typing import Annotated, Any
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Bands, Device, Dumps, Every, Json, Label, Out, RecipeName, Search, Set, Tolerance, Zoom
+from zeroov.cli.options import (
+    Aoi,
+    Bands,
+    Device,
+    Dumps,
+    Every,
+    Json,
+    Label,
+    Out,
+    RecipeName,
+    Search,
+    Set,
+    Square,
+    Tolerance,
+    Zoom,
+)
 from zeroov.errors import UsageError
 
 
 def ground(
-    image: Annotated[Path, typer.Argument(help="The picture: JPEG, PNG, TIFF, GeoTIFF ...")],
+    picture: Annotated[
+        str,
+        typer.Argument(metavar="IMAGE", help="The picture: JPEG, PNG, TIFF, GeoTIFF ..., or a COG's https:// address."),
+    ],
     expression: Annotated[str, typer.Argument(help="The one object to find, in words.")],
     out: Out = Path("out"),
     recipe: RecipeName = None,
@@ -22,12 +40,25 @@ def ground(
     scene: Search = None,
     every: Every = False,
     bands: Bands = None,
+    aoi: Aoi = None,
+    bbox: Annotated[
+        str | None,
+        typer.Option(
+            "--bbox",
+            metavar="X0,Y0,X1,Y1",
+            help="The object is in this box: Segment Anything draws it. Numbers as in --aoi.",
+        ),
+    ] = None,
+    point: Annotated[
+        str | None, typer.Option("--point", metavar="X,Y", help="The object is here: Segment Anything draws it.")
+    ] = None,
     formats: Annotated[
         str | None,
         typer.Option("--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelme ..."),
     ] = None,
     label: Label = None,
     tolerance: Tolerance = None,
+    square: Square = False,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,
@@ -58,6 +89,8 @@ def ground(
     from zeroov.outputs.found import SceneInfo
     from zeroov.outputs.write import open_writers
     from zeroov.raster.scene import open_source
+    from zeroov.raster.web import is_address
+    from zeroov.search.area import area_of, box_of, point_of
 
     if every and scene is False:
         raise UsageError("--all is a search; leave out --no-scene")
@@ -65,9 +98,17 @@ def ground(
         from zeroov.show.page import form_of
 
         form_of(figure)  # an error for a wrong name, before the work
+    where: dict[str, Any] = {"aoi": aoi, "bbox": bbox, "point": point}
     names = options.format_names(formats)
-    refuse_own(image, out := ensure_writable_folder(out))
-    asked: dict[str, Any] = {"label": label, "tolerance": tolerance, "expressions": [expression], "images": [image]}
+    image = picture if is_address(picture) else Path(picture)
+    refuse_own(Path(image), out := ensure_writable_folder(out))
+    asked: dict[str, Any] = {
+        "label": label,
+        "tolerance": tolerance,
+        "square": square,
+        "expressions": [expression],
+        "images": [image],
+    }
     writers = open_writers(out, names, **asked) if names else None  # an error for a wrong name, before the work
     with (
         options.progress() as progress,
@@ -76,8 +117,11 @@ def ground(
     ):
         if writers:
             writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
+        for given, read in ((aoi, area_of), (bbox, box_of), (point, point_of)):  # an error for one that misses
+            if given is not None:
+                read(given, opened)
         older = forget(out, str(image))
-        answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress)
+        answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress, **where)
         drawn = None
         if panel:
             from zeroov.show.panel import draw_panel

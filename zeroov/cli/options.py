@@ -38,6 +38,14 @@ Maps = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of dumps.")]
 Every = Annotated[bool, typer.Option("--all", help="Every object of the kind, not the one that is meant.")]
 Zoom = Annotated[bool, typer.Option("--zoom", help="Look again, closer, at what was found: one round.")]
 Bands = Annotated[str | None, typer.Option(metavar="N,N,N", help="Bands shown as red, green, blue, from 1.")]
+Aoi = Annotated[
+    str | None,
+    typer.Option(
+        "--aoi",
+        metavar="FILE|X0,Y0,X1,Y1",
+        help="Look at this part alone: a polygon file, or numbers in the image's CRS; ,EPSG names another, ,px pixels.",
+    ),
+]
 Label = Annotated[str | None, typer.Option(help="Class name in annotations; by default the expression.")]
 Tolerance = Annotated[
     float | None,
@@ -48,6 +56,10 @@ Tolerance = Annotated[
 Search = Annotated[
     bool | None,
     typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: wider than two tiles."),
+]
+
+Square = Annotated[
+    bool, typer.Option("--square", help="Right angles in the polygons of buildings (gpkg, geojson), where they fit.")
 ]
 
 

@@ -33,7 +33,8 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
     if not answer.found:
         options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
     where = " (about the whole scene, in its reduced pixels)" if answer.searched else ""
-    options.say(f"answer    {options.plain(answer.words)}{where}")
+    if answer.looks:
+        options.say(f"answer    {options.plain(answer.words)}{where}")
     if answer.searched:
         counts = Counter(tile.status for tile in answer.tiles)
         height, width = answer.tiles[0].window.hw

@@ -6,7 +6,7 @@ import functools
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,7 +16,7 @@ from PIL import Image, ImageShow
 from zeroov import frames
 from zeroov.errors import OutputError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
-from zeroov.look import Look
+from zeroov.look import Look, Outline
 from zeroov.outputs.formats.coco import Coco
 from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.formats.png import fits_png, write_full_png
@@ -24,7 +24,7 @@ from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.images import enlarged_by, png, ringed, scene_overlay, write_rgb_png
 from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
-from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8
+from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8, Window
 from zeroov.version import __version__
 
 OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json is written last
@@ -61,6 +61,7 @@ class Answer:
     `found` is the best first, in pixels of the image. `words` is what the model said. `looks` is the look at the whole
     image, with all stages, or of a searched scene the glance at it; `closer` are the closer looks; `tiles` are a
     searched scene's. `shown` is the image, reduced where it is large. `why_empty` says why nothing is in `found`.
+    `area` is the window of the image that was looked at, `None` for all of it; `shown` and `looks` show no more.
     """
 
     expression: str
@@ -75,6 +76,7 @@ class Answer:
     provenance: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     why_empty: str = ""
+    area: Window | None = None
 
     @property
     def status(self) -> Literal["found", "empty"]:
@@ -94,6 +96,22 @@ class Answer:
             x0, y0, x1, y1 = found.window_xyxy
             mask[y0:y1, x0:x1] = found.mask
         return mask
+
+    @property
+    def outline(self) -> Outline:
+        """The best object in pixels of `shown`."""
+        shown = self.shown
+        mask = np.zeros(shown.window.hw, dtype=np.bool_)
+        for found in self._in_shown()[:1]:
+            x0, y0, x1, y1 = found.window_xyxy
+            mask[y0:y1, x0:x1] = found.mask
+        box = frames.to_picture(self.found[0].box, shown) if self.found else None
+        return Outline(frames.resize_mask(mask, shown.hw), box)
+
+    def _in_shown(self) -> list[Found]:
+        """Return what was found in pixels of what `shown` shows, before it is reduced."""
+        x, y, _, _ = self.shown.window
+        return [found.moved(-x, -y) for found in self.found]
 
     @property
     def all_looks(self) -> tuple[Look, ...]:
@@ -136,19 +154,21 @@ class Answer:
 
     def overlay(self) -> Uint8:
         """Return the image with what was found drawn on it; a small image is enlarged, a searched scene reduced."""
-        return scene_overlay(self.shown.rgb, self.info.hw, self.found)
+        return scene_overlay(self.shown.rgb, self.shown.window.hw, self._in_shown())
 
     def about_overlay(self) -> dict[str, Any]:
         """Say how overlay.png is to be read: its size, its pixels for one of the image, the objects with a ring."""
         factor = enlarged_by(self.shown.hw)
         hw = self.shown.hw[0] * factor, self.shown.hw[1] * factor
-        per_pixel = [round(hw[1] / self.info.hw[1], 6), round(hw[0] / self.info.hw[0], 6)]
-        return {"hw": list(hw), "factor_xy": per_pixel, "ringed": ringed(self.found, self.info.hw, hw)}
+        height, width = self.shown.window.hw
+        per_pixel = [round(hw[1] / width, 6), round(hw[0] / height, 6)]
+        return {"hw": list(hw), "factor_xy": per_pixel, "ringed": ringed(self._in_shown(), (height, width), hw)}
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as plain values; masks are reported by their number of pixels."""
         first = self.looks[0] if self.looks else None
         answer_box = first.overview.answer_box if first else None
+        answer_box = frames.to_scene(answer_box, first.picture) if first and answer_box else None
         report: dict[str, Any] = {
             "source": self.source,
             "expression": self.expression,
@@ -178,6 +198,8 @@ class Answer:
             "overlay": self.about_overlay(),
             "seconds": round(self.seconds, 3),
         }
+        if self.area:
+            report["area_xyxy"] = list(self.area)
         if self.searched:
             report["tiles"] = {status: sum(t.status == status for t in self.tiles) for status in get_args(TileStatus)}
             report["not_looked_at"] = [
@@ -219,6 +241,28 @@ class Answer:
         more = f" and {len(self.found) - 3} more" if len(self.found) > 3 else ""
         score = f"score {self.score:.3f}{', doubtful' if self.doubtful else ''}"
         return f'<Answer "{self.expression}": {self.status} {boxes}{more}, {score}, in {self.source}>'
+
+    def in_whole(self, whole: SceneInfo, area: Window) -> Answer:
+        """Return an answer about a part of a scene as one about the whole, of which the part is the window `area`."""
+        x, y, _, _ = area
+
+        def moved(look: Look) -> Look:
+            picture = replace(look.picture, part=look.picture.file_window, origin_xy=(0, 0))
+            return replace(look, question=replace(look.question, picture=picture))
+
+        return replace(
+            self,
+            found=tuple(found.moved(x, y) for found in self.found),
+            info=whole,
+            shown=replace(self.shown, part=self.shown.file_window, origin_xy=(0, 0)),
+            looks=tuple(map(moved, self.looks)),
+            closer=tuple(replace(each, look=moved(each.look)) for each in self.closer),
+            tiles=tuple(
+                replace(tile, window=Window(*(edge + by for edge, by in zip(tile.window, (x, y, x, y), strict=True))))
+                for tile in self.tiles
+            ),
+            area=area,
+        )
 
     def save(
         self, folder: Path | str, formats: Sequence[str] | Writers = (), panel: bytes | None = None, prefix: str = ""

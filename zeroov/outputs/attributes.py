@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.version import __version__
@@ -14,13 +15,16 @@ Provenance = Mapping[str, str | float]
 RESERVED = ("fid", "geom")  # a GeoPackage has these columns already
 
 
-def attributes(info: SceneInfo, found: Found, provenance: Provenance) -> dict[str, Value]:
-    """Return the attributes of one found object, plain values by name.
+def attributes(
+    info: SceneInfo, found: Found, provenance: Provenance, first: Mapping[str, Value] = MappingProxyType({})
+) -> dict[str, Value]:
+    """Return the attributes of one found object, plain values by name: a format's own `first`, then what all say.
 
     `provenance` is what holds for the run, e.g. model, revision, recipe, recipe_digest. What is no plain value becomes
     JSON, what is no finite number `None`. A name of `extra` that is taken gets `extra_` before it.
     """
     values: dict[str, object] = {
+        **first,
         "expression": found.expression,
         "score": float(found.score),
         "status": found.status,

@@ -1,7 +1,7 @@
 """Polygons of a scene in longitude and latitude, whatever its CRS: cut at the antimeridian, closed over a pole.
 
 PyPI's `antimeridian` 0.4.9 was tried instead. Of 780 masks around poles, the antimeridian and the whole Earth, it made
-181 wrong shapes and 18 errors; this makes none, and `_outlines` would be needed either way.
+181 wrong shapes and 18 errors; this makes none, and `outlines` would be needed either way.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.errors import OutputError
+from zeroov.errors import OutputError, first_line
 from zeroov.frames import Float64, Transform
 from zeroov.outputs.extras import need
+from zeroov.outputs.found import SceneInfo
 from zeroov.outputs.polygons import on_map
 
+KEEP_CRS = "write gpkg, which keeps the CRS"
 DECIMALS = 7  # of a degree, a centimetre
 # A straight line of the scene is none in degrees: an edge is split until its middle lies this near to its place.
 MOST_BEND_PIXELS = 0.01
@@ -31,10 +33,10 @@ def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projec
     `projection` is pyproj's, from the scene's CRS to WGS 84. Outlines run counterclockwise.
     """
     shapely = need("shapely", "GeoJSON")
-    placed = on_map(shapely.segmentize(in_pixels, min(MOST_EDGE_PIXELS, max(hw) / LEAST_EDGES)), transform)
+    placed = on_map(shapely.segmentize(in_pixels, longest_edge(hw)), transform)
     rings, of_part = shapely.get_rings(shapely.get_parts(placed), return_index=True)
     pixel = math.sqrt(abs(transform[0] * transform[4] - transform[1] * transform[3]))
-    regions = np.array([_wrapped(_over_pole(outline)) for outline in _outlines(rings, pixel, projection)])
+    regions = np.array([_wrapped(_over_pole(outline)) for outline in outlines(rings, pixel, projection)])
 
     inside = shapely.get_coordinates(shapely.point_on_surface(shapely.polygons(rings)))
     longitudes, latitudes = projection.transform(*inside.T)
@@ -46,6 +48,23 @@ def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projec
     for outside, *holes in np.split(regions, np.flatnonzero(np.diff(of_part)) + 1):
         parts.append(shapely.difference(outside, shapely.union_all(holes)) if holes else outside)
     return _rounded(parts)
+
+
+def longest_edge(hw: tuple[int, int]) -> float:
+    """Return how long an edge of a polygon may be, in pixels of its scene, before it is brought into degrees."""
+    return min(MOST_EDGE_PIXELS, max(hw) / LEAST_EDGES)
+
+
+def projection_of(info: SceneInfo) -> Any:
+    """Return pyproj's transformer from a scene's CRS to longitude and latitude in WGS 84."""
+    pyproj = need("pyproj", "GeoJSON")
+    try:
+        return pyproj.Transformer.from_crs(info.crs, "EPSG:4326", always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        raise OutputError(
+            f"nothing is known that leads from the CRS of `{info.source}` to longitude and latitude "
+            f"({first_line(error)}); {KEEP_CRS}"
+        ) from error
 
 
 def bounds_in_degrees(geometries: list[Any]) -> Bounds:
@@ -63,7 +82,7 @@ def bounds_in_degrees(geometries: list[Any]) -> Bounds:
     return float(west), float(south), float(east), float(north)
 
 
-def _outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
+def outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
     """Return rings in map coordinates as longitudes and latitudes, without jumps of 360 degrees.
 
     An edge that bends by more than `MOST_BEND_PIXELS` gets points in between; `pixel` is a pixel's side on the map.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,11 @@ class Found:
         tight = frames.mask_to_box(self.mask)
         assert tight is not None
         return frames.crop_to_image(tight, self.origin_xy)
+
+    def moved(self, x: int, y: int) -> Found:
+        """Return the same object, so many pixels further right and down: in a scene that this one is a part of."""
+        origin_xy = self.origin_xy[0] + x, self.origin_xy[1] + y
+        return replace(self, origin_xy=origin_xy, box=frames.crop_to_image(self.box, (x, y)))
 
     def trimmed(self) -> Found:
         """Return the same object with its mask cut to what is set, a copy that keeps no larger array alive."""

@@ -11,16 +11,20 @@ from zeroov.errors import UsageError
 from zeroov.frames import Float64, Transform
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found
+from zeroov.outputs.square import LEAST_TOLERANCE, squared
 from zeroov.types import Box
 
 
-def polygons(found: Found, tolerance: float = 0.0) -> Any:
+def polygons(found: Found, tolerance: float = 0.0, square: bool = False) -> Any:
     """Return the shapely Polygon or MultiPolygon of a found object's mask, in scene pixels.
 
     Pixels belong together along edges, not across corners (4-connected): what touches at a corner only is two parts of
     one MultiPolygon, and a hole may touch the outside at a corner. So the result is valid, keeps its holes, and its
     area is the mask's number of pixels exactly. With a `tolerance` in pixels vertices are left out as long as no part
     of the outline moves further than that; where that would make the result invalid it is left exact.
+
+    With `square` each part whose walls stand at right angles gets straight ones: all edges run along one direction or
+    across it, in pixels. The others are only simplified.
     """
     if not tolerance >= 0:
         raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
@@ -30,6 +34,15 @@ def polygons(found: Found, tolerance: float = 0.0) -> Any:
     outlines = features.shapes(found.mask.astype(np.uint8), mask=found.mask, connectivity=4, transform=at_origin)
     parts = [shapely.Polygon(rings[0], rings[1:]) for rings in (outline["coordinates"] for outline, _ in outlines)]
     exact = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    simple = _simplified(shapely, exact, tolerance)
+    if square:
+        least = max(tolerance, LEAST_TOLERANCE)
+        return squared(exact, _simplified(shapely, exact, least), least) or simple
+    return simple
+
+
+def _simplified(shapely: Any, exact: Any, tolerance: float) -> Any:
+    """Return a polygon with fewer vertices, all of it within `tolerance`; the same where that would not be valid."""
     # GEOS drops the first vertex of a ring after all others, so that an outline may move twice as far as was allowed.
     for allowed in (tolerance, tolerance / 2) if tolerance else ():
         simple = shapely.simplify(exact, allowed, preserve_topology=True)

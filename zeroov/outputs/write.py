@@ -16,8 +16,8 @@ from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import Coco, require_countable
 from zeroov.outputs.formats.cvat import Cvat
 from zeroov.outputs.formats.geojson import require_degrees, write_geojson
-from zeroov.outputs.formats.geopackage import require_transform, write_geopackage
-from zeroov.outputs.formats.geotiff import write_mask_tiff
+from zeroov.outputs.formats.geopackage import GeoPackage, require_transform
+from zeroov.outputs.formats.geotiff import write_raster
 from zeroov.outputs.formats.label_studio import LabelStudio
 from zeroov.outputs.formats.labelme import Labelme
 from zeroov.outputs.formats.png import require_room, write_full_png
@@ -88,9 +88,9 @@ class Format:
     """A format: how its files end, and how a writer of it is made.
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
-    are the options it knows besides `expressions`, of `label`, `classes` and `tolerance`; `tolerance` is the one that
-    it has by default, in pixels; `modules` what it imports of the extra `geo`; `check` refuses a scene that it cannot
-    be written for. `may_be_empty` says that an empty file is a valid one.
+    are the options it knows besides `expressions`, of `label`, `classes`, `tolerance` and `square`; `tolerance` is the
+    one that it has by default, in pixels; `modules` what it imports of the extra `geo`; `check` refuses a scene that it
+    cannot be written for. `may_be_empty` says that an empty file is a valid one.
     """
 
     ending: str
@@ -124,22 +124,33 @@ CORRECTED: dict[str, Any] = {  # polygons that people correct by hand: few point
     "modules": OUTLINES,
 }
 FORMATS = {
-    "geotiff": Format(".mask.tif", write_mask_tiff, modules=("rasterio",)),
+    "geotiff": Format(".mask.tif", write_raster, modules=("rasterio",)),
     "geotiff-instances": Format(
-        ".instances.tif", functools.partial(write_mask_tiff, instances=True), modules=("rasterio",)
+        ".instances.tif", functools.partial(write_raster, values="instances"), modules=("rasterio",)
     ),
+    "geotiff-scores": Format(".scores.tif", functools.partial(write_raster, values="scores"), modules=("rasterio",)),
     "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
-        ".geojson", write_geojson, takes=("tolerance",), modules=(*OUTLINES, "pyproj"), check=require_degrees
+        ".geojson",
+        write_geojson,
+        takes=(*CLASSES, "tolerance", "square"),
+        modules=(*OUTLINES, "pyproj"),
+        check=require_degrees,
     ),
     "geojson-boxes": Format(
         ".boxes.geojson",
         functools.partial(write_geojson, boxes=True),
-        modules=("shapely", "pyproj"),
+        takes=("label",),
+        modules=(*OUTLINES, "pyproj"),
         check=require_degrees,
     ),
     "gpkg": Format(
-        ".gpkg", write_geopackage, takes=("tolerance",), modules=(*OUTLINES, "pyogrio"), check=require_transform
+        ".gpkg",
+        GeoPackage,
+        "objects.gpkg",
+        (*CLASSES, "tolerance", "square"),
+        modules=(*OUTLINES, "pyogrio", "pyproj"),
+        check=require_transform,
     ),
     "coco": Format(".json", Coco, "coco.json", CLASSES, check=require_countable),
     "yolo": Format("", Yolo, "yolo", CLASSES, may_be_empty=True),
@@ -156,6 +167,25 @@ FORMATS = {
     "labelme": Format("", Labelme, "labelme", may_be_empty=True, **CORRECTED),
     "cvat": Format(".xml", Cvat, "cvat.xml", **CORRECTED),
 }
+
+NEAR = {  # what others call a format, or want that is not written
+    "shp": "gpkg",
+    "shapefile": "gpkg",
+    "geopackage": "gpkg",
+    "parquet": "gpkg",
+    "geoparquet": "gpkg",
+    "json": "geojson",
+    "tif": "geotiff",
+    "tiff": "geotiff",
+    "cog": "geotiff",
+}
+
+
+def require_format(name: str, known: Iterable[str]) -> None:
+    """Refuse a name that is no format, and say which is meant."""
+    if name not in (names := list(known)):
+        near = f"; write `{NEAR[name]}`" if name in NEAR else did_you_mean(name, names)
+        raise UsageError(f"`{name}` is no format{near}")
 
 
 class Writers:
@@ -192,6 +222,7 @@ def open_writers(
     label: str | None = None,
     classes: Mapping[str, str] | None = None,
     tolerance: float | None = None,
+    square: bool = False,
     expressions: Sequence[str] = (),
     images: Iterable[str | os.PathLike[str]] = (),
 ) -> Writers:
@@ -200,12 +231,12 @@ def open_writers(
     `expressions` are all that are asked, in their order: they are the classes of annotations, whether found or not,
     unless `label` names the one class, or `classes` that of an expression; what is found for another is appended.
     `images` are all that are asked, those that fail too: what an image's file is called depends on them. `tolerance`
-    simplifies polygons, in pixels; `None` is the format's own: 1 where polygons are corrected by hand, else 0.
+    simplifies polygons, in pixels; `None` is the format's own: 1 where polygons are corrected by hand, else 0. `square`
+    gives buildings on the map right angles.
     """
     names = list(dict.fromkeys(formats))
     for name in names:
-        if name not in FORMATS:
-            raise UsageError(f"`{name}` is no format{did_you_mean(name, FORMATS)}")
+        require_format(name, FORMATS)
         for module in FORMATS[name].modules:
             need(module, f"format {name}")
     if not names:
@@ -216,7 +247,7 @@ def open_writers(
     asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))
     if tolerance is not None and not tolerance >= 0:
         raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
-    options = {"label": label, "classes": classes, "tolerance": tolerance, "expressions": asked}
+    options = {"label": label, "classes": classes, "tolerance": tolerance, "square": square, "expressions": asked}
     sources = tuple(os.fspath(image) for image in images)
     return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names})
 
@@ -244,9 +275,12 @@ def write(
     label: str | None = None,
     classes: Mapping[str, str] | None = None,
     tolerance: float | None = None,
+    square: bool = False,
     expressions: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Write what was found in one image, possibly nothing: the files are then valid and empty. Return the files."""
-    writers = open_writers(target, formats, label=label, classes=classes, tolerance=tolerance, expressions=expressions)
+    options: dict[str, Any] = {"label": label, "classes": classes, "tolerance": tolerance, "square": square}
+    options["expressions"] = expressions
+    writers = open_writers(target, formats, **options)
     writers.add(info, founds, provenance)
     return writers.finish()

@@ -83,8 +83,8 @@ def header(question: Question) -> dict[str, Any]:
     file = expanded(picture.source)
     source = str(file.absolute()) if file.is_file() else picture.source  # found again from any folder
     about: dict[str, Any] = {"digest": picture.digest, "source": source, "hw": list(picture.hw)}
-    if picture.part:
-        about["window"] = list(picture.part)
+    if picture.part or picture.origin_xy != (0, 0):
+        about["window"] = list(picture.file_window)
     return {"picture": about, "expression": question.expression}
 
 

@@ -229,18 +229,33 @@ class Stages:
 
         With `alone` the box is all that Segment Anything gets.
         """
-        from zeroov.refine.sam import encode, refine
+        from zeroov.refine.sam import refine
 
         load_seconds = self.models.load("refine")
         sam = self.models.refine()
         recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
         with hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
-            if self._encoded is None or self._encoded[0] != picture.digest:
-                self._encoded = picture.digest, encode(sam, picture)
-            refined = refine(sam, self._encoded[1], box, recipe, evolved)
+            refined = refine(sam, self._encode(picture), box, recipe, evolved)
         if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
+
+    @in_turn
+    def draw_at(self, picture: Picture, point_xy: tuple[float, float]) -> Refined:
+        """Draw the object at a point (pixels of the picture) with Segment Anything."""
+        from zeroov.refine.point import refine_at
+
+        sam = self.models.refine()
+        with hardware.memory_guard("refine", REMEDY):
+            return refine_at(sam, self._encode(picture), point_xy, self.recipe.refine)
+
+    def _encode(self, picture: Picture) -> EncodedPicture:
+        """Return a picture as Segment Anything's decoder takes it; the last one is kept."""
+        from zeroov.refine.sam import encode
+
+        if self._encoded is None or self._encoded[0] != picture.digest:
+            self._encoded = picture.digest, encode(self.models.refine(), picture)
+        return self._encoded[1]
 
     def _warn_if_unknown(self, question: Question) -> None:
         """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""

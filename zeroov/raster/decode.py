@@ -14,6 +14,7 @@ import itertools
 import logging
 import math
 import re
+import shlex
 import struct
 import warnings
 from collections.abc import Iterator
@@ -80,7 +81,10 @@ def existing_file(given: str) -> Path:
         if not path.exists():
             raise PictureError(f"picture `{given}` does not exist{_near_names(path)}")
         if path.is_dir():
-            raise PictureError(f"`{given}` is a folder; give one image file in it")
+            raise PictureError(
+                f"`{given}` is a folder; give one image file in it, or ask all of them: "
+                f"zeroov batch {shlex.quote(given)} --expressions FILE --out DIR"
+            )
         if not path.is_file():
             raise PictureError(f"`{given}` is no ordinary file; give an image file")
         if path.stat().st_size == 0:

@@ -26,7 +26,7 @@ from zeroov.files.content import content_of
 from zeroov.files.paths import expanded
 from zeroov.frames import Transform
 from zeroov.progress import SILENT, Progress
-from zeroov.raster import geotiff, upload
+from zeroov.raster import geotiff, upload, web
 from zeroov.raster.bands import BandReader, choose_bands
 from zeroov.raster.decode import (
     ACCEPTED,
@@ -41,6 +41,7 @@ from zeroov.raster.decode import (
     refuse_too_large,
 )
 from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
+from zeroov.raster.part import Inside, Part
 from zeroov.raster.stretch import PERCENTILES, Percentiles
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
@@ -63,12 +64,13 @@ class Scene:
 
     def __init__(
         self,
-        pixels: Windowed | Whole,
+        pixels: Windowed | Whole | Part,
         source: str,
         placed: Placed = NOWHERE,
         closing: contextlib.ExitStack | None = None,
+        origin_xy: tuple[int, int] = (0, 0),
     ) -> None:
-        self._pixels, self.source = pixels, source
+        self._pixels, self.source, self._origin_xy = pixels, source, origin_xy
         self.crs, self.transform = placed
         self._closing = closing or contextlib.ExitStack()
         self._kept: list[Picture] = []  # the whole picture, once it was read
@@ -117,10 +119,22 @@ class Scene:
             self._pixels.refuse_empty()
         scale_xy = part.hw[1] / out_hw[1], part.hw[0] / out_hw[0]
         transform = self.transform and frames.window_transform(self.transform, part[:2], scale_xy)
-        picture = Picture(rgb, self.source, crs_text(self.crs), transform, valid, None if is_whole else part)
+        shown = None if is_whole else part
+        picture = Picture(rgb, self.source, crs_text(self.crs), transform, valid, shown, self._origin_xy)
         if is_whole and window is None and not tolerant:
             self._kept.append(picture)
         return picture
+
+    def part(self, window: Window, inside: Inside | None = None) -> Scene:
+        """Return a window of the scene as a scene of its own, open as long as this one.
+
+        Its pixels count from the window's upper left one. What is not `inside` is not valid.
+        """
+        x, y, _, _ = self._inside(window)
+        transform = self.transform and frames.window_transform(self.transform, (x, y))
+        pixels = Part(self._pixels, window, inside, self.source)
+        origin_xy = self._origin_xy[0] + x, self._origin_xy[1] + y
+        return Scene(pixels, self.source, (self.crs, transform), origin_xy=origin_xy)
 
     def _inside(self, window: Window) -> Window:
         x0, y0, x1, y1 = window
@@ -199,6 +213,8 @@ def _open_file(
     uploaded: bool,
     progress: Progress,
 ) -> Scene:
+    if web.is_address(name):
+        return _open_address(name, bands, percentiles, georeferenced, uploaded, progress)
     file = existing_file(name)
     if uploaded and not upload.is_for_gdal(file):
         return Scene(Whole(decode_file(file), name, bands, percentiles), name)
@@ -223,6 +239,26 @@ def _open_file(
                 whole.bands = chosen
                 return Scene(whole, name, placed)
             pixels = Windowed(rasterio, dataset, name, chosen, percentiles, progress)
+        return Scene(pixels, name, placed, closing.pop_all())
+
+
+def _open_address(
+    name: str,
+    bands: tuple[int, ...] | None,
+    percentiles: Percentiles,
+    georeferenced: bool,
+    uploaded: bool,
+    progress: Progress,
+) -> Scene:
+    if uploaded:  # nobody else's word makes this machine ask another one
+        raise PictureError(f"`{name}` is an address; send the file itself")
+    with contextlib.ExitStack() as closing:
+        dataset = web.opened(name, closing)
+        with decoding(name):
+            placed = place(dataset, name) if georeferenced else NOWHERE
+            pixels = Windowed(
+                geotiff.rasterio_or_none(), dataset, name, choose_bands(dataset, name, bands), percentiles, progress
+            )
         return Scene(pixels, name, placed, closing.pop_all())
 
 

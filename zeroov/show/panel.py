@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from zeroov.files.atomic import write_atomically
-from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask
+from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask, to_picture
 from zeroov.look import Cost, Look, Outline
 from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.images import overlay
@@ -56,9 +56,10 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
         return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found, glance, form)
     if not costs:
         answer = _without_costs(answer)
-    tiles = list(_tiles(answer.looks[0], answer.closer))
-    if answer.closer or not (answer.looks[0].evolved or answer.looks[0].refined):
-        tiles.append(_outline_tile("Answer", answer.shown, Outline(answer.mask, answer.box)))
+    outline = answer.outline
+    tiles = [tile for look in answer.looks[:1] for tile in _tiles(look, answer.closer)]
+    if answer.closer or not any(look.evolved or look.refined for look in answer.looks):
+        tiles.append(_outline_tile("Answer", answer.shown, outline))
     nothing = f"nothing found: {answer.why_empty}" if answer.why_empty else "nothing found"
     doubt = f" (doubtful: {answer.doubtful})" if answer.doubtful else ""
     found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
@@ -67,7 +68,7 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     words = f"answer: {answer.words}" if answer.words.strip() else ""
     ring = (
         "a white ring shows where a small object is"
-        if answer.box and pages.is_tiny(answer.box.xyxy, answer.info.hw)
+        if outline.box and pages.is_tiny(outline.box.xyxy, answer.shown.hw)
         else ""
     )
     about = found, box, ring, recipe, PurePath(answer.source).name, words
@@ -219,7 +220,8 @@ def _closer_tiles(number: int, picture: Picture, rgb: Uint8, closer: Closer) -> 
     near = pages.drawn(crop.rgb)
     expression, _ = legible(look.question.expression)
     asked = wrapped(f'asked "{expression}"', 34, 1)
-    window = Box(*map(float, crop.window))
+    window = to_picture(Box(*map(float, crop.window)), picture)
+    assert window is not None  # a closer look lies in what was looked at before
     yield Tile(f"Zoom {number}: where", asked, lambda axes: _draw_window(axes, picture, rgb, window))
     if evolved:
         heat, cost = evolved.cross_on_grid, _cost(look.costs.get("overview"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,16 @@ from zeroov import frames
 from zeroov.errors import OutputError, first_line
 from zeroov.files import atomic
 from zeroov.outputs.attributes import Provenance, attributes, layer_attributes
-from zeroov.outputs.degrees import bounds_in_degrees, in_degrees
+from zeroov.outputs.classes import Classes
+from zeroov.outputs.degrees import KEEP_CRS, bounds_in_degrees, in_degrees, projection_of
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.measure import measured
 from zeroov.outputs.polygons import box_polygon, polygons
 
 GRID = 5  # points along each side that say where a scene lies
 SLACK = 1e-6  # of a degree
 PLACE_ANEW = "set them right (gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE)"
-KEEP_CRS = "write gpkg, which keeps the CRS"
 
 
 def write_geojson(
@@ -36,22 +37,28 @@ def feature_collection(
     provenance: Provenance,
     *,
     boxes: bool = False,
+    label: str | None = None,
+    classes: Mapping[str, str] | None = None,
     tolerance: float = 0.0,
+    square: bool = False,
     expressions: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return a FeatureCollection of the masks' polygons, or of the boxes, as plain values.
 
-    `tolerance` is as in `polygons`; `expressions` are those asked, which the collection's member `zeroov` names.
+    `tolerance` and `square` are as in `polygons`; `expressions` are those asked, which the collection's member `zeroov`
+    names. `id`, `class`, `area_m2` and `length_m` are as in a GeoPackage; of a box too they are the object's.
     """
     require_degrees(info)
     info.require_inside(founds)
     assert info.transform is not None
-    projection = _projection(info)
+    projection = projection_of(info)
     shapely = need("shapely", "GeoJSON")
     features: list[dict[str, Any]] = []
     geometries: list[Any] = []
-    for found in founds:
-        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance)
+    named = Classes(label, expressions, classes)
+    for number, found in enumerate(founds, start=1):
+        exact = polygons(found)
+        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance, square)
         try:
             geometry = in_degrees(in_pixels, info.hw, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:
@@ -59,7 +66,9 @@ def feature_collection(
                 f"an object in `{info.source}` cannot be GeoJSON: {first_line(error)}; {KEEP_CRS}"
             ) from error
         geometries.append(geometry)
-        properties: dict[str, Any] = {**attributes(info, found, provenance), "box_xyxy": list(found.box.xyxy)}
+        first = {"id": number, "class": named.name(found.expression), **measured(exact, info, projection)}
+        properties: dict[str, Any] = attributes(info, found, provenance, first)
+        properties["box_xyxy"] = list(found.box.xyxy)
         mapping, bbox = shapely.geometry.mapping(geometry), list(bounds_in_degrees([geometry]))
         features.append({"type": "Feature", "bbox": bbox, "properties": properties, "geometry": mapping})
     about = {**layer_attributes(info, founds, provenance, expressions), "crs_of_source": info.crs}
@@ -90,7 +99,7 @@ def _require_earth(info: SceneInfo) -> None:
     may have them on the poles.
     """
     assert info.transform is not None
-    projection = _projection(info)
+    projection = projection_of(info)
     height, width = info.hw
     x, y = np.meshgrid(np.linspace(0.5, width - 0.5, GRID), np.linspace(0.5, height - 0.5, GRID))
     placed = frames.pixel_to_map(np.column_stack((x.ravel(), y.ravel())), info.transform)
@@ -106,14 +115,3 @@ def _require_earth(info: SceneInfo) -> None:
             f"`{info.source}` would reach latitude {furthest:.6g}, and none is beyond 90; "
             f"its CRS or its corners are wrong: {PLACE_ANEW}, or {KEEP_CRS}"
         )
-
-
-def _projection(info: SceneInfo) -> Any:
-    pyproj = need("pyproj", "GeoJSON")
-    try:
-        return pyproj.Transformer.from_crs(info.crs, "EPSG:4326", always_xy=True)
-    except pyproj.exceptions.ProjError as error:
-        raise OutputError(
-            f"nothing is known that leads from the CRS of `{info.source}` to longitude and latitude "
-            f"({first_line(error)}); {KEEP_CRS}"
-        ) from error

@@ -1,72 +1,203 @@
-"""Write what was found as a GeoPackage in the scene's own CRS: layer `masks` of polygons, layer `boxes` of boxes."""
+"""Write what was found as a GeoPackage of all scenes: layer `masks` of polygons, layer `boxes` of boxes."""
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.errors import OutputError, first_line
+from zeroov.errors import OutputError, first_few, first_line
 from zeroov.files import atomic
 from zeroov.outputs.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
+from zeroov.outputs.classes import Classes
+from zeroov.outputs.degrees import in_degrees, projection_of
 from zeroov.outputs.extras import need
+from zeroov.outputs.formats.geojson import require_degrees
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.measure import UNKNOWN, measured
 from zeroov.outputs.polygons import box_polygon, on_map, polygons
+from zeroov.outputs.style import qml
 
+Layer = tuple[list[bytes], str]  # geometries as WKB, and their kind
 Column = tuple[NDArray[Any], NDArray[np.bool_] | None]  # the values, and where they are missing
-COLUMNS: dict[str, Value] = {"expression": "", "score": 0.0, "status": "", "pixels": 0}
+FIRST: dict[str, Value] = {"id": 0, "class": "", "area_m2": 0.0, "length_m": 0.0}
+COLUMNS: dict[str, Value] = {**FIRST, "expression": "", "score": 0.0, "status": "", "pixels": 0}
+COMMON_CRS = "EPSG:4326"  # of scenes of several CRSs
+STYLES = "layer_styles"  # the table in which QGIS looks for styles
+GEOMETRY = "geom"  # what GDAL calls the column of geometries
+
+log = logging.getLogger("zeroov")
 
 
-def write_geopackage(
-    path: str | os.PathLike[str],
-    info: SceneInfo,
-    founds: Sequence[Found],
-    provenance: Provenance,
-    *,
-    tolerance: float = 0.0,
-    expressions: Sequence[str] = (),
-) -> None:
-    """Write both layers, with their columns also where nothing was found; `tolerance` as in `polygons`.
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One object: its polygon and its box in pixels of its scene, and its attributes."""
 
-    `expressions` are those asked; the file's metadata names them, with the provenance, for an empty layer has no rows.
+    info: SceneInfo
+    outline: Any
+    box: Any
+    values: dict[str, Value]
 
-    A scene with a transform but no CRS gets layers of an undefined CRS. Without a transform it is refused.
+
+class GeoPackage:
+    """A GeoPackage in the making: `add` scene after scene, then `finish` writes it.
+
+    `masks` and `boxes` are its layers, with their columns also where nothing was found. Both are in the CRS of the
+    scenes, or, where these have several, in longitude and latitude. `id` counts the objects of the file from 1; `class`
+    is the `label`, by default the expression; `area_m2` and `length_m` are measured on the ellipsoid, of the exact
+    outline. QGIS finds a style in the file that shows each class in its colour. `tolerance` and `square` are as in
+    `polygons`.
     """
-    require_transform(info)
-    assert info.transform is not None
-    info.require_inside(founds)
-    pyogrio, shapely = need("pyogrio", "a GeoPackage"), need("shapely", "a GeoPackage")
-    outlines = [polygons(found, tolerance) for found in founds]
-    masks = [shape if shape.geom_type == "MultiPolygon" else shapely.MultiPolygon([shape]) for shape in outlines]
-    boxes = [box_polygon(found.box) for found in founds]
-    layers = {
-        layer: ([shapely.to_wkb(on_map(shape, info.transform)) for shape in shapes], kind)
-        for layer, shapes, kind in (("masks", masks, "MultiPolygon"), ("boxes", boxes, "Polygon"))
-    }
-    about = {name: str(value) for name, value in layer_attributes(info, founds, provenance, expressions).items()}
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        label: str | None = None,
+        classes: Mapping[str, str] | None = None,
+        tolerance: float = 0.0,
+        square: bool = False,
+        expressions: Sequence[str] = (),
+        images: Sequence[str] = (),
+    ) -> None:
+        """`expressions` are those asked, `images` the run's: they change nothing, each object names its own."""
+        self._path, self._asked = Path(path), expressions
+        self._shape: dict[str, Any] = {"tolerance": tolerance, "square": square}
+        self._classes = Classes(label, expressions, classes)
+        self._scenes: dict[SceneInfo, Provenance] = {}
+        self._founds: list[Found] = []
+        self._rows: list[Row] = []
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Add a scene and what was found in it. One whose CRS cannot be brought together with the others is refused.
+
+        A scene with a transform but no CRS goes into layers of an undefined CRS, beside others of that kind only.
+        """
+        require_transform(info)
+        info.require_inside(founds)
+        self._require_common_crs(info)
+        projection = _projection_or_none(info)
+        self._scenes[info] = provenance
+        for found in founds:
+            exact = polygons(found)
+            size = measured(exact, info, projection) if projection else UNKNOWN
+            self._classes.number(found.expression)
+            first = {"id": len(self._rows) + 1, "class": self._classes.name(found.expression), **size}
+            outline = polygons(found, **self._shape)
+            values = attributes(info, found, provenance, first)
+            self._rows.append(Row(info, outline, box_polygon(found.box), values))
+            self._founds.append(found)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Write the file."""
+        pyogrio = need("pyogrio", "a GeoPackage")
+        crs = self._common_crs()
+        layers = self._layers(crs)
+        styles = {layer: qml(self._classes.names, filled=layer == "masks") for layer in layers}
+        about = self._about()
+        try:
+            with tempfile.TemporaryDirectory(prefix="zeroov-") as folder:
+                made = Path(folder) / "found.gpkg"
+                _make(made, layers, self._columns(), crs, about)
+                _add_styles(made, styles)
+                _require_whole(made, layers, about)
+                data = made.read_bytes()
+        except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
+            raise OutputError(
+                f"`{self._path}` cannot be written ({first_line(error)}); "
+                "free space in the temporary folder, or set TMPDIR to another folder"
+            ) from error
+        atomic.write_atomically(self._path, data, beside=dict.fromkeys(atomic.JOURNALS))
+        return (self._path,)
+
+    def _require_common_crs(self, info: SceneInfo) -> None:
+        others = {scene.crs: scene for scene in self._scenes}
+        if not others or set(others) == {info.crs}:
+            return
+        for scene in (*others.values(), info):
+            try:
+                require_degrees(scene)
+            except OutputError as error:
+                raise OutputError(
+                    f"`{info.source}` has another CRS than the scenes before it, and a layer of several CRSs is "
+                    f"longitude and latitude ({error}); write it into a folder of its own"
+                ) from error
+
+    def _common_crs(self) -> str | None:
+        found = list(dict.fromkeys(scene.crs for scene in self._scenes))
+        if len(found) < 2:
+            return found[0] if found else None
+        names = [(crs or "none").partition("[")[0] for crs in found]
+        log.warning("the scenes have %d CRSs (%s): `%s` is in %s", len(found), first_few(names), self._path, COMMON_CRS)
+        return COMMON_CRS
+
+    def _layers(self, crs: str | None) -> dict[str, Layer]:
+        """Return each layer's geometries, as WKB in a CRS, and their kind."""
+        shapely = need("shapely", "a GeoPackage")
+        in_scenes = all(scene.crs == crs for scene in self._scenes)
+        projections = {} if in_scenes else {scene: projection_of(scene) for scene in self._scenes}
+        shapes: dict[str, list[Any]] = {"masks": [], "boxes": []}
+        for row in self._rows:
+            info = row.info
+            assert info.transform is not None
+            for layer, shape in (("masks", row.outline), ("boxes", row.box)):
+                if in_scenes:
+                    shapes[layer].append(on_map(shape, info.transform))
+                else:
+                    shapes[layer].append(in_degrees(shape, info.hw, info.transform, projections[info]))
+        layers = {}
+        for layer, placed in shapes.items():
+            # A box in degrees may be cut at the antimeridian.
+            parted = layer == "masks" or any(shape.geom_type != "Polygon" for shape in placed)
+            if parted:
+                placed = [shapely.MultiPolygon(shapely.get_parts(shape).tolist()) for shape in placed]
+            layers[layer] = [shapely.to_wkb(shape) for shape in placed], "MultiPolygon" if parted else "Polygon"
+        return layers
+
+    def _about(self) -> dict[str, str]:
+        """Return what the file says of itself, an empty one too: what was asked, of which scene, and how."""
+        for info, provenance in list(self._scenes.items())[:1]:
+            about = layer_attributes(info, self._founds, provenance, self._asked)
+            if len(self._scenes) > 1:
+                about["source"] = f"{len(self._scenes)} images"
+            return {name: str(value) for name, value in about.items()}
+        return {"status": "empty"}
+
+    def _columns(self) -> dict[str, Column]:
+        """Return every column's values and where they are missing."""
+        rows = [row.values for row in self._rows]
+        examples: dict[str, Value] = dict(COLUMNS)
+        for info, provenance in list(self._scenes.items())[:1]:
+            examples |= run_attributes(info, provenance)
+        for row in rows:
+            examples |= {name: value for name, value in row.items() if examples.get(name) is None}
+        columns = {}
+        for name in examples:
+            values = [row.get(name) for row in rows]
+            columns[name] = _column(values, [*values, examples[name]])
+        return columns
+
+
+def _projection_or_none(info: SceneInfo) -> Any:
+    """Return the way to degrees, or `None` where there is none: then nothing can be measured on the ground."""
     try:
-        with tempfile.TemporaryDirectory(prefix="zeroov-") as folder:
-            made = Path(folder) / "found.gpkg"
-            _make(made, layers, _columns(info, founds, provenance), info.crs, about)
-            _require_whole(made, layers, about)
-            data = made.read_bytes()
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError) as error:
-        raise OutputError(
-            f"`{path}` cannot be written ({first_line(error)}); "
-            "free space in the temporary folder, or set TMPDIR to another folder"
-        ) from error
-    atomic.write_atomically(path, data, beside=dict.fromkeys(atomic.JOURNALS))
+        return projection_of(info) if info.is_on_map else None
+    except OutputError:
+        return None
 
 
 def _make(
     made: Path,
-    layers: Mapping[str, tuple[list[bytes], str]],
+    layers: Mapping[str, Layer],
     fields: Mapping[str, Column],
     crs: str | None,
     about: Mapping[str, str],
@@ -95,7 +226,38 @@ def _make(
             )
 
 
-def _require_whole(made: Path, layers: Mapping[str, tuple[list[bytes], str]], about: Mapping[str, str]) -> None:
+def _add_styles(made: Path, styles: Mapping[str, str]) -> None:
+    """Write the styles of layers into the table where QGIS looks for them."""
+    pyogrio = need("pyogrio", "a GeoPackage")
+    count = len(styles)
+    texts = {
+        "f_table_catalog": [""] * count,
+        "f_table_schema": [""] * count,
+        "f_table_name": list(styles),
+        "f_geometry_column": [GEOMETRY] * count,
+        "styleName": list(styles),
+        "styleQML": list(styles.values()),
+        "styleSLD": [""] * count,
+        "description": ["classes, by zeroov"] * count,
+        "owner": [""] * count,
+        "ui": [""] * count,
+    }
+    columns: dict[str, NDArray[Any]] = {name: np.array(values, dtype=object) for name, values in texts.items()}
+    columns["useAsDefault"] = np.ones(count, np.bool_)
+    columns["update_time"] = np.full(count, np.datetime64(datetime.now(UTC).replace(tzinfo=None), "ms"))
+    pyogrio.raw.write(
+        str(made),
+        geometry=None,
+        field_data=list(columns.values()),
+        fields=np.array(list(columns), dtype=object),
+        layer=STYLES,
+        driver="GPKG",
+        geometry_type=None,
+        crs=None,
+    )
+
+
+def _require_whole(made: Path, layers: Mapping[str, Layer], about: Mapping[str, str]) -> None:
     """Read every layer back; on a full disk GDAL leaves out what it writes last, as the index, without a warning."""
     pyogrio = need("pyogrio", "a GeoPackage")
     for layer, (shapes, _) in layers.items():
@@ -107,6 +269,8 @@ def _require_whole(made: Path, layers: Mapping[str, tuple[list[bytes], str]], ab
             raise OSError(f"its layer {layer} has no spatial index")
         if not about.keys() <= (details["dataset_metadata"] or {}).keys():
             raise OSError(f"its layer {layer} has no metadata")
+    if len(pyogrio.raw.read(str(made), layer=STYLES)[3][0]) != len(layers):
+        raise OSError("its styles cannot be read back")
 
 
 def require_transform(info: SceneInfo) -> None:
@@ -116,19 +280,6 @@ def require_transform(info: SceneInfo) -> None:
             f"a GeoPackage is map coordinates, and `{info.source}` has no transform; give it one "
             "(gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE), or write pixels: coco, yolo or labelstudio"
         )
-
-
-def _columns(info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> dict[str, Column]:
-    """Return every column's values and where they are missing."""
-    rows = [attributes(info, found, provenance) for found in founds]
-    examples: dict[str, Value] = {**COLUMNS, **run_attributes(info, provenance)}
-    for row in rows:
-        examples |= {name: value for name, value in row.items() if examples.get(name) is None}
-    columns = {}
-    for name in examples:
-        values = [row.get(name) for row in rows]
-        columns[name] = _column(values, [*values, examples[name]])
-    return columns
 
 
 def _column(values: list[Value], examples: list[Value]) -> Column:

@@ -1,4 +1,4 @@
-"""Write masks as GeoTIFF on the scene's own grid, block by block."""
+"""Write masks, numbers and scores as Cloud Optimized GeoTIFF on the scene's own grid, block by block."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,39 +23,50 @@ from zeroov.types import Window
 
 BLOCK = 512
 NAME = "mask.tif"  # in GDAL's memory, a plain one whatever the file is called
+CLOUD_OPTIMIZED = {
+    "compress": "DEFLATE",
+    "blocksize": str(BLOCK),
+    "overview_resampling": "MODE",
+    "sparse_ok": "YES",
+    "bigtiff": "IF_SAFER",
+}
+NO_SCORE = -1  # GDAL makes overviews of NaN wrongly: 0 where nothing is
+Values = Literal["mask", "instances", "scores"]
+DESCRIPTIONS: dict[Values, str] = {"mask": "mask", "instances": "instance number", "scores": "score"}
 MOST_NUMBERS = {"uint8": 255, "uint16": 65_535, "uint32": 2**32 - 1}
 
 
-def write_mask_tiff(
+def write_raster(
     path: str | os.PathLike[str],
     info: SceneInfo,
     founds: Sequence[Found],
     provenance: Provenance,
     *,
-    instances: bool = False,
+    values: Values = "mask",
     expressions: Sequence[str] = (),
 ) -> None:
-    """Write 1 where any found object lies, or with `instances` its number, 1 to n in their order; 0 elsewhere.
+    """Write a raster on the scene's grid: where an object lies 1, or its number, 1 to n in their order, or its score.
 
-    0 is declared as nodata, so that GIS programs show it transparent. Where objects overlap the first keeps its pixels.
-    Without a georeference it is a plain TIFF. Only blocks with an object are drawn; GDAL fills in the others. The tags
-    say what was asked, `expressions`, and how it was made.
+    Everywhere else is nodata, which GIS programs show transparent: 0, of scores -1. Where objects overlap the first
+    keeps its pixels. Without a georeference it is a plain TIFF. The tags say what was asked, `expressions`, and how it
+    was made. It is a Cloud Optimized GeoTIFF: in an overview a pixel is an object's where any pixel below it is.
 
     GDAL makes the file in memory, compressed, for it does not say when a disk is full: what it wrote is read back, and
-    then written like any other file.
+    then written like any other file. Only blocks with an object are drawn; the others take no room.
     """
     rasterio = need("rasterio", f"`{path}`")
     height, width = info.hw
-    most = len(founds) if instances else 1
-    dtype = next(dtype for dtype, number in MOST_NUMBERS.items() if most <= number)
+    most = {"mask": 1, "instances": len(founds), "scores": 0}[values]
+    dtype = "float32" if values == "scores" else next(name for name, number in MOST_NUMBERS.items() if most <= number)
     profile: dict[str, Any] = {"driver": "GTiff", "dtype": dtype, "count": 1, "height": height, "width": width}
     profile |= {
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "compress": "deflate",
-        "nodata": 0,
+        "nodata": NO_SCORE if values == "scores" else 0,
         "bigtiff": "IF_SAFER",
+        "sparse_ok": True,
     }
     if info.transform:
         profile["transform"] = rasterio.Affine(*info.transform)
@@ -63,19 +74,26 @@ def write_mask_tiff(
     about = layer_attributes(info, founds, provenance, expressions)
     tags = {name.upper(): str(value) for name, value in about.items()}
     try:
-        with gdal_errors(rasterio), warnings.catch_warnings(), rasterio.MemoryFile(filename=NAME) as memory:
+        with (
+            gdal_errors(rasterio),
+            warnings.catch_warnings(),
+            rasterio.MemoryFile(filename=NAME) as first,
+            rasterio.MemoryFile(filename=NAME) as memory,
+        ):
             # a scene without a georeference gets a mask without one
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             drawn: dict[Window, int] = {}
-            with memory.open(crs=info.crs, **profile) as dataset:
+            with first.open(crs=info.crs, **profile) as dataset:
                 dataset.update_tags(**tags, TIFFTAG_SOFTWARE=f"zeroov {tags['ZEROOV_VERSION']}")
-                dataset.set_band_description(1, "instance number" if instances else "mask")
-                if not instances:
+                dataset.set_band_description(1, DESCRIPTIONS[values])
+                if values == "mask":
                     dataset.write_colormap(1, {0: (0, 0, 0, 0), 1: (*images.TINT_RGB, 255)})
                 for block in _blocks(info.hw, founds):
-                    numbers = _numbers(block, founds, dtype, instances)
+                    numbers = _numbers(block, founds, dtype, values)
                     dataset.write(numbers, 1, window=_window(rasterio, block))
                     drawn[block] = zlib.crc32(numbers)
+            # Of what is no nodata the most frequent value: so an object of one pixel is seen in each overview.
+            need("rasterio.shutil", "a mask").copy(first.name, memory.name, driver="COG", **CLOUD_OPTIMIZED)
             beside = {**dict.fromkeys(atomic.SIDECARS), **_read_back(rasterio, memory, drawn)}
             atomic.write_atomically(path, memory.getbuffer(), beside=beside)
     except OSError as error:
@@ -125,14 +143,17 @@ def _blocks(hw: tuple[int, int], founds: Sequence[Found]) -> list[Window]:
     ]
 
 
-def _numbers(block: Window, founds: Sequence[Found], dtype: str, instances: bool) -> Any:
+def _numbers(block: Window, founds: Sequence[Found], dtype: str, values: Values) -> Any:
     """Draw the objects into one block."""
     x0, y0, x1, y1 = block
-    drawn = np.zeros((y1 - y0, x1 - x0), dtype)
+    drawn = np.full((y1 - y0, x1 - x0), NO_SCORE if values == "scores" else 0, dtype)
+    free = np.ones(drawn.shape, np.bool_)
     for number, found in enumerate(founds, start=1):
         left, top, right, bottom = found.window_xyxy
         a, b, c, d = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
         if a < c and b < d:
-            part = drawn[b - y0 : d - y0, a - x0 : c - x0]
-            part[found.mask[b - top : d - top, a - left : c - left] & (part == 0)] = number if instances else 1
+            place = np.s_[b - y0 : d - y0, a - x0 : c - x0]
+            own = found.mask[b - top : d - top, a - left : c - left] & free[place]
+            drawn[place][own] = {"mask": 1, "instances": number, "scores": found.score}[values]
+            free[place][own] = False
     return drawn

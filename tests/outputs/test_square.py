@@ -1,0 +1,104 @@
+"""Buildings get right angles where they fit; every outline stays valid, and near to what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from tests.outputs.found_objects import PROVENANCE, SCENE, loaded
+from zeroov.outputs.found import Found
+from zeroov.outputs.polygons import polygons
+from zeroov.outputs.square import LEAST_TOLERANCE, MOST_CHANGE
+from zeroov.outputs.write import write
+from zeroov.types import Box
+
+shapely = pytest.importorskip("shapely")
+pytest.importorskip("rasterio")
+MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24)).filter(np.any)
+L_SHAPE = np.array([(-40, -30), (40, -30), (40, 10), (5, 10), (5, 35), (-40, 35)], float)
+
+
+def found(mask: np.ndarray) -> Found:
+    return Found(mask.astype(np.bool_), (7, 9), Box(0, 0, 1, 1), 0.5, "the building")
+
+
+def turned(degrees: float) -> np.ndarray:
+    angle = np.radians(degrees)
+    return L_SHAPE @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + 80
+
+
+def building(degrees: float, seed: int) -> np.ndarray:
+    """An L of 80 x 65 pixels with a ragged edge, as models draw them."""
+    mask = np.zeros((160, 160), np.uint8)
+    cv2.fillPoly(mask, [np.round(turned(degrees) * 16).astype(int)], 1, shift=4)
+    ragged = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2)
+    ragged = (ragged + np.random.default_rng(seed).normal(0, 0.1, mask.shape) > 0.5).astype(np.uint8)
+    ragged = cv2.morphologyEx(ragged, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ragged)
+    kept: np.ndarray = labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
+    return kept
+
+
+def corners_are_right(ring: np.ndarray) -> bool:
+    edges = np.diff(ring, axis=0)
+    edges /= np.hypot(*edges.T)[:, None]
+    return bool((np.abs((edges * np.roll(edges, 1, axis=0)).sum(axis=1)) < 1e-6).all())
+
+
+@given(st.floats(0, 90), st.integers(0, 5), st.sampled_from((0.0, 2.0)))
+@settings(deadline=None, max_examples=25)
+def test_a_building_has_right_angles_and_few_corners(degrees: float, seed: int, tolerance: float) -> None:
+    mask = building(degrees, seed)
+    exact, shape = polygons(found(mask)), polygons(found(mask), tolerance, square=True)
+    assert shape.is_valid
+    assert corners_are_right(shapely.get_coordinates(shape))
+    assert shape.symmetric_difference(exact).area <= MOST_CHANGE * exact.area
+    if tolerance:
+        assert shapely.get_num_coordinates(shape) <= 11  # six corners, and seldom a step or two
+        truth = shapely.Polygon(turned(degrees) + np.array((7, 9)))
+        assert shape.symmetric_difference(truth).area < 0.1 * truth.area
+
+
+@given(MASKS, st.sampled_from((0.0, 0.5, 1.0, 2.5)))
+@settings(deadline=None, max_examples=60)
+def test_any_mask_stays_valid_and_near(mask: np.ndarray, tolerance: float) -> None:
+    exact = polygons(found(mask))
+    simple = polygons(found(mask), max(tolerance, LEAST_TOLERANCE))
+    shape = polygons(found(mask), tolerance, square=True)
+    assert shape.is_valid
+    assert not shape.is_empty
+    off = simple.symmetric_difference(exact).area
+    assert abs(shape.area - exact.area) <= MOST_CHANGE * simple.area + 2 * off + 1e-9
+
+
+def test_what_is_round_is_only_simplified() -> None:
+    y, x = np.mgrid[:200, :200]
+    disc = found((x - 100) ** 2 + (y - 90) ** 2 < 80**2)
+    assert polygons(disc, 1.5, square=True).equals(polygons(disc, 1.5))
+
+
+def test_a_courtyard_stays() -> None:
+    mask = np.zeros((60, 60), np.bool_)
+    mask[5:55, 5:55] = True
+    mask[20:40, 25:45] = False
+    mask[5, 9] = mask[54, 30] = False  # nicks
+    shape = polygons(found(mask), 1.5, square=True)
+    assert len(shape.interiors) == 1
+    assert shapely.get_num_coordinates(shape) == 10
+    assert shape.area == pytest.approx(mask.sum(), rel=0.02)
+
+
+def test_maps_are_squared_and_measured_exactly(tmp_path: Path) -> None:
+    mask = building(20, 0)
+    one = found(mask)
+    (path,) = write(tmp_path / "a.geojson", ["geojson"], SCENE, [one], PROVENANCE, tolerance=2.0, square=True)
+    (plain,) = write(tmp_path / "b.geojson", ["geojson"], SCENE, [one], PROVENANCE)
+    (feature,), (exact,) = loaded(path)["features"], loaded(plain)["features"]
+    assert len(feature["geometry"]["coordinates"][0]) < len(exact["geometry"]["coordinates"][0]) / 4
+    assert feature["properties"]["area_m2"] == exact["properties"]["area_m2"]
