@@ -42,7 +42,7 @@ def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:
     """
     if missing := [place for place in places if not place.exists()]:
         raise UsageError(f"no such file or folder: {', '.join(f'`{place}`' for place in missing)}; check the names")
-    own = out.expanduser().resolve() if out else None
+    own = expanded(out).resolve() if out else None
     found: dict[Path, Path] = {}
     for place in places:
         inside, above = [place], (place.resolve(), *place.resolve().parents)

@@ -26,6 +26,7 @@ from zeroov.cli.options import (
     Zoom,
 )
 from zeroov.errors import UsageError
+from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
     from zeroov.batch import Outcome
@@ -99,7 +100,7 @@ def batch(
         raise UsageError("--all is a search; leave out --no-scene")
     if only_export and retry_failed:
         raise UsageError("--export asks nothing; leave out --retry-failed")
-    out = out.expanduser()
+    out = expanded(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
     files, classes = images_in(images, out), read_expressions(expressions)

@@ -9,6 +9,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, Json, RecipeName, Set
+from zeroov.files.paths import expanded
 
 
 def doctor(
@@ -31,8 +32,8 @@ def doctor(
     from zeroov.doctor.report import counts, document
     from zeroov.files.atomic import ensure_writable_folder, refuse_folder, write_json
 
-    ensure_writable_folder(out.expanduser().parent)
-    refuse_folder(out := out.expanduser())
+    ensure_writable_folder(expanded(out).parent)
+    refuse_folder(out := expanded(out))
     checks: list[Check] = []
     for check in examine(chosen, device, options.same_recipe(chosen, recipe, set_)):
         checks.append(check)

@@ -25,6 +25,7 @@ from zeroov.dumps.compress import pack, unpack
 from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, OutputError, did_you_mean
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
+from zeroov.files.paths import expanded
 
 log = logging.getLogger("zeroov")
 SUFFIX = ".safetensors"
@@ -45,7 +46,7 @@ class DumpStore:
     """A folder of dumps."""
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder).expanduser()
+        self.folder = expanded(folder)
         if self.folder.exists() and not self.folder.is_dir():
             raise OutputError(f"`{self.folder}` is a file, expected a folder of dumps")
 

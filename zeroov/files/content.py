@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from zeroov.files.paths import expanded
+
 Kind = Literal["md5", "sha256"]
 REMEMBERED_BYTES = 2**20  # smaller files are read again: that is as quick as looking for a note
 SETTLED_SECONDS = 2.0  # a file younger than this may change again without its time changing
@@ -18,9 +20,9 @@ SETTLED_SECONDS = 2.0  # a file younger than this may change again without its t
 def cache_folder() -> Path:
     """Return $ZEROOV_CACHE, or `zeroov` in the user's cache folder."""
     if own := os.environ.get("ZEROOV_CACHE"):
-        return Path(own).expanduser()
+        return expanded(own)
     shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "zeroov"
+    return (expanded(shared) if shared else Path.home() / ".cache") / "zeroov"
 
 
 def content_of(files: Iterable[Path], *facts: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from zeroov.errors import UsageError, did_you_mean
 from zeroov.files import atomic as files
+from zeroov.files.paths import expanded
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import Coco, require_countable
@@ -241,7 +242,7 @@ def open_writers(
             need(module, f"format {name}")
     if not names:
         raise UsageError(f"no format was given; known: {', '.join(FORMATS)}")
-    path = Path(target).expanduser()
+    path = expanded(target)
     in_folder = _is_folder(path, names)
     files.ensure_writable_folder(path if in_folder else path.parent)
     asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))

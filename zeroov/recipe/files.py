@@ -28,7 +28,10 @@ def names() -> list[str]:
 def find(name_or_path: str | Path, folder_of_paths: Path = Path()) -> Path:
     """Return the file of a shipped recipe's name or of a path, which may be relative to a folder."""
     text = str(name_or_path)
-    path = Path(text).expanduser()
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:  # `~name` of nobody's home
+        raise RecipeError(f"recipe file `{text}` does not exist; `zeroov recipes` lists the shipped ones") from error
     if path.suffix == ".toml" or len(path.parts) > 1:
         path = folder_of_paths / path
         if not path.is_file():

@@ -11,6 +11,7 @@ from typing import Literal
 
 from zeroov.errors import ModelError
 from zeroov.files.content import remembered_digest
+from zeroov.files.paths import expanded
 from zeroov.recipe import FocusRecipe, OverviewRecipe
 from zeroov.weights.complete import faults
 from zeroov.weights.places import checkpoint_folders
@@ -53,7 +54,7 @@ def locate_model(reference: str, revision: str, part: Part) -> Located:
     `revision` pins a hub id's commit, tag or branch; "" takes the cached `main`. Folders have no revision to pin.
     `org/name` is always the hub's: a folder of that name, which only happens to be here, is written `./org/name`.
     """
-    folder = Path(reference).expanduser()
+    folder = expanded(reference)
     stage = STAGE_OF_PART[part]
     shadows = folder.is_dir() and HUB_ID.fullmatch(reference) is not None
     if folder.is_dir() and not shadows:
@@ -81,7 +82,7 @@ def locate_model(reference: str, revision: str, part: Part) -> Located:
 
 def locate_checkpoint(reference: str) -> Located:
     """Find a SAM checkpoint: a path, or a bare file name in one of `checkpoint_folders()`."""
-    path = Path(reference).expanduser()
+    path = expanded(reference)
     bare = not looks_like_path(reference) and len(path.parts) == 1
     folders = checkpoint_folders() if bare else []
     for candidate in [path, *(folder / reference for folder in folders)]:

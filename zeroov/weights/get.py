@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zeroov.errors import ModelError, did_you_mean
 from zeroov.files.content import cache_folder, digest_of
+from zeroov.files.paths import expanded
 from zeroov.weights import official
 from zeroov.weights.complete import broken_files, wanted_files
 from zeroov.weights.find import HUB_ID, STAGE_OF_PART, Part, locate, looks_like_path, snapshot
@@ -98,9 +99,9 @@ def download_checkpoint(reference: str, target: Path, base_url: str = official.S
 def checkpoint_target(reference: str) -> Path:
     """Return where a missing checkpoint is put: its own path, or a bare name in the first folder meant for it."""
     if looks_like_path(reference) or Path(reference).name != reference:
-        return Path(reference).expanduser()
+        return expanded(reference)
     if own := os.environ.get("ZEROOV_SAM_DIR"):
-        return Path(own).expanduser() / reference
+        return expanded(own) / reference
     for folder in (Path.cwd() / "sam_checkpoint", PACKAGE.parent / "sam_checkpoint"):
         if folder.is_dir() and os.access(folder, os.W_OK):
             return folder / reference

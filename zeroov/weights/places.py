@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from zeroov.files.content import cache_folder
+from zeroov.files.paths import expanded
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -14,5 +15,5 @@ def checkpoint_folders() -> list[Path]:
     """Return the folders in which a SAM checkpoint's bare file name is looked for, in order."""
     folders = [Path.cwd() / "sam_checkpoint", PACKAGE.parent / "sam_checkpoint"]
     if own := os.environ.get("ZEROOV_SAM_DIR"):
-        folders.append(Path(own).expanduser())
+        folders.append(expanded(own))
     return list(dict.fromkeys([*folders, cache_folder() / "sam"]))

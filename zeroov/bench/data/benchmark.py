@@ -9,6 +9,7 @@ from pathlib import Path
 from zeroov.bench.data.draft import Draft
 from zeroov.bench.data.sample import Split
 from zeroov.errors import DatasetError, UsageError, did_you_mean
+from zeroov.files.paths import expanded
 
 Reader = Callable[[Path, str], Draft]
 """Reads one split of the data set below a root."""
@@ -44,7 +45,7 @@ class Benchmark:
 
         The rules for odd lines are in `zeroov.bench.data.draft`.
         """
-        name, root = self.split_named(split), Path(root).expanduser()
+        name, root = self.split_named(split), expanded(root)
         if not root.exists():
             raise DatasetError(f"`{root}` does not exist; --root names where {self.title} is. Get it: {self.source}")
         draft = self.reader(root, name)

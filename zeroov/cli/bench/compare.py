@@ -12,6 +12,7 @@ from zeroov.cli import options
 from zeroov.cli.bench.score import Partial, ProtocolName, ReadingName, Seed
 from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
 from zeroov.errors import UsageError
+from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
     from zeroov.bench.runs.records import Run
@@ -130,7 +131,7 @@ def _named(text: str) -> tuple[str, Path]:
         name, rest = "", text
     elif not name.strip():
         raise UsageError(f"a system is PATH or NAME=PATH, e.g. ours=runs/fast, got `{text}`")
-    path = Path(rest).expanduser()
+    path = expanded(rest)
     if not rest or not path.exists():
         raise UsageError(f"`{rest or text}` does not exist; name a run's folder or a file of answers")
     return name.strip(), path

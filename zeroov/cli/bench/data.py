@@ -11,6 +11,7 @@ import typer
 from zeroov.cli import options
 from zeroov.cli.options import Json
 from zeroov.errors import UsageError
+from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
     from zeroov.bench.data import Benchmark
@@ -64,7 +65,7 @@ def data(
         form_of(sheet)  # an error for a wrong name, before the work
     from zeroov.bench.data.check import check
 
-    reports = check(benchmark, root.expanduser(), split, TILES)
+    reports = check(benchmark, expanded(root), split, TILES)
     most = None if all_remarks else SHOWN
     drawn = sheet is not None and _write_sheet(sheet, benchmark, reports)
     problems = _export(export_patches, reports) if export_patches else []

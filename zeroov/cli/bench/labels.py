@@ -10,6 +10,7 @@ import typer
 from zeroov.cli import options
 from zeroov.cli.options import Json
 from zeroov.errors import first_few
+from zeroov.files.paths import expanded
 
 COLUMNS = ("class", "proposed", "right", "deleted", "added", "precision", "recall", "mean_iou")
 
@@ -30,7 +31,7 @@ def labels(
     from zeroov.bench.scoring.labels import compare_labels
     from zeroov.cli.report import say_table
 
-    compared = compare_labels(first.expanduser(), corrected.expanduser())
+    compared = compare_labels(expanded(first), expanded(corrected))
     rows = [row.to_json() for row in compared.rows]
     if json:
         options.say_json(
