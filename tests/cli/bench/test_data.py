@@ -250,8 +250,8 @@ def test_the_contact_sheet_draws_the_box_where_it_is() -> None:
     yellow_rows, yellow_columns = np.nonzero((np.abs(drawn.astype(int) - YELLOW) < 12).all(axis=2))
     found = (yellow_columns.min() - left, yellow_rows.min() - top, yellow_columns.max() - left)
     assert np.array(found) / scale == pytest.approx((150, 10, 190), abs=3)
-    tinted = (drawn != plain).any(axis=2)
-    assert tinted[int(top + 20 * scale), int(left + 170 * scale)]
+    changed = (drawn != plain).any(axis=2)
+    assert not changed[int(top + 20 * scale), int(left + 170 * scale)]  # what is marked keeps its colour
 
 
 def test_a_contact_sheet_of_problems_letters_and_odd_shapes() -> None:
