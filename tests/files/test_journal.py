@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from zeroov.errors import OutputError
 from zeroov.files.journal import Journal, read_items
 
 
@@ -40,3 +41,11 @@ def test_a_line_that_was_not_finished_is_cut_off(tmp_path: Path) -> None:
     with Journal(path, {"recipe": "mini"}) as journal:
         assert set(journal.done) == {"a", "b"}
     assert path.read_bytes() == whole
+
+
+def test_a_journal_without_an_item_takes_other_settings(tmp_path: Path) -> None:
+    path = journal_of(tmp_path / "records.jsonl")
+    with Journal(path, {"recipe": "fast"}) as journal:  # the first command failed before its first item
+        journal.add({"id": "a"})
+    with pytest.raises(OutputError, match="was made with recipe = 'fast' where now it is 'mini'"):
+        Journal(path, {"recipe": "mini"})

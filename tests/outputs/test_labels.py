@@ -241,7 +241,7 @@ def test_yolo_says_that_it_trains_on_what_it_measures(tmp_path):
     text = (tmp_path / "yolo" / "data.yaml").read_text()
     assert "# train and val are the same images" in text
     kept = [line for line in text.splitlines() if not line.startswith("#")]
-    assert kept == ["path: .", "train: images", "val: images", "names: []"]
+    assert kept == ["train: images", "val: images", "names: []"]
 
 
 def test_nothing_found_anywhere(tmp_path):

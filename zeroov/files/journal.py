@@ -40,12 +40,12 @@ class Journal:
         """Check what the items are made with, and read which are done."""
         about = about_path(self.path)
         try:
-            if about.exists():
-                require_same(self.path, json.loads(about.read_bytes()), wanted)
-            elif self.path.exists():
-                raise OutputError(f"`{self.path}` was not made by this command; name another folder")
-            else:
+            if not self.path.exists() or not self.path.stat().st_size:  # nothing is done that could be mixed up
                 write_json(about, wanted)
+            elif about.exists():
+                require_same(self.path, json.loads(about.read_bytes()), wanted)
+            else:
+                raise OutputError(f"`{self.path}` was not made by this command; name another folder")
             whole = lines = end = 0
             for start, line, item in _whole_lines(self.path):
                 self.done[str(item["id"])] = str(item.get("content", ""))

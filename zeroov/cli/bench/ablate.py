@@ -33,7 +33,7 @@ def ablate(
     ] = None,
     recipe: RecipeName = None,
     set_: Set = None,
-    protocol: Annotated[str, typer.Option(help="How to score; `zeroov bench score` lists them.")] = "honest",
+    protocol: Annotated[str, typer.Option(help="How to score; `zeroov bench protocols` lists them.")] = "honest",
     dumps: Annotated[
         list[Path] | None, typer.Option("--dumps", metavar="DIR", help="More dumps, or where a run's have gone.")
     ] = None,

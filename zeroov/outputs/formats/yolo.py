@@ -68,7 +68,7 @@ class Yolo:
         atomic.write_atomically(classes, "".join(f"{name}\n" for name in self._classes.names).encode())
         # JSON is YAML, whatever characters a name holds; the first of the list is class 0.
         names = json.dumps(self._classes.names, ensure_ascii=False)
-        atomic.write_atomically(data, f"{ABOUT}path: .\ntrain: images\nval: images\nnames: {names}\n".encode())
+        atomic.write_atomically(data, f"{ABOUT}train: images\nval: images\nnames: {names}\n".encode())
         return (*paths.values(), classes, data)
 
     def _numbers(self, info: SceneInfo, found: Found) -> list[float]:
