@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import math
-import shutil
 import warnings
 from pathlib import Path
 from random import Random
@@ -92,6 +91,8 @@ def _check(
             assert len(paths) == len(scenes), f"{len(paths)} files of {len(scenes)} images in {name}"
             for path, (info, founds) in zip(paths, scenes, strict=True):
                 ONE[name](path, info, founds)
+    if "gpkg" in formats:
+        _geopackage(out / "objects.gpkg", scenes)
     if "coco" in formats:
         _coco(out / "coco.json", scenes)
     if "labelstudio" in formats:
@@ -114,13 +115,14 @@ def _check(
         _yolo(out / name, scenes, written, segments=name == "yolo-seg")
 
 
-def _mask_tiff(path: Path, info: SceneInfo, founds: list[Found], instances: bool) -> None:
+def _raster(path: Path, info: SceneInfo, founds: list[Found], values: str = "mask") -> None:
+    nothing = -1 if values == "scores" else 0
     with warnings.catch_warnings(action="ignore"), rasterio.open(path) as dataset:
-        expected = np.zeros(info.hw, np.uint32)
+        expected = np.full(info.hw, nothing, np.float32)
         for number, found in reversed(list(enumerate(founds, start=1))):
-            expected[_full(found, info)] = number if instances else 1
+            expected[_full(found, info)] = {"mask": 1, "instances": number, "scores": found.score}[values]
         assert np.array_equal(dataset.read(1), expected), "GDAL reads another mask"
-        assert dataset.nodata == 0
+        assert dataset.nodata == nothing
         assert tuple(dataset.transform)[:6] == (info.transform or (1, 0, 0, 0, 1, 0)), dataset.transform
         assert (dataset.crs or None) == (rasterio.CRS.from_user_input(info.crs) if info.crs else None), dataset.crs
 
@@ -165,22 +167,23 @@ def _same_pixels(shape: Any, info: SceneInfo, found: Found) -> None:
     assert not wrong.any(), f"{wrong.sum()} of 40 pixels are in the wrong place, {info.crs} {info.transform}"
 
 
-def _geopackage(path: Path, info: SceneInfo, founds: list[Found]) -> None:
-    assert info.transform
-    a, b, _, d, e, _ = info.transform
-    plain = shutil.copy(
-        path, Path(*path.parts[: path.parts.index("out")]) / "read.gpkg"
-    )  # of odd names pyogrio makes addresses
+def _geopackage(path: Path, scenes: list[tuple[SceneInfo, list[Found]]]) -> None:
+    """Scenes of one CRS keep it; others come in longitude and latitude, where areas are not those of pixels."""
+    pairs = [(info, found) for info, founds in scenes for found in founds]
+    systems = {info.crs for info, _ in scenes}
     for layer in ("masks", "boxes"):
-        about, _, shapes, _ = pyogrio.raw.read(plain, layer=layer)
-        assert len(shapes) == len(founds)
-        if info.crs:
-            assert pyproj.CRS(about["crs"]) == pyproj.CRS(info.crs), about["crs"]
-        for data, found in zip(shapes, founds, strict=True):
+        about, _, shapes, _ = pyogrio.raw.read(path, layer=layer)
+        if len(systems) == 1 and scenes[0][0].crs:
+            assert pyproj.CRS(about["crs"]) == pyproj.CRS(scenes[0][0].crs), about["crs"]
+        for data, (info, found) in zip(shapes, pairs, strict=True):
             shape = shapely.from_wkb(data)
-            pixels = found.pixels if layer == "masks" else (found.box.x1 - found.box.x0) * (found.box.y1 - found.box.y0)
             assert shape.is_valid, shapely.is_valid_reason(shape)
-            assert math.isclose(shape.area, pixels * abs(a * e - b * d), rel_tol=1e-6), f"area {shape.area} of {pixels}"
+            assert info.transform
+            a, b, _, d, e, _ = info.transform
+            pixels = found.pixels if layer == "masks" else (found.box.x1 - found.box.x0) * (found.box.y1 - found.box.y0)
+            if len(systems) == 1:
+                whole = pixels * abs(a * e - b * d)
+                assert math.isclose(shape.area, whole, rel_tol=1e-6), f"area {shape.area} of {pixels}"
 
 
 def _coco(path: Path, scenes: list[tuple[SceneInfo, list[Found]]]) -> None:
@@ -229,12 +232,12 @@ def _same_area(ring: Any, found: Found) -> None:
 
 
 ONE: dict[str, Any] = {
-    "geotiff": functools.partial(_mask_tiff, instances=False),
-    "geotiff-instances": functools.partial(_mask_tiff, instances=True),
+    "geotiff": _raster,
+    "geotiff-instances": functools.partial(_raster, values="instances"),
+    "geotiff-scores": functools.partial(_raster, values="scores"),
     "png": _mask_png,
     "geojson": functools.partial(_geojson, boxes=False),
     "geojson-boxes": functools.partial(_geojson, boxes=True),
-    "gpkg": _geopackage,
 }
 
 
