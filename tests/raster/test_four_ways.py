@@ -30,7 +30,9 @@ Told = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with zeroov.load("tiny", device="cpu") as loaded:
+    with zeroov.load(
+        "tiny", device="cpu", stages=("overview", "evolve")
+    ) as loaded:  # the cheapest that reads the pixels
         yield loaded
 
 
