@@ -1,13 +1,12 @@
 # A pipeline in a container; docs/docker.md says how to build and use it.
-#   docker build -t zeroov .                                # CPU
-#   docker build -t zeroov --build-arg TORCH=cu126 .        # CUDA 12.6; the host needs NVIDIA's container toolkit
+#   docker build -t zeroov .                                # CPU and CUDA; for a GPU the host needs NVIDIA's container toolkit
+#   docker build -t zeroov --build-arg INDEX=URL .          # another build of torch, from an index of PyTorch's
 ARG PYTHON=3.11
 FROM python:${PYTHON}-slim
 
-# Which build of torch: the last part of https://download.pytorch.org/whl/..., cpu or a version of CUDA.
-# torch's wheels bring CUDA with them, so the image below needs none.
-ARG TORCH=cpu
-RUN pip install --no-cache-dir torch torchvision --index-url https://download.pytorch.org/whl/${TORCH}
+# Where torch comes from: by itself pip's own index, whose wheels bring CUDA with them, so the image below needs none.
+ARG INDEX=
+RUN pip install --no-cache-dir torch torchvision ${INDEX:+--index-url "${INDEX}"}
 
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
