@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import zeroov
 from tests.raster.scenes import UTM, write_scene
 from zeroov.batch import batch, images_in, one_by_one, read_expressions
+from zeroov.batch import images as images_of
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import Cancelled, Interrupted, ModelError, OutputError, PictureError, UsageError, ZeroovError
@@ -464,3 +465,35 @@ def test_a_stop_inside_an_image_ends_the_work_and_is_no_failure_of_the_image(
     with pytest.raises(Cancelled):
         batch(pipeline, images_in([folder]), ASKED, tmp_path / "out", {}, progress=StopsInside())
     assert not read_items(tmp_path / "out" / "answers.jsonl")
+
+
+def test_two_images_of_one_content_are_asked_once_and_both_have_the_answer(folder: Path, tmp_path: Path) -> None:
+    (folder / "copy.png").write_bytes((folder / "a.png").read_bytes())
+    (tmp_path / "asked.txt").write_text("the largest building\n")
+    command = [folder, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json"]
+    command += ["--format", "yolo", "--set", "said_absent=keep"]
+    run(*command)
+    assert len(read_items(tmp_path / "out" / "answers.jsonl")) == 3
+    labels = tmp_path / "out" / "yolo" / "labels"
+    assert (labels / "copy.txt").read_text() == (labels / "a.txt").read_text() != ""
+    again = run(*command)
+    assert json.loads(again.stdout)["done_now"] == 0
+    assert "twice" not in again.output
+
+
+def test_a_failure_is_that_of_every_copy_and_one_that_cannot_be_read_is_asked_each_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("broken.png", "copy.png", "locked.png"):
+        (folder / name).write_bytes((folder / "a.png").read_bytes()[:300])
+    content = images_of.image_content
+    monkeypatch.setattr(images_of, "image_content", lambda path: "" if path.name == "locked.png" else content(path))
+    images = [folder / name for name in ("a.png", "broken.png", "copy.png", "locked.png")]
+    (tmp_path / "asked.txt").write_text("the ship\n")
+    command = [*images, "--expressions", tmp_path / "asked.txt", "--out", tmp_path / "out", "--json"]
+    for done_now in (4, 1, 1):
+        told = run(*command)
+        report = json.loads(told.stdout)
+        assert set(report["failed"]) == set(map(str, images[1:])), told.output
+        assert report["done_now"] == done_now
+        assert "twice" not in told.output

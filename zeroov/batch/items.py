@@ -55,19 +55,18 @@ class Answers:
         self._asked: set[str] = set()
         self._contents: dict[str, set[str]] = {}
         for item in items:
-            held = item["content"] or item["image"]
-            self._items[held, item["expression"]] = item
-            self._asked.add(held)
-            self._contents.setdefault(item["image"], set()).add(item["content"])
+            self.add(item)
+
+    def add(self, item: Item) -> None:
+        """Add an item; of two about one content and expression the last counts."""
+        held = item["content"] or item["image"]
+        self._items[held, item["expression"]] = item
+        self._asked.add(held)
+        self._contents.setdefault(item["image"], set()).add(item["content"])
 
     def get(self, asked: Asked, expression: str) -> Item | None:
-        """Return the item of an expression about what an image holds now; a failure is that of its place alone."""
-        item = self._items.get((asked.content or asked.place, expression))
-        return item if item and (not item["error"] or item["image"] == asked.place) else None
-
-    def is_missing(self, asked: Asked, expression: str) -> bool:
-        """Return whether an expression is to be asked; it always is about an image that could not be read."""
-        return not asked.content or self.get(asked, expression) is None
+        """Return the item of an expression about what an image holds now."""
+        return self._items.get((asked.content or asked.place, expression))
 
     def has(self, asked: Asked) -> bool:
         """Return whether anything was asked about what an image holds now."""

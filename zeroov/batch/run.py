@@ -14,7 +14,7 @@ from zeroov.batch.items import Answers, failed_item, item_of
 from zeroov.batch.write import Asking, Outcome, Output, warn_of_refusals, write_all
 from zeroov.errors import Failed, HardwareError, Interrupted, OutputError, Streak, ZeroovError, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder
-from zeroov.files.journal import Journal, about_path, read_items, require_same
+from zeroov.files.journal import Journal, about_path, read_items
 from zeroov.ground import Pipeline
 from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo
@@ -56,13 +56,15 @@ def batch(
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
     made = {**made_with(pipeline.recipe, every, search, bands, aoi), "models": pipeline.models.identities()}
     with Journal(ensure_writable_folder(out) / JOURNAL, made) as journal:
-        if retry_failed:
-            journal.rewrite({str(item["id"]) for item in read_items(journal.path) if not item["error"]})
+        items = read_items(journal.path)
+        kept = [item for item in items if item["content"] and not (retry_failed and item["error"])]
+        if len(kept) < len(items):  # an image that could not be read is always asked again
+            journal.rewrite({str(item["id"]) for item in kept})
+        answers = Answers(kept)
         asking = Asking([Asked.of(image) for image in images], texts, classes or {}, pipeline.recipe)
-        before = Answers(read_items(journal.path))
-        missing = {each: [text for text in texts if before.is_missing(each, text)] for each in asking.images}
+        missing = {each: [text for text in texts if not answers.get(each, text)] for each in asking.images}
         todo = {each: asked for each, asked in missing.items() if asked}
-        changed = tuple(str(each.image) for each in todo if each.content and before.is_changed(each))
+        changed = tuple(str(each.image) for each in todo if each.content and answers.is_changed(each))
         if changed:
             log.warning(
                 "%d of %d images changed since they were answered (%s); asked again",
@@ -75,27 +77,27 @@ def batch(
         streak, finished = Streak(), len(missing) - len(todo)
         progress.report("images", finished, len(missing))
         try:
-            for done, (each, asked) in enumerate(todo.items(), start=finished + 1):
-                outcome = attempt(partial(work, each, asked))
-                for item in _failed(pipeline, each, asked, outcome) if isinstance(outcome, Failed) else outcome:
-                    journal.add(item)
-                streak.add(outcome)
+            for done, each in enumerate(todo, start=finished + 1):
+                if asked := [text for text in todo[each] if not answers.get(each, text)]:  # not by a copy before it
+                    outcome = attempt(partial(work, each, asked))
+                    for item in _failed(pipeline, each, asked, outcome) if isinstance(outcome, Failed) else outcome:
+                        journal.add(item)
+                        answers.add(item)
+                    streak.add(outcome)
                 progress.report("images", done, len(missing))
         except KeyboardInterrupt as stop:
-            answers = Answers(read_items(journal.path))
             raise Interrupted(
                 f"stopped: {_answered(asking, answers)} of {len(missing)} images are answered and kept in "
                 f"`{journal.path}`; the same command goes on there, and with --export it writes the labels of these "
                 "without a model"
             ) from stop
         except ZeroovError:
-            answers = Answers(read_items(journal.path))
             log.warning(
                 "%d of %d images are answered; the formats hold these", _answered(asking, answers), len(missing)
             )
             end(answers)
             raise
-        return end(Answers(read_items(journal.path)), done_now=len(todo), changed=changed)
+        return end(answers, done_now=len(todo), changed=changed)
 
 
 def export(
@@ -120,9 +122,7 @@ def export(
         provenance = {"model": str(first["model"]), "model_revision": str(first["revision"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"`{path}` holds no answers of this version; ask first, without --export") from error
-    wanted = made_with(recipe, every, search, bands, aoi)
-    require_same(path, {name: value for name, value in made.items() if name != "models"}, wanted)
-    with Journal(path, made):
+    with Journal(path, {**made_with(recipe, every, search, bands, aoi), "models": made["models"]}):
         asking = Asking([Asked.of(image) for image in images], texts, classes or {}, recipe)
         named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance}
         return write_all(writers, asking, Answers(read_items(path)), provenance=named, journal=path)
