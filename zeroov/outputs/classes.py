@@ -22,12 +22,14 @@ class Classes:
             self.number(expression)
 
     def name(self, expression: str) -> str:
-        """Return the name of what was found for an expression."""
-        return self._label or self._named.get(expression) or class_name(expression)
+        """Return the name of what was found for an expression; one that is new gets the next number."""
+        name = self._label or self._named.get(expression) or class_name(expression)
+        self._numbers.setdefault(name, len(self._numbers))
+        return name
 
     def number(self, expression: str) -> int:
         """Return the number of what was found for an expression."""
-        return self._numbers.setdefault(self.name(expression), len(self._numbers))
+        return self._numbers[self.name(expression)]
 
     @property
     def names(self) -> list[str]:

@@ -46,7 +46,6 @@ class Cvat:
         empty = ElementTree.Element("image", {"id": number, "name": "", "width": width, "height": height})
         image = self._images.setdefault(self._names.know(info.source), empty)
         for found in founds:
-            self._classes.number(found.expression)
             points = ";".join(f"{x:.2f},{y:.2f}" for x, y in one_ring(polygons(found, self._tolerance)).tolist())
             about = {"label": self._classes.name(found.expression), "source": "auto", "occluded": "0", "z_order": "0"}
             ElementTree.SubElement(image, "polygon", {**about, "points": points})

@@ -90,7 +90,6 @@ class GeoPackage:
         for found in founds:
             exact = polygons(found)
             size = measured(exact, info, projection) if projection else UNKNOWN
-            self._classes.number(found.expression)
             first = {"id": len(self._rows) + 1, "class": self._classes.name(found.expression), **size}
             outline = polygons(found, **self._shape)
             values = attributes(info, found, provenance, first)

@@ -58,7 +58,6 @@ class LabelStudio:
         prediction = task["predictions"][0]
         for found in founds:
             name = self._classes.name(found.expression)
-            self._classes.number(found.expression)
             prediction["result"].append(
                 {
                     "id": str(len(prediction["result"]) + 1),

@@ -56,7 +56,6 @@ class Labelme:
             },
         )
         for found in founds:
-            self._classes.number(found.expression)
             document["shapes"].append(
                 {
                     "label": self._classes.name(found.expression),
