@@ -185,6 +185,16 @@ def test_geojson_has_the_same_columns(tmp_path):
                 assert properties[name] == columns[name][number]
 
 
+def test_every_layer_takes_the_classes_of_a_list(tmp_path):
+    info, classes = SceneInfo("a.tif", SCENE.hw, "EPSG:4326", DEGREES), {airport().expression: "flight"}
+    json_path, boxes_path, package = write(
+        tmp_path, ["geojson", "geojson-boxes", "gpkg"], info, [airport()], PROVENANCE, classes=classes
+    )
+    assert layer(package)[2]["class"] == ["flight"]
+    for path in (json_path, boxes_path):
+        assert [each["properties"]["class"] for each in loaded(path)["features"]] == ["flight"]
+
+
 def test_a_style_shows_each_class_in_a_colour_of_its_own(tmp_path):
     names = ["the ship", 'the pond, with "quotes" & <ä>', *(f"class {number}" for number in range(4))]
     for filled in (True, False):

@@ -44,15 +44,15 @@ def run_attributes(info: SceneInfo, provenance: Provenance) -> dict[str, Value]:
 
 
 def layer_attributes(
-    info: SceneInfo, founds: Sequence[Found], provenance: Provenance, expressions: Sequence[str] = ()
+    info: SceneInfo, found: Sequence[str], provenance: Provenance, expressions: Sequence[str] = ()
 ) -> dict[str, Value]:
     """Return what a layer says of itself, one without an object too: what was asked, and whether it was found.
 
-    `expressions` are those that were asked; what was found without being among them follows.
+    `expressions` are those that were asked; of what was `found` those that are not among them follow.
     """
-    sentences = " | ".join(dict.fromkeys([*expressions, *(found.expression for found in founds)]))
+    sentences = " | ".join(dict.fromkeys([*expressions, *found]))
     asked: dict[str, Value] = {"expression": _plain(sentences)} if sentences else {}
-    return {**asked, "status": "found" if founds else "empty", **run_attributes(info, provenance)}
+    return {**asked, "status": "found" if found else "empty", **run_attributes(info, provenance)}
 
 
 def _plain(value: object) -> Value:

@@ -26,14 +26,24 @@ def polygons(found: Found, tolerance: float = 0.0, square: bool = False) -> Any:
     With `square` each part whose walls stand at right angles gets straight ones: all edges run along one direction or
     across it, in pixels. The others are only simplified.
     """
-    if not tolerance >= 0:
-        raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
+    return reshaped(exact_polygons(found), tolerance, square)
+
+
+def exact_polygons(found: Found) -> Any:
+    """Return the exact outline of a found object's mask, in scene pixels; `polygons` says what it is like."""
     shapely, rasterio = need("shapely", "a polygon"), need("rasterio", "a polygon")
     features = need("rasterio.features", "a polygon")
     at_origin = rasterio.Affine(1, 0, found.origin_xy[0], 0, 1, found.origin_xy[1])
     outlines = features.shapes(found.mask.astype(np.uint8), mask=found.mask, connectivity=4, transform=at_origin)
     parts = [shapely.Polygon(rings[0], rings[1:]) for rings in (outline["coordinates"] for outline, _ in outlines)]
-    exact = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def reshaped(exact: Any, tolerance: float = 0.0, square: bool = False) -> Any:
+    """Return an exact outline with fewer vertices, or squared, as `polygons` does it."""
+    if not tolerance >= 0:
+        raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
+    shapely = need("shapely", "a polygon")
     simple = _simplified(shapely, exact, tolerance)
     if square:
         least = max(tolerance, LEAST_TOLERANCE)

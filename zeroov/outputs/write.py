@@ -141,7 +141,7 @@ FORMATS = {
     "geojson-boxes": Format(
         ".boxes.geojson",
         functools.partial(write_geojson, boxes=True),
-        takes=("label",),
+        takes=CLASSES,
         modules=(*OUTLINES, "pyproj"),
         check=require_degrees,
     ),

@@ -17,7 +17,7 @@ from zeroov.outputs.degrees import KEEP_CRS, bounds_in_degrees, in_degrees, proj
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.measure import measured
-from zeroov.outputs.polygons import box_polygon, polygons
+from zeroov.outputs.polygons import box_polygon, exact_polygons, reshaped
 
 GRID = 5  # points along each side that say where a scene lies
 SLACK = 1e-6  # of a degree
@@ -57,8 +57,8 @@ def feature_collection(
     geometries: list[Any] = []
     named = Classes(label, expressions, classes)
     for number, found in enumerate(founds, start=1):
-        exact = polygons(found)
-        in_pixels = box_polygon(found.box) if boxes else polygons(found, tolerance, square)
+        exact = exact_polygons(found)
+        in_pixels = box_polygon(found.box) if boxes else reshaped(exact, tolerance, square)
         try:
             geometry = in_degrees(in_pixels, info.hw, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:
@@ -71,7 +71,8 @@ def feature_collection(
         properties["box_xyxy"] = list(found.box.xyxy)
         mapping, bbox = shapely.geometry.mapping(geometry), list(bounds_in_degrees([geometry]))
         features.append({"type": "Feature", "bbox": bbox, "properties": properties, "geometry": mapping})
-    about = {**layer_attributes(info, founds, provenance, expressions), "crs_of_source": info.crs}
+    spoken = [found.expression for found in founds]
+    about = {**layer_attributes(info, spoken, provenance, expressions), "crs_of_source": info.crs}
     around = {"bbox": list(bounds_in_degrees(geometries))} if geometries else {}
     return {"type": "FeatureCollection", "zeroov": about, **around, "features": features}
 

@@ -24,7 +24,7 @@ from zeroov.outputs.extras import need
 from zeroov.outputs.formats.geojson import require_degrees
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.measure import UNKNOWN, measured
-from zeroov.outputs.polygons import box_polygon, on_map, polygons
+from zeroov.outputs.polygons import box_polygon, exact_polygons, on_map, reshaped
 from zeroov.outputs.style import qml
 
 Layer = tuple[list[bytes], str]  # geometries as WKB, and their kind
@@ -74,7 +74,7 @@ class GeoPackage:
         self._shape: dict[str, Any] = {"tolerance": tolerance, "square": square}
         self._classes = Classes(label, expressions, classes)
         self._scenes: dict[SceneInfo, Provenance] = {}
-        self._founds: list[Found] = []
+        self._found: list[str] = []
         self._rows: list[Row] = []
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
@@ -88,13 +88,13 @@ class GeoPackage:
         projection = _projection_or_none(info)
         self._scenes[info] = provenance
         for found in founds:
-            exact = polygons(found)
+            exact = exact_polygons(found)
             size = measured(exact, info, projection) if projection else UNKNOWN
             first = {"id": len(self._rows) + 1, "class": self._classes.name(found.expression), **size}
-            outline = polygons(found, **self._shape)
+            outline = reshaped(exact, **self._shape)
             values = attributes(info, found, provenance, first)
             self._rows.append(Row(info, outline, box_polygon(found.box), values))
-            self._founds.append(found)
+            self._found.append(found.expression)
 
     def finish(self) -> tuple[Path, ...]:
         """Write the file."""
@@ -165,7 +165,7 @@ class GeoPackage:
     def _about(self) -> dict[str, str]:
         """Return what the file says of itself, an empty one too: what was asked, of which scene, and how."""
         for info, provenance in list(self._scenes.items())[:1]:
-            about = layer_attributes(info, self._founds, provenance, self._asked)
+            about = layer_attributes(info, self._found, provenance, self._asked)
             if len(self._scenes) > 1:
                 about["source"] = f"{len(self._scenes)} images"
             return {name: str(value) for name, value in about.items()}

@@ -71,7 +71,7 @@ def write_raster(
     if info.transform:
         profile["transform"] = rasterio.Affine(*info.transform)
     info.require_inside(founds)
-    about = layer_attributes(info, founds, provenance, expressions)
+    about = layer_attributes(info, [found.expression for found in founds], provenance, expressions)
     tags = {name.upper(): str(value) for name, value in about.items()}
     try:
         with (
