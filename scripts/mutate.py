@@ -210,22 +210,9 @@ def run_tests(tests: Sequence[str], change: Change | None, source: str, limit_s:
     """Run tests in a fork of this process, with the heavy packages loaded; return if they pass, and how it ended."""
     child = os.fork()
     if child == 0:
-        os.setsid()
-        if change is not None:  # what the tests print without a change is shown
-            silent = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silent, 1)
-            os.dup2(silent, 2)
-            name = "zeroov." + change.module.removeprefix("zeroov/").removesuffix(".py").replace("/", ".")
-            sys.meta_path.insert(0, _Changed(name, ROOT / change.module, changed_code(source, change)))
-        import pytest
-
-        options = ["-q", "-x", "-m", "not slow", "--hypothesis-seed=0", "--assert=plain"]
-        options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "anyio", "unraisableexception")]
-        options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
-        options += [f"--basetemp={os.environ['HYPOTHESIS_STORAGE_DIRECTORY']}/files"]
         code = 99
-        try:
-            code = int(pytest.main([*options, *(str(ROOT / "tests" / test) for test in tests)]))
+        try:  # whatever happens, the child must not leave this block: the rest of the program is its parent's
+            code = _run_tests_here(tests, change, source)
         finally:
             os._exit(code)
     ends = time.monotonic() + limit_s
@@ -238,6 +225,24 @@ def run_tests(tests: Sequence[str], change: Change | None, source: str, limit_s:
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return False, "time"
+
+
+def _run_tests_here(tests: Sequence[str], change: Change | None, source: str) -> int:
+    """Run tests in this process, with a changed module; return pytest's exit code."""
+    os.setsid()
+    if change is not None:  # what the tests print without a change is shown
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
+        name = "zeroov." + change.module.removeprefix("zeroov/").removesuffix(".py").replace("/", ".")
+        sys.meta_path.insert(0, _Changed(name, ROOT / change.module, changed_code(source, change)))
+    import pytest
+
+    options = ["-q", "-x", "-m", "not slow", "--hypothesis-seed=0", "--assert=plain"]
+    options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "anyio", "unraisableexception")]
+    options += ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+    options += [f"--basetemp={os.environ['HYPOTHESIS_STORAGE_DIRECTORY']}/files"]
+    return int(pytest.main([*options, *(str(ROOT / "tests" / test) for test in tests)]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 
 import zeroov
 from tests.raster.test_kinds import KINDS
+from tests.serve.running import running
 from zeroov.batch import batch, one_by_one
 from zeroov.cli.main import app
 from zeroov.ground import Pipeline
@@ -60,15 +60,8 @@ def batched(pipeline: Pipeline, files: dict[str, Path], tmp_path_factory: pytest
 
 @pytest.fixture(scope="module")
 def server(pipeline: Pipeline) -> Iterator[Server]:
-    made = Server(pipeline, port=0, log_line=lambda line: None, handler=Handler)
-    made.server_activate()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.finish()
-    made.server_close()
+    with running(Server(pipeline, port=0, log_line=lambda line: None, handler=Handler)) as made:
+        yield made
 
 
 def commanded(pipeline: Pipeline, path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Told:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from PIL import Image
 
 import zeroov
+from tests.serve.running import running
 from zeroov.bench.mini.measure import Question, questions
 from zeroov.ground import Pipeline
 from zeroov.serve.handler import Handler
@@ -50,13 +50,5 @@ def server(pipeline: Pipeline) -> Iterator[Server]:
     lines: list[str] = []
     made = Server(pipeline, port=0, most_bytes=2**20, log_line=lines.append, handler=Handler)
     made.lines = lines  # type: ignore[attr-defined]
-    made.server_activate()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.finish()
-    assert not list(made.folder.iterdir()), "an upload was left behind"
-    made.server_close()
-    assert not made.folder.exists()
+    with running(made):
+        yield made

@@ -149,9 +149,10 @@ def _places(paths: tuple[Path, ...]) -> str:
 
 def _counts(answers: Mapping[str, int]) -> str:
     """Say how many answers were found, how many are doubtful or empty, and why."""
-    doubt = "the model says that there is no such object"
-    found = {"the same object as another expression of the class": "merged", f"doubtful: {doubt}": "doubtful"}
-    empty = {f"because {doubt}": "denied", "below the least score": "below"}
+    from zeroov.outputs.decide import DENIED
+
+    found = {"the same object as another expression of the class": "merged", f"doubtful: {DENIED}": "doubtful"}
+    empty = {f"because {DENIED}": "denied", "below the least score": "below"}
     parts = []
     for name, reasons in (("found", found), ("empty", empty)):
         why = ", ".join(f"{answers[key]} of them {reason}" for reason, key in reasons.items() if answers[key])

@@ -17,6 +17,7 @@ from zeroov import frames
 from zeroov.errors import OutputError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.look import Look, Outline
+from zeroov.outputs.decide import DENIED
 from zeroov.outputs.formats.coco import Coco
 from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.formats.png import fits_png, write_full_png
@@ -134,7 +135,7 @@ class Answer:
     def doubt(self, found: Found) -> str:
         """Say why an object that was found is doubtful; "" where it is not."""
         if self.says_absent:
-            return "the model says that there is no such object"
+            return DENIED
         return f"the score is below {DOUBTFUL:g}" if found.score < DOUBTFUL else ""
 
     @property
