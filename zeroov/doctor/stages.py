@@ -35,9 +35,9 @@ def rows(pipeline: Pipeline, case: Case) -> Check:
     layer = recipe.layers[int(np.argmax(recipe.weights))]
     one = replace(recipe, layers=(layer,), weights=(1.0,), capture="layers", heads=0, relative=False, prefill_only=True)
     with hardware.memory_guard("overview", REMEDY), hardware.metered(pipeline.device) as meter:
-        [seen] = look(models, [case.picture], [case.expression], one)
+        [captured] = look(models, [case.picture], [case.expression], one)
         own = eager_map(models, case.picture, case.expression, one, layer)
-    found = compare_rows(f"overview rows, {case.name}", seen.layers[0], own, pipeline.models.dtype_name("overview"))
+    found = compare_rows(f"overview rows, {case.name}", captured.layers[0], own, pipeline.models.dtype_name("overview"))
     spent = spending(Cost(meter.seconds, meter.peak_bytes))
     return replace(found, measured=f"layer {layer}, first step: {found.measured}; {spent}")
 

@@ -32,8 +32,8 @@ def eager_map(models: OverviewModels, picture: Picture, expression: str, recipe:
         models.model.generate(**inputs, do_sample=False, max_new_tokens=1, return_dict_in_generate=False)
     if not rows:
         raise ModelError(f"layer {layer} of {models.name} did not run; overview.layers names another model's layers")
-    seen: Float32 = rows[0].float().mean(dim=0).cpu()[prompt.image_positions[0]].numpy()
-    return seen.reshape(prompt.grids_hw[0])
+    attention: Float32 = rows[0].float().mean(dim=0).cpu()[prompt.image_positions[0]].numpy()
+    return attention.reshape(prompt.grids_hw[0])
 
 
 @contextlib.contextmanager
