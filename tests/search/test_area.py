@@ -19,6 +19,7 @@ from zeroov.ground import Pipeline
 from zeroov.mini.scenes import Scene as Drawn
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.raster.scene import Scene, open_source
+from zeroov.raster.whole import Whole
 from zeroov.search.area import area_of, box_of, identity_of, point_of
 from zeroov.types import Box, Picture, Refined, Window
 
@@ -204,6 +205,28 @@ def test_a_part_of_a_scene_is_a_scene(tmp_path: Path) -> None:
         assert (inner.origin_xy, inner.file_window) == ((110, 60), Window(110, 60, 150, 100))
         with pytest.raises(PictureError, match="holds no valid pixel; name another area"):
             whole.part(Window(300, 0, 400, 100), lambda _, hw: np.zeros(hw, np.bool_)).read()
+
+
+def test_what_lies_outside_of_a_part_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def left(window: Window, out_hw: tuple[int, int]) -> Any:
+        return np.arange(out_hw[1])[None] * window.hw[1] // out_hw[1] + window.x0 < np.full((out_hw[0], 1), 200)
+
+    read = Whole.read
+
+    def readable(pixels: Whole, window: Window, *options: Any) -> Any:
+        if window.x0 >= 200:
+            raise PictureError("is damaged there")
+        return read(pixels, window, *options)
+
+    monkeypatch.setattr(Whole, "read", readable)
+    part = scene().part(WINDOW, left)
+    inside, outside = part.read(Window(0, 0, 80, 60)), part.read(Window(120, 40, 200, 100), 40)
+    assert inside.rgb.all()
+    assert inside.valid is None
+    assert outside.rgb.shape == (30, 40, 3)
+    assert not outside.rgb.any()
+    assert outside.valid is not None
+    assert not outside.valid.any()
 
 
 # With the miniature models
