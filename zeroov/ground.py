@@ -13,10 +13,10 @@ import numpy as np
 from zeroov import frames
 from zeroov import recipe as recipes
 from zeroov.errors import UsageError
-from zeroov.look import Look, Question
+from zeroov.look import Look, Outline, Question
 from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.decide import UNDECIDED, decide
-from zeroov.outputs.found import Found, SceneInfo, found_of
+from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
 from zeroov.raster import decode
@@ -30,6 +30,7 @@ from zeroov.zoom.crop import window_around
 from zeroov.zoom.merge import merged_box
 
 SHOWN = 1600  # longer side of the picture that is shown of a searched scene
+INVALID = "most of what was found lies on invalid pixels"
 Asked = tuple[Scene, str]
 Texts = list[str] | tuple[str, ...]
 
@@ -107,10 +108,14 @@ def ground(
     recipe = pipeline.recipe.with_values(UNDECIDED) if undecided else pipeline.recipe
     rounds = recipe.zoom.rounds if zoom is None else max(1, recipe.zoom.rounds) * zoom
     with open_source(source, bands, progress=progress) as whole:
-        if bbox is not None or point is not None:
-            hinted = [draw_hinted(pipeline, whole, text, bbox, point) for text in texts]
-            hinted = [replace(answer, seconds=(time.perf_counter() - start) / len(texts)) for answer in hinted]
-            return hinted if isinstance(expression, list | tuple) else hinted[0]
+        if (given := bbox if bbox is not None else point) is not None:
+            drawn = draw_hinted(pipeline, whole, texts[0], given, "point" if bbox is None else "box")
+            drawn = replace(drawn, seconds=(time.perf_counter() - start) / len(texts))
+            answers = [
+                replace(drawn, expression=text, found=tuple(replace(each, expression=text) for each in drawn.found))
+                for text in texts  # they change nothing of what is drawn
+            ]
+            return answers if isinstance(expression, list | tuple) else answers[0]
         area = None if aoi is None else area_of(aoi, whole)
         scene = whole if area is None else whole.part(area.window, area.inside)
         if every or (is_large(scene.hw, recipe.search) if search is None else search):
@@ -186,9 +191,8 @@ def picture_answer(
     else:
         first = drawn
     score = sum(scores) / 2
-    found = found_of(drawn, outline, text, score, box, answer=first.overview.answer) if box else None
-    invalid, nothing = "most of what was found lies on invalid pixels", "no region of the picture stands out"
-    why_empty = "" if found else invalid if box else nothing
+    found = found_of(drawn.picture, outline, text, score, box, answer=first.overview.answer) if box else None
+    why_empty = "" if found else INVALID if box else "no region of the picture stands out"
     shown, why_empty = decide((found,) if found else (), why_empty, first.says_absent, recipe)
     return Answer(
         expression=text,
@@ -231,8 +235,8 @@ def search_answer(scene: Scene, sought: Sought, recipe: Recipe, provenance: Mapp
     )
 
 
-def draw_hinted(pipeline: Stages, scene: Scene, text: str, bbox: Numbers | None, point: Numbers | None) -> Answer:
-    """Return the object in a box, or at a point, that somebody gave, as Segment Anything draws it.
+def draw_hinted(pipeline: Stages, scene: Scene, text: str, given: Numbers, hint: Literal["box", "point"]) -> Answer:
+    """Return the object in a box, or at a point, that somebody has `given`, as Segment Anything draws it.
 
     Of a large scene it gets a window around it. Its score is what Segment Anything says of its mask.
     """
@@ -240,29 +244,28 @@ def draw_hinted(pipeline: Stages, scene: Scene, text: str, bbox: Numbers | None,
     if "refine" not in recipe.stages:
         raise UsageError(f"a box or a point is for Segment Anything, and recipe {recipe.name} has no stage refine")
     located = pipeline.models.locate("refine")
-    box = box_of(bbox, scene) if bbox is not None else None
-    xy = point_of(point, scene) if point is not None else (0.0, 0.0)
+    if hint == "box":
+        place = box_of(given, scene)
+    else:
+        x, y = point_of(given, scene)
+        place = Box(x, y, x + 1, y + 1)
     window = None
     if is_large(scene.hw, recipe.search):
-        window = window_around(box or Box(*xy, xy[0] + 1, xy[1] + 1), scene.hw, recipe.zoom.context, recipe.search.tile)
-    picture = scene.read(window, MOST_TILES * recipe.search.tile if window else 0)
-    near = frames.to_picture(box, picture) if box else None
+        window = window_around(place, scene.hw, recipe.zoom.context, recipe.search.tile)
+    picture = scene.read(window, MOST_TILES * recipe.search.tile)
+    near = frames.to_picture(place, picture)
+    drawn, score, found = None, 0.0, None
     if near:
-        refined, _ = pipeline.draw(picture, near, alone=True)
-    else:
-        left, top, right, bottom = picture.window
-        across, down = picture.hw[1] / (right - left), picture.hw[0] / (bottom - top)
-        refined = pipeline.draw_at(picture, ((xy[0] - left) * across, (xy[1] - top) * down))
-    mask = refined.mask if picture.valid is None else refined.mask & picture.valid
-    score = min(1.0, max(0.0, refined.predicted_iou))
-    found: tuple[Found, ...] = ()
-    if (tight := frames.mask_to_box(mask)) is not None:
-        in_window = frames.resize_mask(mask, picture.window.hw)
-        where = frames.to_scene(tight, picture)
-        found = (Found(in_window, picture.window[:2], where, score, text, extra={"hint": "box" if box else "point"}),)
+        if hint == "box":
+            drawn = pipeline.draw(picture, near, alone=True)[0]
+        else:
+            drawn = pipeline.draw_at(picture, (near.x0, near.y0))
+        score = min(1.0, max(0.0, drawn.predicted_iou))
+        found = found_of(picture, Outline(drawn.mask, drawn.box), text, score, hint=hint)
+    why_empty = "" if found else INVALID if drawn and drawn.box else "Segment Anything drew nothing there"
     return Answer(
         expression=text,
-        found=tuple(each.trimmed() for each in found),
+        found=(found,) if found else (),
         score=score,
         words="",
         info=SceneInfo.of(scene),
@@ -273,7 +276,7 @@ def draw_hinted(pipeline: Stages, scene: Scene, text: str, bbox: Numbers | None,
             "model": located.reference,
             "model_revision": located.revision,
         },
-        why_empty="" if found else "Segment Anything drew nothing there",
+        why_empty=why_empty,
         area=picture.part,
     )
 

@@ -26,9 +26,11 @@ def test_a_damaged_line_costs_its_own_item_alone(
     path.write_bytes(lines[0] + damage + b"\n" + lines[2] + lines[3])
     assert [item["id"] for item in read_items(path)] == ["a", "c", "d"]
     assert "1 lines that are damaged" in caplog.text
+    caplog.clear()
     with Journal(path, {"recipe": "mini"}) as journal:
         assert journal.done == {"a": "A", "c": "C", "d": "D"}
         journal.add({"id": "b", "content": "B"})
+    assert caplog.text.count("1 lines that are damaged") == 1
     caplog.clear()
     assert [item["id"] for item in read_items(path)] == ["a", "c", "d", "b"]
     assert not caplog.text

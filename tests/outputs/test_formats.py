@@ -16,12 +16,12 @@ import pytest
 from tests.files.test_atomic import DISCONNECTED, needs_proc
 from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
 from zeroov.errors import OutputError, UsageError
-from zeroov.look import Look, Outline, Question
+from zeroov.look import Outline
 from zeroov.outputs.found import Found, SceneInfo, found_of
 from zeroov.outputs.images import read_mask_png
 from zeroov.outputs.names import Names
 from zeroov.outputs.write import FORMATS, open_writers, write
-from zeroov.types import Box, Overview, Picture, Window
+from zeroov.types import Box, Picture, Window
 
 GEO = pytest.importorskip("pyogrio") and pytest.importorskip("rasterio")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="POSIX paths and limits")
@@ -286,13 +286,11 @@ def test_an_outline_is_cut_where_nothing_is_valid():
     valid = np.ones((40, 60), np.bool_)
     valid[:, 30:] = False
     picture = Picture(np.zeros((40, 60, 3), np.uint8), valid=valid, part=Window(100, 200, 160, 240))
-    overview = Overview(np.zeros((1, 2, 2), np.float32), (0,), "it", None, 0.7, (56, 84), 1, "m", "r")
-    look = Look(Question(picture, "the thing"), overview, False, overview.layers[0])
 
     def found(x0: int, x1: int) -> Found | None:
         mask = np.zeros((40, 60), np.bool_)
         mask[10:20, x0:x1] = True
-        return found_of(look, Outline(mask, Box(x0 - 0.5, 9, x1, 20)), "the thing", 0.7, rounds=2)
+        return found_of(picture, Outline(mask, Box(x0 - 0.5, 9, x1, 20)), "the thing", 0.7, rounds=2)
 
     whole, part, gone = found(5, 15), found(20, 38), found(25, 45)
     assert whole
@@ -302,7 +300,7 @@ def test_an_outline_is_cut_where_nothing_is_valid():
     assert part.box == Box(120, 210, 130, 220)
     assert part.pixels == 100
     assert gone is None
-    assert found_of(look, Outline(np.zeros((40, 60), np.bool_), None), "the thing", 0.7) is None
+    assert found_of(picture, Outline(np.zeros((40, 60), np.bool_), None), "the thing", 0.7) is None
 
 
 def test_a_picture_says_where_it_lies():

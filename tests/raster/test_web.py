@@ -102,6 +102,21 @@ def test_what_is_no_geotiff_on_the_web_is_refused(site: str, tmp_path: Path) -> 
         open_source(f"{site}/palette.tif")
 
 
+def test_what_gdal_says_of_a_raster_on_the_web_once_it_is_open_is_an_error_in_words(
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rasterio._err import CPLE_AppDefinedError
+
+    def complain(*_: object) -> None:
+        raise CPLE_AppDefinedError(1, 1, "the tag is odd")
+
+    write_scene(tmp_path / "a.tif", textured("uint8", 3))
+    monkeypatch.setattr("zeroov.raster.scene.choose_bands", complain)
+    for name in (f"{site}/a.tif", str(tmp_path / "a.tif")):
+        with pytest.raises(PictureError, match=r"a\.tif` cannot be decoded \(the tag is odd\)"):
+            open_source(name)
+
+
 def test_an_upload_asks_no_other_machine(site: str, tmp_path: Path) -> None:
     write_scene(tmp_path / "a.tif", textured("uint8", 3))
     with pytest.raises(PictureError, match="is an address; send the file itself"):

@@ -13,10 +13,10 @@ import torch
 from tests.no_device import NoDevice, moved, no_device, of_zeroov
 from zeroov.recipe import RefineRecipe
 from zeroov.refine.load import load_sam
-from zeroov.refine.sam import encode, refine
+from zeroov.refine.sam import encode, refine, refine_at
 from zeroov.types import Box, Evolved, Picture
 
-ENCODED, DECODED, REFINED = (f"zeroov/refine/sam.py:{name}" for name in ("encode", "decode", "refine"))
+ENCODED, DECODED, AT, REFINED = (f"zeroov/refine/sam.py:{name}" for name in ("encode", "decode", "refine_at", "_best"))
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,14 @@ def test_every_prompt_is_answered_by_an_encoder_in_half_precision(
     assert refined.mask.shape == picture.hw
     assert device.waits == [REFINED] * 3  # the best hypothesis, its mask, its score: once a box
     assert of_zeroov(device.copies) == [ENCODED, DECODED]
+
+
+def test_a_point_waits_as_a_box_does(half: Any, device: NoDevice, picture: Picture) -> None:
+    on_device = moved(half)
+    encoded = encode(on_device, picture)
+    assert refine_at(on_device, encoded, (30, 40), RefineRecipe(type="vit_tiny")).mask.shape == picture.hw
+    assert device.waits == [REFINED] * 3
+    assert of_zeroov(device.copies) == [ENCODED, AT]
 
 
 def test_a_tensor_left_on_the_cpu_is_caught(half: Any, device: NoDevice, picture: Picture) -> None:

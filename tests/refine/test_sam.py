@@ -11,7 +11,19 @@ from segment_anything import SamPredictor
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.sam import MINI, TINY, TYPES, build_sam, decode, encode, large_parts, mask_prompt, refine, resized_hw
+from zeroov.refine.sam import (
+    MINI,
+    TINY,
+    TYPES,
+    build_sam,
+    decode,
+    encode,
+    large_parts,
+    mask_prompt,
+    refine,
+    refine_at,
+    resized_hw,
+)
 from zeroov.types import Box, Evolved, Picture
 
 BOX = RefineRecipe(type="vit_tiny", prompt="box", least_part=0)  # as the official code
@@ -29,11 +41,11 @@ def grown(region: tuple[slice, slice], image_hw: tuple[int, int]) -> Evolved:
     return Evolved(fused, fused, inside, inside, mask, None)
 
 
-def by_predictor(sam: Any, picture: Picture, box: Box, **prompt: Any) -> tuple[Any, float]:
+def by_predictor(sam: Any, picture: Picture, box: Box | None, **prompt: Any) -> tuple[Any, float]:
     """Ask segment_anything's own predictor, in image pixels."""
     predictor = SamPredictor(sam)
     predictor.set_image(picture.rgb)
-    masks, ious, _ = predictor.predict(box=np.array(box.xyxy), multimask_output=True, **prompt)
+    masks, ious, _ = predictor.predict(box=None if box is None else np.array(box.xyxy), multimask_output=True, **prompt)
     return masks[ious.argmax()], float(ious.max())
 
 
@@ -130,6 +142,19 @@ def test_the_centre_point_is_the_boxs_centre_in_image_pixels(sam: Any, picture: 
     np.testing.assert_array_equal(refined.mask, mask)
     assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
     assert refined.predicted_iou != refine(sam, encode(sam, picture), box, BOX, None).predicted_iou
+
+
+@pytest.mark.parametrize("xy", [(30.0, 100.5), (199.0, 0.0)])
+def test_a_point_gives_what_the_official_predictor_gives(sam: Any, picture: Picture, xy: tuple[float, float]) -> None:
+    mask, iou = by_predictor(sam, picture, None, point_coords=np.array([xy]), point_labels=np.array([1]))
+    encoded = encode(sam, picture)
+    refined = refine_at(sam, encoded, xy, BOX)
+    np.testing.assert_array_equal(refined.mask, mask)
+    assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
+    assert refined.box == mask_to_box(mask)
+    largest = refine_at(sam, encoded, xy, replace(BOX, least_part=1))
+    np.testing.assert_array_equal(largest.mask, large_parts(mask, 1))
+    assert largest.mask.sum() < mask.sum(), "a random SAM draws many parts"
 
 
 def test_a_mask_prompt_reaches_the_decoder(sam: Any, picture: Picture) -> None:

@@ -19,8 +19,9 @@ from zeroov.ground import Pipeline
 from zeroov.mini.scenes import Scene as Drawn
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.raster.scene import Scene, open_source
+from zeroov.raster.whole import Whole
 from zeroov.search.area import area_of, box_of, identity_of, point_of
-from zeroov.types import Box, Picture, Window
+from zeroov.types import Box, Picture, Refined, Window
 
 pyproj = pytest.importorskip("pyproj")
 pyogrio = pytest.importorskip("pyogrio")
@@ -206,6 +207,28 @@ def test_a_part_of_a_scene_is_a_scene(tmp_path: Path) -> None:
             whole.part(Window(300, 0, 400, 100), lambda _, hw: np.zeros(hw, np.bool_)).read()
 
 
+def test_what_lies_outside_of_a_part_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def left(window: Window, out_hw: tuple[int, int]) -> Any:
+        return np.arange(out_hw[1])[None] * window.hw[1] // out_hw[1] + window.x0 < np.full((out_hw[0], 1), 200)
+
+    read = Whole.read
+
+    def readable(pixels: Whole, window: Window, *options: Any) -> Any:
+        if window.x0 >= 200:
+            raise PictureError("is damaged there")
+        return read(pixels, window, *options)
+
+    monkeypatch.setattr(Whole, "read", readable)
+    part = scene().part(WINDOW, left)
+    inside, outside = part.read(Window(0, 0, 80, 60)), part.read(Window(120, 40, 200, 100), 40)
+    assert inside.rgb.all()
+    assert inside.valid is None
+    assert outside.rgb.shape == (30, 40, 3)
+    assert not outside.rgb.any()
+    assert outside.valid is not None
+    assert not outside.valid.any()
+
+
 # With the miniature models
 
 
@@ -293,6 +316,41 @@ def test_a_box_or_a_point_is_drawn_without_a_language_model(
         assert (answer.words, answer.looks, found.extra["hint"]) == ("", (), hint)
         assert answer.to_json()["stages"] == {}
         assert answer.save(tmp_path / hint, ["geojson"])["model"] == "builtin:mini"
+
+
+@pytest.mark.parametrize("hint", ["bbox", "point"])
+def test_a_hint_without_an_object_says_why_and_is_drawn_once(
+    pipeline: Pipeline, drawn: Drawn, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x0, y0, x1, y1 = drawn.objects[0].box_xyxy
+    centre = (x0 + x1) // 2, (y0 + y1) // 2
+    options: dict[str, Any] = {hint: (x0, y0, x1, y1, "px") if hint == "bbox" else (*centre, "px")}
+    texts, name = ["the thing", "another"], "draw" if hint == "bbox" else "draw_at"
+    draw, calls = getattr(Pipeline, name), []
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        calls.append(args)
+        return draw(*args, **kwargs)
+
+    monkeypatch.setattr(Pipeline, name, counted)
+    for found in (True, False):
+        valid = np.ones(drawn.image.shape[:2], np.bool_)
+        valid[y0 - 9 : y1 + 9, x0 - 9 : x1 + 9] = found  # nodata, with what lies below it left as it is
+        answers = pipeline.ground(Picture(drawn.image, valid=valid), texts, **options)
+        assert [answer.expression for answer in answers] == texts
+        assert [[each.expression for each in answer.found] for answer in answers] == [[text] * found for text in texts]
+        why = "" if found else "most of what was found lies on invalid pixels"
+        assert [answer.why_empty for answer in answers] == [why] * 2
+        assert answers[0].score == answers[1].score > 0
+    assert len(calls) == 2, "once for all texts"
+    with pytest.MonkeyPatch.context() as patch:  # the hint holds no pixel of what was read
+        patch.setattr(frames, "to_picture", lambda *_: None)
+        answer = pipeline.ground(drawn.image, texts[0], **options)
+    assert (answer.found, answer.score, len(calls)) == ((), 0, 2)
+    assert answer.why_empty == "Segment Anything drew nothing there"
+    nothing = Refined(np.zeros(drawn.image.shape[:2], np.bool_), None, 0.5)
+    monkeypatch.setattr(Pipeline, name, lambda *_, **__: (nothing, None) if hint == "bbox" else nothing)
+    assert pipeline.ground(drawn.image, texts[0], **options).why_empty == "Segment Anything drew nothing there"
 
 
 def test_hints_exclude_one_another(pipeline: Pipeline, drawn: Drawn) -> None:

@@ -89,7 +89,8 @@ class Journal:
 
     def rewrite(self, keep: Set[str]) -> None:
         """Forget the items that are not to be kept, and all lines but the last of each item that is."""
-        kept = {str(item["id"]): line for _, line, item in _whole_lines(self.path) if str(item["id"]) in keep}
+        lines = _whole_lines(self.path, report=False)  # who opened the journal was warned
+        kept = {str(item["id"]): line for _, line, item in lines if str(item["id"]) in keep}
         write_atomically(self.path, b"".join(kept.values()))
         self.done = {name: content for name, content in self.done.items() if name in keep}
 
@@ -104,8 +105,11 @@ def read_items(path: Path) -> list[dict[str, Any]]:
     return [item for _, _, item in _whole_lines(path)]
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
-    """Yield the lines that are whole: where each starts, its bytes, and the item that it holds."""
+def _whole_lines(path: Path, *, report: bool = True) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
+    """Yield the lines that are whole: where each starts, its bytes, and the item that it holds.
+
+    With `report` a warning says how many others there are.
+    """
     if not path.exists():
         return
     start = odd = 0
@@ -120,7 +124,7 @@ def _whole_lines(path: Path) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
             else:
                 odd += 1
             start += len(line)
-    if odd:
+    if odd and report:
         log.warning("`%s` holds %d lines that are damaged or not finished; their items are made again", path, odd)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.frames import Transform
-from zeroov.look import Look, Outline
+from zeroov.look import Outline
 from zeroov.raster.georeference import crs_text
 from zeroov.types import Bool, Box, Picture
 
@@ -79,16 +79,16 @@ class Found:
 
 
 def found_of(
-    look: Look, outline: Outline, expression: str, score: float, box: Box | None = None, **extra: Any
+    picture: Picture, outline: Outline, expression: str, score: float, box: Box | None = None, **extra: Any
 ) -> Found | None:
-    """Return what a look outlined as an object in the scene, without what lies on invalid pixels.
+    """Return what was outlined in a picture as an object in the scene, without what lies on invalid pixels.
 
-    `outline` is in pixels of the look's picture. `box` (scene pixels) is the object's, by default the outline's; where
+    `outline` is in pixels of the picture. `box` (scene pixels) is the object's, by default the outline's; where
     anything is cut off it is the tight one of what is left. `None` where less than half is left.
     """
     if outline.box is None:
         return None
-    picture, mask = look.picture, outline.mask
+    mask = outline.mask
     kept = mask if picture.valid is None else mask & picture.valid
     before, left = np.count_nonzero(mask), np.count_nonzero(kept)
     if left < max(1, LEAST_VALID * before):

@@ -243,7 +243,7 @@ class Stages:
     @in_turn
     def draw_at(self, picture: Picture, point_xy: tuple[float, float]) -> Refined:
         """Draw the object at a point (pixels of the picture) with Segment Anything."""
-        from zeroov.refine.point import refine_at
+        from zeroov.refine.sam import refine_at
 
         sam = self.models.refine()
         with hardware.memory_guard("refine", REMEDY):

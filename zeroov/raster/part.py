@@ -31,10 +31,12 @@ class Part:
         """Return a window (pixels of the part) at a size: RGB, and which pixels are valid, `None` for all."""
         x, y, _, _ = self._window
         window = Window(window.x0 + x, window.y0 + y, window.x1 + x, window.y1 + y)
+        inside = None if self._inside is None else self._inside(window, out_hw)
+        if inside is not None and not inside.any():  # nothing of it is seen, so none of the file is decoded
+            return np.zeros((*out_hw, 3), np.uint8), inside
         rgb, valid = self._pixels.read(window, out_hw, tolerant)
-        if self._inside is None:
+        if inside is None:
             return rgb, valid
-        inside = self._inside(window, out_hw)
         valid = inside if valid is None else valid & inside
         return np.where(valid[..., None], rgb, np.uint8(0)), None if valid.all() else valid
 

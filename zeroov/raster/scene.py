@@ -213,22 +213,21 @@ def _open_file(
     uploaded: bool,
     progress: Progress,
 ) -> Scene:
-    if web.is_address(name):
-        return _open_address(name, bands, percentiles, georeferenced, uploaded, progress)
-    file = existing_file(name)
-    if uploaded and not upload.is_for_gdal(file):
-        return Scene(Whole(decode_file(file), name, bands, percentiles), name)
-    rasterio = geotiff.rasterio_or_none()
+    remote = web.is_address(name)
+    if remote and uploaded:  # nobody else's word makes this machine ask another one
+        raise PictureError(f"`{name}` is an address; send the file itself")
+    file = None if remote else existing_file(name)
+    rasterio = None if file and uploaded and not upload.is_for_gdal(file) else geotiff.rasterio_or_none()
     with contextlib.ExitStack() as closing:
-        dataset = rasterio and _opened(rasterio, file, name, closing)
-        if not dataset:
+        dataset: Any = (rasterio and _opened(rasterio, file, name, closing)) if file else web.opened(name, closing)
+        if file and not dataset:
             return Scene(Whole(decode_file(file), name, bands, percentiles), name)
         with decoding(name), geotiff.gdal_errors(rasterio):
             placed = place(dataset, name) if georeferenced else NOWHERE
             turned = not has_place(dataset)
-            view = geotiff.view(file) if dataset.driver == "GTiff" else geotiff.View()
+            view = geotiff.view(file) if file and dataset.driver == "GTiff" else geotiff.View()
             mention_frames(name, len(dataset.subdatasets))
-            if view.needs_pil or is_for_pil(dataset, file):
+            if file and (view.needs_pil or is_for_pil(dataset, file)):
                 decoded = decode_file(file, dataset if dataset.driver == "GTiff" else None, turned=turned)
                 return Scene(Whole(decoded, name, bands, percentiles), name, placed)
             chosen = choose_bands(dataset, name, bands)
@@ -239,26 +238,6 @@ def _open_file(
                 whole.bands = chosen
                 return Scene(whole, name, placed)
             pixels = Windowed(rasterio, dataset, name, chosen, percentiles, progress)
-        return Scene(pixels, name, placed, closing.pop_all())
-
-
-def _open_address(
-    name: str,
-    bands: tuple[int, ...] | None,
-    percentiles: Percentiles,
-    georeferenced: bool,
-    uploaded: bool,
-    progress: Progress,
-) -> Scene:
-    if uploaded:  # nobody else's word makes this machine ask another one
-        raise PictureError(f"`{name}` is an address; send the file itself")
-    with contextlib.ExitStack() as closing:
-        dataset = web.opened(name, closing)
-        with decoding(name):
-            placed = place(dataset, name) if georeferenced else NOWHERE
-            pixels = Windowed(
-                geotiff.rasterio_or_none(), dataset, name, choose_bands(dataset, name, bands), percentiles, progress
-            )
         return Scene(pixels, name, placed, closing.pop_all())
 
 

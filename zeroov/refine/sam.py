@@ -1,7 +1,7 @@
 """Refine: a box in image pixels becomes Segment Anything's best mask of it.
 
-A picture is encoded once (`encode`), then asked about any number of boxes (`refine`). Nothing is remembered between
-calls: what SamPredictor keeps as state is the `EncodedPicture` here.
+A picture is encoded once (`encode`), then asked about any number of boxes (`refine`) or points (`refine_at`). Nothing
+is remembered between calls: what SamPredictor keeps as state is the `EncodedPicture` here.
 """
 
 from __future__ import annotations
@@ -153,12 +153,19 @@ def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, ev
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
-    low_res, predicted_iou = decoded
-    best = int(predicted_iou[0].argmax())
-    # Only the best hypothesis is brought to the image's size: the others would triple the memory.
-    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part)
-    return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
+    return _best(sam, encoded, *decoded, recipe)
+
+
+@torch.inference_mode()
+def refine_at(sam: Any, encoded: EncodedPicture, point_xy: tuple[float, float], recipe: RefineRecipe) -> Refined:
+    """Return the mask of the hypothesis with the highest predicted IoU for a point (image pixels) on the object.
+
+    Parts of the mask below `recipe.least_part` are left out.
+    """
+    (height, width), (inside_h, inside_w) = encoded.image_hw, encoded.resized_hw
+    x, y = point_xy[0] * inside_w / width, point_xy[1] * inside_h / height
+    points = torch.tensor([[[x, y]]], device=sam.device), torch.ones((1, 1), dtype=torch.int, device=sam.device)
+    return _best(sam, encoded, *_hypotheses(sam, encoded, points, None, None), recipe)
 
 
 @torch.inference_mode()
@@ -189,9 +196,18 @@ def decode(
             )
         low_res_side = sam.prompt_encoder.mask_input_size[0]
         mask = torch.from_numpy(mask_prompt(evolved, encoded.resized_hw, side, low_res_side)).to(sam.device)[None, None]
-    sparse, dense = sam.prompt_encoder(
-        points=points, boxes=torch.tensor([[x0, y0, x1, y1]], device=sam.device), masks=mask
-    )
+    return _hypotheses(sam, encoded, points, torch.tensor([[x0, y0, x1, y1]], device=sam.device), mask)
+
+
+def _hypotheses(
+    sam: Any, encoded: EncodedPicture, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None, masks: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Run SAM's prompt encoder and mask decoder; the result is that of `decode`.
+
+    `points` are (1, n, 2) xy and (1, n) labels, `boxes` is (1, 4) xyxy, both in pixels of SAM's square; `masks` is
+    (1, 1, rows, cols) log-odds.
+    """
+    sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=masks)
     low_res, predicted_iou = sam.mask_decoder(
         image_embeddings=encoded.features,
         image_pe=sam.prompt_encoder.get_dense_pe(),
@@ -200,6 +216,15 @@ def decode(
         multimask_output=True,
     )
     return low_res, predicted_iou
+
+
+def _best(sam: Any, encoded: EncodedPicture, low_res: Tensor, predicted_iou: Tensor, recipe: RefineRecipe) -> Refined:
+    """Return the hypothesis with the highest predicted IoU, at the image's size."""
+    best = int(predicted_iou[0].argmax())
+    # Only the best hypothesis is brought to the image's size: the others would triple the memory.
+    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
+    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part)
+    return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
 
 
 def large_parts(mask: Bool, least: float) -> Bool:

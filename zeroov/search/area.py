@@ -59,8 +59,7 @@ def area_of(aoi: Aoi, scene: Scene) -> Area:
     Straight edges are straight in the CRS in which the area is given. One that misses the scene is refused.
     """
     info = SceneInfo.of(scene)
-    if isinstance(aoi, os.PathLike) or (isinstance(aoi, str) and not _is_numbers(aoi)):
-        path = expanded(aoi)
+    if path := _file_of(aoi):
         name = f"`{path}`"
         given, unit = _in_file(path)
         shape = _to_pixels(given, unit, info, name)
@@ -96,9 +95,16 @@ def point_of(point: Numbers, scene: Scene) -> tuple[float, float]:
 
 def identity_of(aoi: Aoi) -> str:
     """Return what an area is, to be compared: its numbers as they are given, or a digest of its file."""
+    if path := _file_of(aoi):
+        return content_of([_existing(path)])
+    return str(aoi) if isinstance(aoi, str | os.PathLike) else ",".join(map(str, aoi))
+
+
+def _file_of(aoi: Aoi) -> Path | None:
+    """Return the path of the file that an area is given by, also of one that is not there; `None` for numbers."""
     if isinstance(aoi, os.PathLike) or (isinstance(aoi, str) and not _is_numbers(aoi)):
-        return content_of([_existing(expanded(aoi))])
-    return aoi if isinstance(aoi, str) else ",".join(map(str, aoi))
+        return expanded(aoi)
+    return None
 
 
 def _existing(path: Path) -> Path:

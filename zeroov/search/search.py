@@ -167,7 +167,7 @@ def look_closer(
     in_scene = frames.to_scene(box, drawn.picture)
     if trail.best and candidate.whole:  # a box that a tile's edge cut off says nothing of the object's size
         in_scene = merged_box(candidate.box, in_scene, recipe.zoom.merge, (candidate.score, near_score))
-    return found_of(drawn, outline, expression, score, in_scene)
+    return found_of(drawn.picture, outline, expression, score, in_scene)
 
 
 def glance_candidates(glance: Look) -> list[Candidate]:
