@@ -94,10 +94,11 @@ def test_health_tells_what_runs(server: Server, pipeline: Pipeline) -> None:
     assert int(headers["Content-Length"]) > 100
 
 
+@pytest.mark.parametrize("folder", ["/srv/secret/my-model", "../secret/my-model"])
 def test_replies_name_no_folder_of_the_server(
-    server: Server, pipeline: Pipeline, photo: bytes, monkeypatch: pytest.MonkeyPatch
+    server: Server, pipeline: Pipeline, photo: bytes, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
-    located = replace(pipeline.models.locate("overview"), reference="/srv/secret/my-model")
+    located = replace(pipeline.models.locate("overview"), reference=folder)
     locate = pipeline.models.locate
     monkeypatch.setattr(pipeline.models, "locate", lambda stage: located if stage == "overview" else locate(stage))
     for body in (ask(server, "GET", "/health")[2], ask(server, "POST", GROUND, photo)[2]):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from zeroov.show import scene as drawing
 from zeroov.show.contact import ContactTile
 from zeroov.show.panel import draw_panel
 from zeroov.show.scene import draw_scene_panel
-from zeroov.types import Box, Overview, Tile, Window
+from zeroov.types import Box, Overview, Picture, Tile, Window
 
 HW = (3000, 4000)
 
@@ -26,6 +27,19 @@ def found(x: int, y: int, side: int) -> Found:
     mask = np.ones((side, side), dtype=np.bool_)
     mask[0, 0] = False
     return Found(mask, (x, y), Box(x, y, x + side, y + side), 0.5, "the tank")
+
+
+def answer_of(scene: Scene, shown: Picture, *founds: Found, looks: tuple[Look, ...] = ()) -> Answer:
+    tiles = (Tile(shown.window, "looked"),)
+    return Answer("the tank", founds, 0.5, "", SceneInfo.of(scene), shown, looks, tiles=tiles)
+
+
+@pytest.fixture
+def sheets(monkeypatch: pytest.MonkeyPatch) -> list[list[ContactTile]]:
+    """The tiles of every sheet that is drawn."""
+    drawn: list[list[ContactTile]] = []
+    monkeypatch.setattr(drawing, "draw_contact_sheet", lambda _, tiles, form: drawn.append(tiles) or b"")
+    return drawn
 
 
 @pytest.mark.parametrize(
@@ -69,8 +83,7 @@ def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
         rgb[y0:y1, x0:x1] = 100 + 50 * number
     Image.fromarray(rgb).save(tmp_path / "scene.png", compress_level=1)
     with open_source(tmp_path / "scene.png") as scene:
-        small = scene.read(most=400).rgb
-        panel = draw_scene_panel("tanks", scene_overlay(small, HW, founds), scene, founds)
+        panel = draw_scene_panel(answer_of(scene, scene.read(most=400), *founds), scene)
         windows = [(3750, 2750, 4000, 3000), (70, 170, 170, 270)]
         for one, window in zip(founds, windows, strict=False):
             mask = drawing._within(one, window)
@@ -83,11 +96,9 @@ def test_the_panel_shows_every_object_from_near(tmp_path: Path) -> None:
 
 
 def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sheets: list[list[ContactTile]]
 ) -> None:
     Image.fromarray(np.full((300, 400, 3), 60, np.uint8)).save(tmp_path / "scene.png")
-    sheets: list[list[ContactTile]] = []
-    monkeypatch.setattr("zeroov.show.contact.draw_contact_sheet", lambda _, tiles, form: sheets.append(tiles) or b"")
     one = found(100, 100, 40)
     with open_source(tmp_path / "scene.png") as scene:
         picture = scene.read(most=200)
@@ -95,9 +106,7 @@ def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
         layers[0, 0, 3] = 1
         overview = Overview(layers, (1,), "[1, 2, 3, 4]", None, 0.5, (84, 112), 1, "m", "r")
         glance = Look(Question(picture, "the tank"), overview, False, layers[0])
-        tiles = (Tile(Window(0, 0, 400, 300), "looked"),)
-        answer = Answer("the tank", (one,), 0.5, "", SceneInfo.of(scene), picture, (glance,), tiles=tiles)
-        draw_panel(answer, scene)
+        draw_panel(answer_of(scene, picture, one, looks=(glance,)), scene)
     [(_, attention, near)] = sheets
     assert "attention" in attention.title
     assert "ring" not in sheets[0][0].expression
@@ -108,6 +117,21 @@ def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
     assert heated[10, -10].sum() > heated[-10, 10].sum() + 100, "hottest in the upper right"
 
 
+def test_the_panel_of_a_part_speaks_of_the_part(tmp_path: Path, sheets: list[list[ContactTile]]) -> None:
+    Image.fromarray(np.full((*HW, 3), 60, np.uint8)).save(tmp_path / "scene.png", compress_level=1)
+    with open_source(tmp_path / "scene.png") as scene:
+        for area in (Window(1000, 1000, 1400, 1300), Window(0, 0, 4000, 3000)):
+            answer = answer_of(scene, scene.read(area, 800), found(1100, 1100, 60))
+            draw_panel(replace(answer, area=area), scene)
+    part, whole = (tiles[0] for tiles in sheets)
+    assert part.title == "400 x 300 pixels"
+    assert part.expression == "1 found"  # its 60 pixels are drawn as 120
+    assert part.rgb is not None
+    assert not (part.rgb == RING_RGB).all(axis=2).any()
+    assert whole.title == "4,000 x 3,000 pixels"
+    assert whole.expression == "1 found; a white ring shows where a small object is"
+
+
 def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((300, 300, 3), np.uint8) + 7).save(tmp_path / "scene.png")
 
@@ -116,7 +140,7 @@ def test_what_cannot_be_read_again_is_told_in_its_place(tmp_path: Path) -> None:
             raise PictureError("the file is damaged there")
 
     with open_source(tmp_path / "scene.png") as scene:
-        small = scene.read(most=300).rgb
+        answer = answer_of(scene, scene.read(most=300), found(10, 10, 20))
         scene.__class__ = Damaged
-        panel = draw_scene_panel("tanks", small, scene, [found(10, 10, 20)])
+        panel = draw_scene_panel(answer, scene)
     assert panel.startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ import pytest
 from tests.weights.conftest import COMMIT, cached
 from zeroov.errors import ModelError
 from zeroov.files.content import cache_folder
-from zeroov.weights.find import fingerprint, locate_checkpoint, locate_model
+from zeroov.weights.find import fingerprint, locate_checkpoint, locate_model, public_name
 
 Copy = Callable[[str], Path]
 NAME = "someone/some-model"
@@ -23,6 +23,26 @@ def problem(reference: str, revision: str = "", part: str = "vlm") -> str:
         locate_model(reference, revision, part)  # type: ignore[arg-type]
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reference", "named"),
+    [
+        ("overview", "builtin:mini", "builtin:mini"),
+        ("focus", "org/name", "org/name"),
+        ("overview", "/srv/models/qwen", "qwen"),
+        ("overview", "./qwen", "qwen"),
+        ("focus", "../home/sd", "sd"),
+        ("overview", "~/a/qwen/", "qwen"),
+        ("focus", "a/b/sd", "sd"),
+        ("refine", "sam.pth", "sam.pth"),
+        ("refine", "builtin:mini", "builtin:mini"),
+        ("refine", "a/sam.pth", "sam.pth"),
+        ("refine", "a/b/sam.pth", "sam.pth"),
+    ],
+)
+def test_others_learn_no_folder_of_a_model(stage: str, reference: str, named: str) -> None:
+    assert public_name(stage, reference) == named
 
 
 def test_finding_imports_no_torch() -> None:

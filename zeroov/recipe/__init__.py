@@ -11,6 +11,7 @@ from zeroov.recipe.schema import (
     SearchRecipe,
     ZoomRecipe,
     changed,
+    deciding,
     from_dict,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "SearchRecipe",
     "ZoomRecipe",
     "changed",
+    "deciding",
     "from_dict",
     "load",
     "names",

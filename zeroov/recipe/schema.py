@@ -242,6 +242,12 @@ def changed(values: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key in known and known[key] != value}
 
 
+def deciding(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a manifest's keys, with their values, that are a recipe's, also those of another version."""
+    known = Recipe().deciding()
+    return {key: value for key, value in values.items() if key in known or "." in key}
+
+
 def from_dict(values: Mapping[str, Any]) -> Recipe:
     """Build a recipe from nested plain values; every key and value is checked."""
     recipe: Recipe = from_plain(Recipe, values)

@@ -24,7 +24,7 @@ from zeroov.outputs.rle import run_lengths
 from zeroov.progress import Progress
 from zeroov.raster.scene import Scene, open_source
 from zeroov.types import Uint8, clean_expression
-from zeroov.weights.find import HUB_ID, is_builtin
+from zeroov.weights.find import public_name
 
 SOURCE = "upload"  # what answers call the image; a client's names are not asked for
 SHOWN = 1600  # longer side of previews, and of the overlay of a scene that was searched
@@ -145,9 +145,7 @@ def answer(pipeline: Pipeline, image: Path, asked: Asked, most_pixels: int, prog
 
 def without_folders(provenance: Mapping[str, str]) -> dict[str, str]:
     """Return how an answer was made, of a model in a folder of this machine with the folder's last name alone."""
-    model = provenance["model"]
-    is_public = is_builtin(model) or HUB_ID.fullmatch(model)
-    return {**provenance, "model": model if is_public else Path(model).name}
+    return {**provenance, "model": public_name("overview", provenance["model"])}
 
 
 def reply(answer: Answer, image: Path, asked: Asked) -> Reply:

@@ -53,7 +53,7 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     """
     if answer.searched and scene:
         glance = [_heated(look.picture.rgb, look.attention) for look in answer.looks]
-        return draw_scene_panel(f'"{answer.expression}"', answer.overlay(), scene, answer.found, glance, form)
+        return draw_scene_panel(answer, scene, glance, form)
     if not costs:
         answer = _without_costs(answer)
     outline = answer.outline

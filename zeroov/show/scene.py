@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from zeroov import frames
 from zeroov.errors import PictureError
-from zeroov.outputs.answer import DOUBTFUL
+from zeroov.outputs.answer import DOUBTFUL, Answer
 from zeroov.outputs.found import Found
-from zeroov.outputs.images import ringed
 from zeroov.raster.scene import Scene
+from zeroov.show.contact import ContactTile, draw_contact_sheet
+from zeroov.show.page import Form
 from zeroov.types import Bool, Uint8
 from zeroov.zoom.crop import window_around
 
@@ -20,22 +20,16 @@ SHOWN = 11  # objects at most, of many found
 CROP, CONTEXT, LEAST = 480, 2.5, 64  # a crop's pixels at most, its side over the object's, and at least in the scene
 
 
-def draw_scene_panel(
-    heading: str,
-    drawn: Uint8,
-    scene: Scene,
-    founds: Sequence[Found],
-    glance: Sequence[Uint8] = (),
-    form: Literal["png", "pdf", "svg"] = "png",
-) -> bytes:
-    """Return one picture: the overlay, the attention of looks at the whole scene, and `SHOWN` objects from near."""
-    from zeroov.show.contact import ContactTile, draw_contact_sheet
+def draw_scene_panel(answer: Answer, scene: Scene, glance: Sequence[Uint8] = (), form: Form = "png") -> bytes:
+    """Return one picture: the overlay, the attention of looks at the whole scene, and `SHOWN` objects from near.
 
-    height, width = scene.hw
-    ring = "; a white ring shows where a small object is" if ringed(founds, scene.hw, drawn.shape[:2]) else ""
-    tiles = [ContactTile(f"{width:,} x {height:,} pixels", f"{len(founds)} found{ring}", drawn)]
+    The overlay, its size and its rings are those of the part that was searched; `scene` is the whole image.
+    """
+    height, width = answer.shown.window.hw
+    ring = "; a white ring shows where a small object is" if answer.about_overlay()["ringed"] else ""
+    tiles = [ContactTile(f"{width:,} x {height:,} pixels", f"{len(answer.found)} found{ring}", answer.overlay())]
     tiles += [ContactTile("Overview: attention", "the look at the whole scene", heated) for heated in glance]
-    for number, found in enumerate(founds[:SHOWN], start=1):
+    for number, found in enumerate(answer.found[:SHOWN], start=1):
         window = window_around(found.box, scene.hw, CONTEXT, LEAST)
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"
         title += ", doubtful" if found.score < DOUBTFUL else ""
@@ -47,7 +41,7 @@ def draw_scene_panel(
         shown = frames.to_picture(found.box, picture)
         mask = frames.resize_mask(_within(found, window), picture.hw)
         tiles.append(ContactTile(title, found.expression, picture.rgb, mask, shown))
-    return draw_contact_sheet(heading, tiles, form)
+    return draw_contact_sheet(f'"{answer.expression}"', tiles, form)
 
 
 def _within(found: Found, window: tuple[int, int, int, int]) -> Bool:

@@ -43,6 +43,15 @@ def is_builtin(reference: str) -> bool:
     return reference.startswith("builtin:")
 
 
+def public_name(stage: str, reference: str) -> str:
+    """Return what others may know of a stage's model: a builtin's or the hub's id as it is, of a path the last part.
+
+    Segment Anything's checkpoint is a file, never the hub's: `org/sam.pth` is a path.
+    """
+    is_public = is_builtin(reference) or (stage != "refine" and HUB_ID.fullmatch(reference))
+    return reference if is_public else Path(reference).name
+
+
 def locate(kind: Kind, reference: str, revision: str) -> Located:
     """Find the model folder or the SAM checkpoint that a recipe calls `reference`."""
     return locate_checkpoint(reference) if kind == "sam" else locate_model(reference, revision, kind)

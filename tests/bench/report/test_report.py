@@ -70,11 +70,14 @@ def make_run(folder: Path, *odd: Record, **manifest: Any) -> Path:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Read, str]:
     made = {"benchmark": "rrsisd", "split": "test", "stages": ["overview"], "evolve.alpha": 0.35}
+    paths = {"overview.model": "./secret/qwen", "focus.model": "org/sd", "refine.checkpoint": "secret/sam.pth"}
+    made |= paths | {"models": {key.partition(".")[0]: {"model": path} for key, path in paths.items()}}
     evil = replace(record(0), id=EVIL, expression=EVIL, category=EVIL, kind=EVIL, answer=EVIL)
     folder = tmp_path_factory.mktemp("secret report")
     files = f"`/secret/place/a.png` `{folder}/my data/images/b.png` {EVIL}"
     failed = replace(record(1, status="failed"), id="lost", error=f"overview: {files}")
-    run = make_run(folder, evil, failed, made_with=made, recipe=EVIL, changes={"evolve.tau": 0.2})
+    changes = {"overview.model": "./secret/qwen", "evolve.tau": 0.2}
+    run = make_run(folder, evil, failed, made_with=made, recipe=EVIL, changes=changes)
     return run, *report(run, "--cases", 2)
 
 
@@ -120,7 +123,7 @@ def test_it_shows_figures_groups_cases_failures_recipe_and_machine(drawn: tuple[
         assert text in read.text
     assert "2 of 14 samples failed: 2 in overview." in read.text
     assert "out of memory" in read.text
-    assert "differs from the recipe of that name in evolve.tau" in read.text
+    assert "differs from the recipe of that name in overview.model, evolve.tau" in read.text
     assert "evolve.alpha" in read.text
     assert "0.35" in read.text
     assert len([tag for tag, _ in read.elements if tag == "svg"]) == 4  # a histogram, and a plot for each of 3 keys
@@ -132,6 +135,9 @@ def test_it_names_no_folder_of_the_machine(drawn: tuple[Path, Read, str]) -> Non
     assert "secret" not in page
     assert str(run.parent) not in page
     assert "…/my data" in read.text
+    assert "overview.model = qwen" in read.text
+    for name, times in (("qwen", 3), ("org/sd", 2), ("sam.pth", 2)):  # of the key, and of the table of models
+        assert read.text.splitlines().count(name) == times
 
 
 def test_the_worst_come_first_and_have_their_pictures(drawn: tuple[Path, Read, str]) -> None:

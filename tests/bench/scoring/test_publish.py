@@ -23,6 +23,7 @@ MADE = {
     "overview.model": "/models/qwen",
     "evolve.alpha": 0.3,
     "min_score": 0.0,
+    "said_absent": "keep",
     "stages": ["overview", "evolve"],
 }
 MANIFEST = {
@@ -65,7 +66,8 @@ def test_a_published_run_says_how_it_was_made_and_holds_no_path(folder, tmp_path
     assert document["recipe"] == {
         "name": "fast",
         "changes": {"overview.model": "qwen"},
-        "keys": {key: MADE[key] for key in ("evolve.alpha", "min_score", "stages")} | {"overview.model": "qwen"},
+        "keys": {key: MADE[key] for key in ("evolve.alpha", "min_score", "said_absent", "stages")}
+        | {"overview.model": "qwen"},
     }
     assert document["models"]["overview"] == {"model": "qwen", "revision": "r1", "dtype": "float16"}
     for name in ("device", "commit", "packages", "python", "finished", "recipe_digest"):
@@ -80,6 +82,27 @@ def test_a_published_run_says_how_it_was_made_and_holds_no_path(folder, tmp_path
     assert rows["mask", "(none)"]["samples"] == 6
     assert "secret" not in out.read_text()
     assert "/models" not in out.read_text()
+
+
+def test_a_model_goes_by_its_folders_name_however_its_path_is_written(tmp_path):
+    keys = {"overview.model": "./secret/qwen", "focus.model": "../home-of-jane/sd", "refine.checkpoint": "jane/sam.pth"}
+    models = {
+        "overview": {"model": "~/secret/qwen", "revision": "r1"},
+        "focus": {"model": "someone/sd", "revision": "r2"},
+        "refine": {"model": "secret/b/sam.pth", "revision": "r3"},
+    }
+    plain = {"overview.prompt": "/any text/{expression}", "zoom.ask": "model"}
+    made = MADE | keys | plain | {"models": models}
+    run = write_run(tmp_path / "a", answered(), **MANIFEST | {"made_with": made, "changes": keys})
+    document = json.loads(run_cli("publish", run).stdout)
+    named = {"overview.model": "qwen", "focus.model": "sd", "refine.checkpoint": "sam.pth"}
+    assert document["recipe"]["changes"] == named
+    assert named.items() <= document["recipe"]["keys"].items()
+    assert plain.items() <= document["recipe"]["keys"].items()
+    assert [each["model"] for each in document["models"].values()] == ["qwen", "someone/sd", "sam.pth"]
+    assert [each["revision"] for each in document["models"].values()] == ["r1", "r2", "r3"]
+    assert "secret" not in json.dumps(document)
+    assert "jane" not in json.dumps(document)
 
 
 def test_a_run_with_the_same_answers_verifies_whatever_its_order_seconds_and_device(folder, tmp_path):

@@ -180,6 +180,8 @@ def test_layers_and_weights_that_do_not_fit_are_passed_over(folder: Path) -> Non
 
 def test_the_recipe_of_a_run_is_the_one_it_was_made_with(folder: Path) -> None:
     assert recipe_of(read_run(folder)).digest == recipes.load("mini", {"overview.capture": "all"}).digest
+    decided = recipes.load("mini", {"min_score": 0.2, "said_absent": "keep"})
+    assert recipe_of(Run("x", (), {"made_with": {"samples": 3, **decided.deciding()}})).digest == decided.digest
     with pytest.raises(UsageError, match="no manifest"):
         recipe_of(Run("x", ()))
 

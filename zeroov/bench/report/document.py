@@ -18,7 +18,8 @@ from zeroov.bench.report.markup import Markup, element, joined, quoted, table
 from zeroov.bench.report.plots import MOST, Group, histogram, interval_plot
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.protocols import TARGETS, Target
-from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score, changes, made_with
+from zeroov.bench.scoring.publish import models_of, without_folders
+from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score, about, changes, made_with
 from zeroov.bench.scoring.tables import percent
 from zeroov.version import __version__
 
@@ -76,7 +77,8 @@ class Report:
         score = self.score
         counts = ", ".join(f"{count:,} {status}" for status, count in score.statuses.items())
         yield element("h1", quoted(self.run.name))
-        yield element("p", quoted(score.about or "a file of records, without a manifest"))
+        public = {**self.run.manifest, "changes": without_folders(changes(self.run.manifest))}
+        yield element("p", quoted(about(public) or "a file of records, without a manifest"))
         yield element("p", f"{sum(score.statuses.values()):,} samples: {counts}. Answers read: {score.reading}.")
         yield element("p", f"Protocol {score.protocol.name}: {score.protocol.about}", class_="soft")
 
@@ -137,8 +139,7 @@ class Report:
 
     def _recipe(self) -> Iterator[Markup]:
         manifest = self.run.manifest
-        keys = recipes.load().deciding()  # of any recipe
-        made = {key: value for key, value in made_with(manifest).items() if key in keys or "." in key}
+        made = without_folders(recipes.deciding(made_with(manifest)))
         if not made:
             yield element("p", "Nothing says which recipe made these records.", class_="soft")
             return
@@ -186,10 +187,9 @@ class Report:
                 for stage, spent in seconds.items()
             ],
         )
-        models = made_with(manifest).get("models", {})
         cells = [
             [stage, *(self._plain(str(of.get(k, ""))) for k in ("model", "revision", "dtype"))]
-            for stage, of in models.items()
+            for stage, of in models_of(made_with(manifest)).items()
         ]
         if cells:
             yield table(["stage", "model", "revision", "dtype"], cells, labels=4, class_="long")

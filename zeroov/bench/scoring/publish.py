@@ -16,10 +16,13 @@ from zeroov.bench.scoring.protocols import Protocol
 from zeroov.bench.scoring.score import Score, changes, made_with, score, statuses
 from zeroov.bench.scoring.tables import aligned
 from zeroov.errors import UsageError, ZeroovError
+from zeroov.recipe import deciding
+from zeroov.weights.find import public_name
 
 FORMAT = 1
 NEAR = 0.005  # points of percent: half of the last digit that is printed
 UNSTABLE = ("seconds", "dumps", "error")  # of a record: what differs from machine to machine, with equal answers
+MODELS = ("overview.model", "focus.model", "refine.checkpoint")  # of a recipe: what may be a path
 MADE = ("finished", "device", "python", "packages", "commit", "seconds", "peak_bytes")
 
 
@@ -96,7 +99,7 @@ class Check:
 def published(run: Run, scored: Sequence[Protocol], by: Sequence[str] = ()) -> dict[str, Any]:
     """Return how a finished run was made, and its figures under some protocols and every reading that it has.
 
-    The document names no path: a model in a folder goes by its folder's name.
+    The document names no model's path: a model in a folder goes by its folder's name.
     """
     made = made_with(run.manifest)
     if not made:
@@ -104,15 +107,14 @@ def published(run: Run, scored: Sequence[Protocol], by: Sequence[str] = ()) -> d
             f"`{run.name}` has no manifest that says how it was made; name the folder of a run that `zeroov bench run` "
             "finished"
         )
-    keys = {key: value for key, value in made.items() if "." in key or key in ("stages", "min_score")}
     return {
         "format": FORMAT,
         **_facts(run),
         **{name: run.manifest[name] for name in MADE if run.manifest.get(name) is not None},
         "recipe": {
             "name": run.manifest.get("recipe"),
-            "changes": _without_folders(changes(run.manifest)),
-            "keys": _without_folders(keys),
+            "changes": without_folders(changes(run.manifest)),
+            "keys": without_folders(deciding(made)),
         },
         "unit": "percent",
         "scores": [
@@ -210,18 +212,29 @@ def _facts(run: Run) -> dict[str, Any]:
         "counts": statuses(run),
         "questions": made.get("questions"),
         "recipe_digest": run.manifest.get("recipe_digest"),
-        "models": _without_folders(made.get("models", {})),
+        "models": models_of(made),
         "zeroov": made.get("zeroov"),
         "records": records_digest(run),
     }
 
 
-def _without_folders(value: Any) -> Any:
-    """Return a nested value in which a path of this machine is its last part."""
-    if isinstance(value, Mapping):
-        return {name: _without_folders(item) for name, item in value.items()}
-    is_path = isinstance(value, str) and (value.startswith("~") or Path(value).is_absolute())
-    return Path(value).name if is_path else value
+def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe's dotted keys with their values, models by what others may know of them."""
+    return {key: _public(key.partition(".")[0], value) if key in MODELS else value for key, value in values.items()}
+
+
+def models_of(made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a run's models by stage, as others may know them."""
+    models = made.get("models")
+    return {
+        stage: {name: _public(stage, value) if name == "model" else value for name, value in of.items()}
+        for stage, of in (models.items() if isinstance(models, Mapping) else ())
+        if isinstance(of, Mapping)
+    }
+
+
+def _public(stage: str, reference: Any) -> Any:
+    return public_name(stage, reference) if isinstance(reference, str) else reference
 
 
 def _said(fact: Fact) -> str:

@@ -18,7 +18,7 @@ from zeroov.bench.runs.records import Record, Run
 from zeroov.bench.scoring.metrics import Floats
 from zeroov.bench.scoring.overlaps import counted
 from zeroov.bench.scoring.protocols import Protocol
-from zeroov.bench.scoring.score import why_nothing
+from zeroov.bench.scoring.score import made_with, why_nothing
 from zeroov.bench.sweeps.cut import Case, measure
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.bench.sweeps.settings import Grid, Setting, settings_of
@@ -26,7 +26,7 @@ from zeroov.dumps import differing, focus_settings, settings_digest
 from zeroov.errors import DumpError, UsageError
 from zeroov.pipeline.attention import refuse_pyramid
 from zeroov.progress import SILENT, Progress
-from zeroov.recipe import Recipe, from_dict
+from zeroov.recipe import Recipe, deciding, from_dict
 
 log = logging.getLogger("zeroov")
 
@@ -60,12 +60,10 @@ class Group:
 
 def recipe_of(run: Run) -> Recipe:
     """Return the recipe that a run's manifest names, key by key."""
-    values = run.manifest.get("made_with", {})
-    nested: dict[str, Any] = {"stages": values["stages"]} if "stages" in values else {}
-    for key, value in values.items():
-        section, _, name = key.partition(".")
-        if name:
-            nested.setdefault(section, {})[name] = value
+    nested: dict[str, Any] = {}
+    for key, value in deciding(made_with(run.manifest)).items():
+        section, _, name = key.rpartition(".")
+        (nested.setdefault(section, {}) if section else nested)[name] = value
     if not nested:
         raise UsageError(f"run `{run.name}` has no manifest that names its recipe; finish it with `zeroov bench run`")
     return from_dict(nested)
