@@ -16,14 +16,14 @@ import torch
 
 from scripts.training.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
 from scripts.training.vlm.build import HIDDEN, build_model, save_folder
-from scripts.training.vlm.data import Batch, BatchStream, TurnWriter
-from scripts.training.vlm.evaluate import evaluate, evaluation_batches
+from scripts.training.vlm.data import Batch, BatchStream, TurnWriter, list_batch
+from scripts.training.vlm.evaluate import evaluate, evaluation_batches, measure_lists
 from scripts.training.vlm.forward import read, see
 from scripts.training.vlm.losses import DenseHeads, answer_loss, said_loss, soft_numbers
 from scripts.training.vlm.muon import BlockMuon
 from scripts.training.vlm.schedule import Schedule
 from scripts.training.vlm.tokens import SHIPPED, build_tokenizer, read_chat_template
-from scripts.training.vlm.views import HELD_OUT
+from scripts.training.vlm.views import HELD_OUT, LISTED
 
 
 class Trainer:
@@ -35,6 +35,9 @@ class Trainer:
         self.writer = TurnWriter(self.tokenizer)
         self.words = self.writer.words
         self.model: Any = build_model(self.tokenizer, args.seed)
+        if args.begin_with:
+            begun: Any = type(self.model).from_pretrained(args.begin_with, dtype=torch.float32)
+            self.model.load_state_dict(begun.state_dict())
         torch.nn.Module.to(self.model, self.device)
         self.heads = DenseHeads(HIDDEN, (1, 2)).to(self.device)
         self.schedule = Schedule.read(args.schedule) if args.schedule else Schedule()
@@ -61,7 +64,8 @@ class Trainer:
         width = self.model.config.vision_config.hidden_size
         muon = BlockMuon([(text_matrices, HIDDEN, text[0].self_attn.head_dim), (visual, width, width // 4)], lr=1.0)
         rest = [p for p in self.model.parameters() if id(p) not in taken]
-        adam = torch.optim.AdamW([*rest, *self.heads.parameters()], lr=1.0, betas=(0.9, 0.95), weight_decay=0.0)
+        groups = [{"params": rest}, {"params": list(self.heads.parameters())}]
+        adam = torch.optim.AdamW(groups, lr=1.0, betas=(0.9, 0.95), weight_decay=0.0)
         return muon, adam
 
     def save(self) -> None:
@@ -114,11 +118,14 @@ class Trainer:
 
     def descend(self, losses: dict[str, torch.Tensor]) -> None:
         """Take one step."""
-        weights, rate = self.schedule.stage_at(self.step).weights, self.schedule.rate_at(self.step)
+        stage, rate = self.schedule.stage_at(self.step), self.schedule.rate_at(self.step)
+        weights = stage.weights
         for group in (*self.muon.param_groups, *self.adam.param_groups):
-            group["lr"] = rate
+            group["lr"] = 0.0 if stage.heads_alone else rate
+        self.adam.param_groups[-1]["lr"] = rate
         torch.stack([weights.get(name, 1.0) * value for name, value in losses.items()]).sum().backward()
-        torch.nn.utils.clip_grad_norm_(self.adam.param_groups[0]["params"], 1.0)
+        whole = [parameter for group in self.adam.param_groups for parameter in group["params"]]
+        torch.nn.utils.clip_grad_norm_(whole, 1.0)
         for optimiser in (self.muon, self.adam):
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
@@ -132,6 +139,7 @@ class Trainer:
             return
         stream = BatchStream(self.tokenizer, self.schedule.plans(), self.step, self.args.workers)
         held_out = {"val": evaluation_batches(self.writer, self.args.val_images, 6)}
+        lists = [list_batch(self.writer, view, "val", 0, 12) for _, view in LISTED if view]
         if self.schedule.stages[-1].mixed:
             for name, view in HELD_OUT.items():
                 batches = evaluation_batches(self.writer, self.args.val_images // 4, 6, view=view)
@@ -153,6 +161,8 @@ class Trainer:
                 for name, batches in held_out.items():
                     figures = evaluate(self.model, self.heads, batches, self.words, self.device)
                     self.log(**{name: figures.line()})
+                if self.schedule.stages[-1].lists:
+                    self.log(lists=[measure_lists(self.model, batch, self.words, self.device) for batch in lists])
             if limits.time_to_save() or over:
                 self.save()
             last = time.monotonic()
@@ -166,6 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = run_arguments(__doc__, measure_every=180, log_every=100)
     parser.add_argument("--tokenizer", type=Path, default=SHIPPED, help="folder with the chat template")
     parser.add_argument("--schedule", type=Path, help="JSON file with another course")
+    parser.add_argument("--begin-with", type=Path, help="saved model that a new course starts from")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes; 0: the training one does")
     parser.add_argument("--val-images", type=int, default=128)
     parser.add_argument(

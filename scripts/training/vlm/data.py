@@ -18,7 +18,7 @@ import numpy.typing as npt
 from transformers import Qwen2Tokenizer
 
 from scripts.training.vlm.tokens import NUMBERS, PROMPT_HEAD, PROMPT_TAIL, SYSTEM
-from scripts.training.vlm.views import PLAIN, View, Views, draw
+from scripts.training.vlm.views import LISTED, PLAIN, View, Views, draw
 from zeroov.mini.expressions import SYNONYMS, Expression, Form, absent_expression, ask
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import Scene, SceneStyle, Split, make_scene, seed_for
@@ -26,6 +26,10 @@ from zeroov.mini.scenes import Scene, SceneStyle, Split, make_scene, seed_for
 CELL = 28
 SPAN = 30
 """Tokens of one turn, padded: from <|vision_end|> to the answer's closing bracket."""
+LIST_SPAN, BOX_SPAN = 24, 10
+"""Tokens of a turn that asks for every object of a kind: so many, and so many for each object of the view."""
+LISTS = 2
+"""Such turns for each picture."""
 SCENES_A_STEP = 64
 """Scene numbers set aside for each step, so that a step's scenes do not hang on the steps before."""
 HEAD_TEXT = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>"
@@ -44,6 +48,8 @@ class Plan:
     varied: float = 0.2
     """Share of scenes drawn at another scale than the test's."""
     views: Views = PLAIN
+    lists: float = 0.0
+    """Share of steps that ask for every object of a kind, in the views `LISTED`."""
 
     def images_at(self, view: View | None) -> int:
         """Return how many pictures of a view cost about what `images` plain ones do."""
@@ -126,6 +132,8 @@ class TurnWriter:
         self.words = Words.of(tokenizer)
         phrase: Any = lru_cache(maxsize=200_000)(lambda text: tuple(tokenizer(" " + text).input_ids))
         self._phrase = phrase
+        question: Any = lru_cache(maxsize=1_000)(lambda text: tuple(tokenizer(list_question(text)).input_ids))
+        self._list_question = question
 
     def write(self, expression: Expression, box_xyxy: tuple[int, ...] | None) -> tuple[Int, Int, Int] | None:
         """Return ids, labels (SPAN,) and the box; `None` if the turn is too long."""
@@ -143,6 +151,31 @@ class TurnWriter:
         ids[: len(whole) - 1] = whole[:-1]
         labels[len(question) - 1 : len(whole) - 1] = answer
         return ids, labels, np.array(box_xyxy or (-1, -1, -1, -1), np.int64)
+
+    def write_list(self, name: str, boxes_xyxy: list[tuple[int, ...]], span: int) -> tuple[Int, Int] | None:
+        """Return ids and labels (span,) of a turn that lists boxes from left to right; `None` if it is too long."""
+        w = self.words
+        question, answer = list(self._list_question(name)), [w.empty, w.end]
+        if boxes_xyxy:
+            answer = []
+            for box in sorted(boxes_xyxy):
+                answer += [w.comma, w.opening] if answer else [w.opening]
+                for number, value in enumerate(box):
+                    answer += [w.numbers[value]] if number == 0 else [w.comma, w.numbers[value]]
+                answer.append(w.closing)
+            answer.append(w.end)
+        if len(question) + len(answer) - 1 > span:
+            return None
+        ids, labels = np.full(span, w.pad, np.int64), np.full(span, -1, np.int64)
+        whole = question + answer
+        ids[: len(whole) - 1] = whole[:-1]
+        labels[len(question) - 1 : len(whole) - 1] = answer
+        return ids, labels
+
+
+def list_question(name: str) -> str:
+    """Return what follows the picture in a turn that asks for every object of a name."""
+    return f"<|vision_end|>Locate every {name}.{PROMPT_TAIL}<|im_end|>\n<|im_start|>assistant\n"
 
 
 def said(text: str) -> tuple[int, int]:
@@ -201,15 +234,67 @@ def _question(scene: Scene, plan: Plan, rng: np.random.Generator) -> Expression:
     return ask(scene, rng, tuple(forms)) or absent_expression(scene, rng)
 
 
-def _view(plan: Plan, split: Split, first: int) -> View | None:
-    rng = np.random.default_rng([seed_for(split, first), 11])
-    return plan.views[int(rng.choice(len(plan.views), p=[share for share, _ in plan.views]))][1]
+def _listed(scene: Scene, rng: np.random.Generator) -> tuple[str, int, int, list[tuple[int, ...]]]:
+    """Draw a kind, at times with a colour: the words for it, its number, its colour's (or -1), and its boxes."""
+    there = sorted({thing.kind for thing in scene.objects})
+    absent = not there or rng.random() < 0.12
+    kind = str(rng.choice(list(KINDS))) if absent else str(rng.choice(there))
+    word = SYNONYMS.get(kind, kind) if rng.random() < 0.125 else kind
+    fitting = [thing for thing in scene.objects if thing.kind == kind]
+    colour = str(rng.choice([thing.colour for thing in fitting] or list(COLOURS))) if rng.random() < 0.15 else None
+    boxes: list[tuple[int, ...]] = [thing.box_xyxy for thing in fitting if colour in (None, thing.colour)]
+    number = list(COLOURS).index(colour) if colour else -1
+    return (f"{colour} {word}" if colour else word), list(KINDS).index(kind) + 1, number, boxes
+
+
+def list_batch(writer: TurnWriter, view: View, split: Split, first: int, images: int) -> Batch:
+    """Make a batch that asks for every object of a kind, in scenes of a view."""
+    span = LIST_SPAN + BOX_SPAN * view.objects[1]
+    scenes, dense, ids, labels, named = [], [], [], [], []
+    for index in range(first, first + images):
+        seed = seed_for(split, index)
+        rng = np.random.default_rng([seed, 13])
+        scene = draw(seed, view, rng)
+        scenes.append(scene.image)
+        dense.append(dense_targets(scene))
+        turns: list[tuple[Int, Int]] = []
+        while len(turns) < LISTS:
+            name, kind, colour, boxes = _listed(scene, rng)
+            turn = writer.write_list(name, boxes, span)
+            if turn is not None:
+                turns.append(turn)
+                named.append((kind, colour))
+        ids.append(np.stack([turn[0] for turn in turns]))
+        labels.append(np.stack([turn[1] for turn in turns]))
+    kinds, colours, large, box = (np.stack(part) for part in zip(*dense, strict=True))
+    names = np.array(named, np.int64).reshape(images, LISTS, 2)
+    return Batch(
+        images=np.stack(scenes),
+        kind=kinds,
+        colour=colours,
+        large=large,
+        box=np.minimum(box, NUMBERS - 1),
+        ids=np.stack(ids),
+        labels=np.stack(labels),
+        said_kind=names[..., 0],
+        said_colour=names[..., 1],
+        form=[[] for _ in scenes],
+        target_xyxy=np.zeros((images, 0, 4), np.int64),
+    )
+
+
+def _drawn_from(views: Views, rng: np.random.Generator) -> View | None:
+    return views[int(rng.choice(len(views), p=[share for share, _ in views]))][1]
 
 
 def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batch:
     """Make the batch of a split's scenes from `first` on, all in one of the plan's views."""
     scenes, dense, ids, labels, boxes, forms, named = [], [], [], [], [], [], []
-    view = _view(plan, split, first)
+    rng = np.random.default_rng([seed_for(split, first), 11])
+    listing = plan.lists and rng.random() < plan.lists
+    view = _drawn_from(LISTED if listing else plan.views, rng)
+    if listing and view:
+        return list_batch(writer, view, split, first, max(2, plan.images_at(view)))
     images = plan.images_at(view)
     for index in range(first, first + images):
         seed = seed_for(split, index)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scripts.training.vlm.data import Plan
-from scripts.training.vlm.views import MIXED, PLAIN
+from scripts.training.vlm.views import GOING_ON, MIXED, PLAIN
 from zeroov.mini.expressions import Form
 
 EASY: dict[Form, float] = {"category": 1, "colour": 2, "position": 0.3, "absent": 0.2}
@@ -34,6 +34,10 @@ class Stage:
     varied: float = 0.2
     mixed: bool = False
     """Whether the plain world alternates with larger, reduced and cut-out scenes."""
+    lists: float = 0.0
+    """Share of steps that ask for every object of a kind; the others are then drawn in the views `GOING_ON`."""
+    heads_alone: bool = False
+    """Whether the throw-away heads learn alone: they are new where a course goes on from a saved model."""
 
 
 STAGES = (
@@ -77,7 +81,10 @@ class Schedule:
 
     def plans(self) -> list[tuple[int, Plan]]:
         """Return what the data workers need."""
-        return [
-            (s.start, Plan(s.images, s.turns, s.objects, tuple(s.forms.items()), s.varied, MIXED if s.mixed else PLAIN))
-            for s in self.stages
-        ]
+        return [(s.start, _plan(s)) for s in self.stages]
+
+
+def _plan(stage: Stage) -> Plan:
+    views = GOING_ON if stage.lists else MIXED if stage.mixed else PLAIN
+    forms = tuple(stage.forms.items())
+    return Plan(stage.images, stage.turns, stage.objects, forms, stage.varied, views, stage.lists)

@@ -52,6 +52,25 @@ MIXED: Views = (
     (0.01, View((448, 448), scale=_CROP, objects=(3, 10), crop=True)),
 )
 
+GOING_ON: Views = (
+    (0.42, None),
+    (0.14, View((448, 448), scale=_LOOSE, objects=(2, 8), stretch=0.03)),
+    (0.10, View((336, 336), scale=_LOOSE, objects=(2, 12), stretch=0.03)),
+    (0.05, View((308, 392), scale=_LOOSE, stretch=0.04)),
+    (0.04, View((224, 448), scale=_LOOSE, stretch=0.04)),
+    (0.04, View((448, 224), scale=_LOOSE, stretch=0.04)),
+    (0.07, View((448, 448), (2.5, 2.5), _SMALL)),
+    (0.04, View((448, 448), (5.0, 5.0), _SMALL, (2, 8))),
+    (0.10, View((224, 224), scale=_CROP, objects=(3, 10), crop=True)),
+)
+"""`MIXED` with fewer sizes, each of which is compiled for itself: for a course that goes on from a trained model."""
+LISTED: Views = (
+    (0.35, View((224, 224), scale=(0.7, 1.4), objects=(1, 8))),
+    (0.50, View((336, 336), scale=(0.6, 1.2), objects=(2, 24))),
+    (0.15, View((448, 448), scale=(0.6, 1.3), objects=(2, 16))),
+)
+"""Views of the steps that ask for every object of a kind."""
+
 HELD_OUT: dict[str, View] = {
     "448": View((448, 448)),
     "oblong": View((224, 448)),
