@@ -160,6 +160,7 @@ def ground_pictures(
     """
     recipe = recipe or pipeline.recipe
     firsts = pipeline.look([Question(scene.read(), text) for scene, text in asked], progress)  # Overview, Focus, Evolve
+    firsts = pipeline.select(firsts, progress)  # Select: which of several is meant?
     absent = [first.says_absent and recipe.said_absent == "empty" for first in firsts]  # a closer look asks less
     places = [place_of(scene, first, recipe.zoom) for (scene, _), first in zip(asked, firsts, strict=True)]
     places = [replace(place, box=None) if gone else place for place, gone in zip(places, absent, strict=True)]
@@ -168,15 +169,28 @@ def ground_pictures(
     boxes = [None if gone else look.coarse.box for look, gone in zip(believed, absent, strict=True)]
     drawn = pipeline.refine(believed, boxes, progress)  # Refine
     return [
-        picture_answer(scene, text, first, trail, look, recipe, pipeline.provenance)
+        picture_answer(scene, text, first, trail, look, draw_others(pipeline, first), recipe, pipeline.provenance)
         for (scene, text), first, trail, look in zip(asked, firsts, trails, drawn, strict=True)
     ]
 
 
+def draw_others(pipeline: Stages, first: Look) -> list[Outline]:
+    """Return the outlines of a group's members but the first, for an expression that means several objects."""
+    others = [each.box for each in first.selection.chosen[1:]] if first.selection else []
+    return [look.drawn for look in pipeline.refine([first] * len(others), others)]
+
+
 def picture_answer(
-    scene: Scene, text: str, first: Look, trail: Trail, drawn: Look, recipe: Recipe, provenance: Mapping[str, str]
+    scene: Scene,
+    text: str,
+    first: Look,
+    trail: Trail,
+    drawn: Look,
+    others: Sequence[Outline],
+    recipe: Recipe,
+    provenance: Mapping[str, str],
 ) -> Answer:
-    """Return the answer of one look at a picture and of the closer looks that followed.
+    """Return the answer of one look at a picture and of the closer looks that followed, with the `others` of a group.
 
     It is cut to the valid pixels. One that scores below the recipe's `min_score` is empty, and so is one whose words
     say that the object is not there, unless the recipe keeps it; its score stays.
@@ -193,7 +207,9 @@ def picture_answer(
     score = sum(scores) / 2
     found = found_of(drawn.picture, outline, text, score, box, answer=first.overview.answer) if box else None
     why_empty = "" if found else INVALID if box else "no region of the picture stands out"
-    shown, why_empty = decide((found,) if found else (), why_empty, first.says_absent, recipe)
+    members = [found_of(first.picture, each, text, score) for each in others if each.box]
+    all_found = tuple(each for each in (found, *members) if each)
+    shown, why_empty = decide(all_found, why_empty, first.says_absent, recipe)
     return Answer(
         expression=text,
         found=shown,

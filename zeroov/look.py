@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -12,9 +13,9 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.progress import Progress
-from zeroov.types import Affinity, Bool, Box, Evolved, Float32, Overview, Picture, Refined
+from zeroov.types import Affinity, Bool, Box, Evolved, Float32, Overview, Picture, Refined, Selection
 
-Stage = Literal["overview", "focus", "evolve", "refine"]
+Stage = Literal["overview", "focus", "evolve", "select", "refine"]
 Origin = Literal["computed", "memory", "dump"]
 
 
@@ -65,8 +66,9 @@ class Outline(NamedTuple):
 class Look:
     """One question, and what each stage made of it; everything is in pixels of the question's picture.
 
-    `attention` is A_C (rows, cols) as Evolve takes it. `affinity`, `evolved` and `refined` are `None` where the recipe
-    has no such stage; `refined` also where nothing was drawn yet. `costs` and `keys`, those of the dumps, are by stage.
+    `attention` is A_C (rows, cols) as Evolve takes it. `affinity`, `evolved`, `selection` and `refined` are `None`
+    where the recipe has no such stage; the last two also where that was not done yet. `costs` and `keys`, those of the
+    dumps, are by stage.
     """
 
     question: Question
@@ -75,6 +77,7 @@ class Look:
     attention: Float32
     affinity: Affinity | None = None
     evolved: Evolved | None = None
+    selection: Selection | None = None
     refined: Refined | None = None
     costs: Mapping[Stage, Cost] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -88,16 +91,17 @@ class Look:
     def coarse(self) -> Outline:
         """The outline before Refine: Evolve's, or, in a recipe without maps, the answer's own box.
 
-        In a closer look it is the blob beside the place where the object was seen before.
+        Where one was chosen among candidates it is the chosen one's box. In a closer look it is the blob beside the
+        place where the object was seen before.
         """
+        if self.selection and self.selection.chosen:
+            return _filled(self.selection.chosen[0].box, self.picture.hw)
         if self.evolved and self.question.near:
             mask = blob_near(self.evolved.mask, self.question.near)
             return Outline(mask, frames.mask_to_box(mask))
         if self.evolved:
             return Outline(self.evolved.mask, self.evolved.box)
-        box, hw = self.overview.answer_box, self.picture.hw
-        mask = frames.box_to_mask(box, hw) if box else np.zeros(hw, dtype=np.bool_)
-        return Outline(mask, box if mask.any() else None)
+        return _filled(self.overview.answer_box, self.picture.hw)
 
     @property
     def drawn(self) -> Outline:
@@ -115,14 +119,22 @@ class Look:
 
         The model's confidence in the words of its answer, halved where its own box and this one do not overlap at all:
         two readings of one model, its words and its attention, that agree are better evidence than either. Words that
-        say the object is absent count against it by the confidence with which they are said.
+        say the object is absent count against it by the confidence with which they are said. Where one was chosen among
+        candidates, the geometric mean with the belief in that choice.
         """
         if box is None:
             return 0.0
         if self.says_absent:
-            return float(1 - self.overview.confidence) / 2
-        agreement = frames.box_iou(self.overview.answer_box, box) if self.overview.answer_box else 0.0
-        return float(self.overview.confidence * (1 + agreement) / 2)
+            own = float(1 - self.overview.confidence) / 2
+        else:
+            agreement = frames.box_iou(self.overview.answer_box, box) if self.overview.answer_box else 0.0
+            own = float(self.overview.confidence * (1 + agreement) / 2)
+        return math.sqrt(own * self.selection.belief) if self.selection else own
+
+
+def _filled(box: Box | None, hw: frames.HW) -> Outline:
+    mask = frames.box_to_mask(box, hw) if box else np.zeros(hw, dtype=np.bool_)
+    return Outline(mask, box if mask.any() else None)
 
 
 class Looker(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -187,6 +188,69 @@ class Candidate:
     score: float
     whole: bool = True
     """The look showed all of it, and nothing else with it."""
+    sources: tuple[str, ...] = ()
+    """Who saw it."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every object of a kind that a model saw in a picture: boxes in its pixels, and a score in [0, 1] for each.
+
+    `answer` is the model's own words; a detector has none.
+    """
+
+    boxes: tuple[Box, ...]
+    scores: tuple[float, ...]
+    answer: str
+    model: str
+    revision: str
+
+    def __post_init__(self) -> None:
+        _require(len(self.boxes) == len(self.scores), f"{len(self.boxes)} boxes, {len(self.scores)} scores")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which of several candidates is meant, and why.
+
+    `values` and each row of `factors` hold one number for each candidate, the highest for the one that is meant.
+    `skipped` says why a factor was left out; `group` are the members where several are meant at once.
+    """
+
+    values: tuple[float, ...]
+    factors: Mapping[str, tuple[float, ...]]
+    order: tuple[int, ...]
+    undecided: bool
+    margin: float
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    group: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Who may be meant in a picture, and which one it is.
+
+    `kind` is what the sources were asked for; `listed` says that one that lists whole kinds saw any. `asked` are the
+    questions that were put to the models beside: "anchors", "attributes", "marks".
+    """
+
+    candidates: tuple[Candidate, ...]
+    choice: Choice
+    kind: str
+    listed: bool
+    asked: tuple[str, ...] = ()
+
+    @property
+    def chosen(self) -> tuple[Candidate, ...]:
+        """The candidates that are meant: one, or the members of a group; none where nobody saw anything."""
+        meant = self.choice.group or self.choice.order[:1]
+        return tuple(self.candidates[at] for at in meant)
+
+    @property
+    def belief(self) -> float:
+        """How far the chosen one can be believed, in [0, 1]: its value under the rules."""
+        return min(1.0, max(0.0, self.choice.values[self.choice.order[0]])) if self.choice.order else 0.0
 
 
 TileStatus = Literal["looked", "nodata", "failed"]

@@ -6,8 +6,10 @@ from zeroov.dumps.key import (
     evolve_settings,
     focus_expression,
     focus_settings,
+    listing_settings,
     overview_settings,
     settings_digest,
+    weighed_settings,
 )
 from zeroov.dumps.partners import fitting, focus_index, partner
 from zeroov.dumps.store import Dump, DumpStore, read_dump
@@ -22,8 +24,10 @@ __all__ = [
     "focus_expression",
     "focus_index",
     "focus_settings",
+    "listing_settings",
     "overview_settings",
     "partner",
     "read_dump",
     "settings_digest",
+    "weighed_settings",
 ]

@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict
 from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, did_you_mean
 
-STAGES = ("overview", "focus", "evolve")
+STAGES = ("overview", "focus", "evolve", "listing", "weighed")
 DEEPEST = 8  # containers within one another; what zeroov writes has 3
 MOST_CELLS = 100_000_000  # of a grid or a picture: `raster` reads no larger one
 
@@ -55,6 +55,10 @@ class About(TypedDict):
     method: NotRequired[str]
     quantised: NotRequired[QuantisedAbout]
     box_xyxy: NotRequired[list[float] | None]
+    boxes_xyxy: NotRequired[list[list[float]]]
+    scores: NotRequired[list[float]]
+    answers: NotRequired[list[str]]
+    shares: NotRequired[list[float]]
 
 
 class Header(TypedDict):
@@ -159,6 +163,14 @@ def _is_box(value: Any) -> bool:
     return value is None or (is_corners and value[0] < value[2] and value[1] < value[3])
 
 
+def _are_boxes(value: Any) -> bool:
+    return isinstance(value, list) and all(box is not None and _is_box(box) for box in value)
+
+
+def _are_shares(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_number(share) and 0 <= share <= 1 for share in value)
+
+
 def _is_window(value: Any) -> bool:
     return value is not None and _is_box(value) and _are_whole(value)
 
@@ -166,6 +178,7 @@ def _is_window(value: Any) -> bool:
 TEXT, NUMBER = (_is_text, "text"), (_is_number, "a number")
 WHOLE, NUMBERS = (_is_whole, "a whole number"), (_are_whole, "whole numbers")
 SIZE, BOX = (_is_size, "height and width"), (_is_box, "a box x0, y0, x1, y1 or null")
+SHARES = (_are_shares, "numbers from 0 to 1")
 KEY = (_is_key, "32 hexadecimal digits")
 # `evolve` without Focus has no key of a Focus dump.
 KEY_OR_NONE = (lambda value: value == "" or _is_key(value), "32 hexadecimal digits or nothing")
@@ -214,5 +227,16 @@ _OF_STAGE: Mapping[str, Checks] = {
     "evolve": {
         "settings": {"overview": KEY, "focus": KEY_OR_NONE},
         "box_xyxy": BOX,
+    },
+    "listing": {
+        "model": TEXT,
+        "revision": TEXT,
+        "answer": TEXT,
+        "boxes_xyxy": (_are_boxes, "boxes x0, y0, x1, y1"),
+        "scores": SHARES,
+    },
+    "weighed": {
+        "answers": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "texts"),
+        "shares": SHARES,
     },
 }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zeroov.dumps.about import STAGES
 from zeroov.dumps.partners import fitting, focus_index
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_quantised
@@ -50,7 +51,7 @@ def quantise_all(maps: DumpStore, out: DumpStore) -> Iterator[Dump]:
     if maps.folder.resolve() == out.folder.resolve():
         raise OutputError(f"`{out.folder}` is the folder of the dumps themselves; name another with --out")
     ensure_writable_folder(out.folder)
-    for stage in ("overview", "evolve"):
+    for stage in (stage for stage in STAGES if stage != "focus"):
         for dump in maps.all(stage):
             write_atomically(out.path(stage, dump.key), dump.path.read_bytes())
     for dump in maps.all("focus"):

@@ -14,9 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.dumps.about import STAGES
-from zeroov.dumps.key import differing, evolve_settings, focus_settings, overview_settings, settings_digest
+from zeroov.dumps.key import (
+    differing,
+    evolve_settings,
+    focus_settings,
+    listing_settings,
+    overview_settings,
+    settings_digest,
+    weighed_settings,
+)
 from zeroov.dumps.store import SUFFIX, Dump, read_dump
-from zeroov.dumps.values import to_affinity, to_evolved, to_overview
+from zeroov.dumps.values import to_affinity, to_evolved, to_listing, to_overview, to_shares
 from zeroov.errors import DumpError, OutputError
 from zeroov.recipe import Recipe
 
@@ -27,6 +35,8 @@ TO_VALUE: Mapping[str, Callable[[Dump], object]] = {
     "overview": to_overview,
     "focus": to_affinity,
     "evolve": to_evolved,
+    "listing": to_listing,
+    "weighed": to_shares,
 }
 
 
@@ -143,6 +153,9 @@ def used_by(dump: Dump, recipe: Recipe) -> bool:
         return not differing(made, overview_settings(recipe.overview, "", ""))
     if dump.stage == "focus":
         return "focus" in recipe.stages and not differing(made, focus_settings(recipe.focus, "", ""))
+    if dump.stage in ("listing", "weighed"):
+        wanted = listing_settings(recipe, made.get("by", "")) if dump.stage == "listing" else weighed_settings(recipe)
+        return "select" in recipe.stages and not differing(made, wanted)
     wanted = evolve_settings(recipe.evolve, recipe.overview, made["overview"], made["focus"])
     own = {"growing": "evolve" in recipe.stages, "grid_hw": made.get("grid_hw")}
     return not differing(made, wanted | own)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from zeroov.recipe import EvolveRecipe, FocusRecipe, OverviewRecipe
+from zeroov.recipe import EvolveRecipe, FocusRecipe, OverviewRecipe, Recipe
 
 FORMAT = 2  # 2: arrays are compressed
 _FOCUS_KEYS = ("model", "method", "prompt", "grids", "working_grid", "pooling", "resize_to")
@@ -62,6 +62,23 @@ def evolve_settings(
     combination: dict[str, Any] = {"layers": list(overview.layers), "weights": list(overview.weights)}
     combination |= {"position": overview.position, "pyramid": list(overview.pyramid)}
     return asdict(recipe) | combination | {"overview": overview_key, "focus": focus_key}
+
+
+def listing_settings(recipe: Recipe, by: str, revision: str = "", dtype: str = "") -> dict[str, Any]:
+    """Return what a list of objects depends on: who made it, the language model or a detector, and how it was asked."""
+    if by == "detector":
+        asked = asdict(recipe.detector)
+    else:
+        names = ("model", "quantize", "attention", "min_pixels", "max_pixels")
+        asked = {name: getattr(recipe.overview, name) for name in names}
+        asked |= {name: getattr(recipe.candidates, name) for name in ("prompt", "max_new_tokens", "repetition_penalty")}
+    return asked | {"by": by, "most": recipe.candidates.most, "revision": revision, "dtype": dtype}
+
+
+def weighed_settings(recipe: Recipe, revision: str = "", dtype: str = "") -> dict[str, Any]:
+    """Return what the weighing of a question's answers depends on, beside the question and the answers."""
+    names = ("model", "quantize", "attention", "min_pixels", "max_pixels")
+    return {name: getattr(recipe.overview, name) for name in names} | {"revision": revision, "dtype": dtype}
 
 
 def differing(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

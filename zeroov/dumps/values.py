@@ -15,7 +15,7 @@ from zeroov.dumps.quantise import dequantise, quantise
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.errors import DumpError
 from zeroov.recipe import OverviewRecipe, Recipe
-from zeroov.types import Affinity, Box, Evolved, Float32, Overview
+from zeroov.types import Affinity, Box, Evolved, Float32, Listing, Overview
 
 Parts = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
 
@@ -141,6 +141,29 @@ def to_evolved(dump: Dump) -> Evolved:
             mask=_array(dump, "mask", np.bool_, 2),
             box=_box(dump.about["box_xyxy"]),
         )
+
+
+def from_listing(value: Listing) -> Parts:
+    """Return the header of a list of objects; it has no arrays."""
+    about = {"answer": value.answer, "model": value.model, "revision": value.revision}
+    return {}, {**about, "boxes_xyxy": [list(box.xyxy) for box in value.boxes], "scores": list(value.scores)}
+
+
+def to_listing(dump: Dump) -> Listing:
+    """Return the list of objects that a dump holds."""
+    about = dump.about
+    with _complete(dump):
+        boxes = tuple(Box(*corners) for corners in about["boxes_xyxy"])
+        return Listing(boxes, tuple(about["scores"]), about["answer"], about["model"], about["revision"])
+
+
+def to_shares(dump: Dump) -> tuple[float, ...]:
+    """Return how likely each of the possible answers was."""
+    with _complete(dump):
+        shares = tuple(dump.about["shares"])
+        if len(shares) != len(dump.about["answers"]):
+            raise ValueError(f"{len(shares)} shares of {len(dump.about['answers'])} answers")
+        return shares
 
 
 def _array(dump: Dump, name: str, dtype: type[np.generic], ndim: int) -> NDArray[Any]:

@@ -53,6 +53,20 @@ def parse_box(answer: str) -> tuple[float, float, float, float] | None:
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
+def box_spans(answer: str) -> list[tuple[tuple[float, float, float, float], int, int]]:
+    """Return all boxes of an answer in its own unit, corners in order, each with where its text begins and ends.
+
+    Those in one pair of brackets each, else those of two corners; a last one that was cut short is none.
+    """
+    matches = list(BRACKETED.finditer(answer)) or list(CORNERS.finditer(answer))
+    found = []
+    for match in matches:
+        x1, y1, x2, y2 = map(float, match.groups())
+        if all(map(math.isfinite, (x1, y1, x2, y2))):
+            found.append(((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)), match.start(1), match.end()))
+    return found
+
+
 def _named(answer: str) -> tuple[float, float, float, float] | None:
     """Return the corners of the first box whose numbers are named; `None` where no four names make a box."""
     pairs = [(ROLES[name.lower()], float(number)) for name, number in NAMED.findall(answer)]

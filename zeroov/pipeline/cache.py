@@ -32,9 +32,10 @@ class Made(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Work(Generic[T]):
-    """A stage that runs a model, as four functions. `settings` are all that its values depend on."""
+    """What `model` is asked, as four functions. `stage` names its dumps; its values depend on `settings` alone."""
 
-    stage: ModelStage
+    stage: str
+    model: ModelStage
     settings: Mapping[str, Any]
     key: Callable[[Question], str]
     compute: Callable[[Sequence[Question]], Sequence[T]]
@@ -60,7 +61,7 @@ def fill(
     pending, size = list(waiting.items()), models.recipe.runtime.batch
     if pending and store:
         ensure_writable_folder(store.folder)  # an error before the work, not after it
-    load_seconds = models.load(work.stage) if pending else 0.0  # before the meter, which measures the stage alone
+    load_seconds = models.load(work.model) if pending else 0.0  # before the meter, which measures the stage alone
     for start in range(0, len(pending), size):
         batch = pending[start : start + size]
         with hardware.memory_guard(work.stage, REMEDY), hardware.metered(models.device) as meter:

@@ -12,18 +12,19 @@ from zeroov import hardware
 from zeroov.recipe import Recipe
 from zeroov.tiny.builtin import locate_builtin
 from zeroov.weights.find import Located, is_builtin, locate
-from zeroov.weights.needs import model_of
+from zeroov.weights.needs import model_of, model_stages
 
 if TYPE_CHECKING:
     import torch
     from segment_anything.modeling import Sam
 
+    from zeroov.candidates.detector import Detector
     from zeroov.focus.load import FocusModels
     from zeroov.overview.load import OverviewModels
 
 log = logging.getLogger("zeroov")
-ModelStage = Literal["overview", "focus", "refine"]
-PARTS: dict[ModelStage, str] = {"overview": "vlm", "focus": "diffusion", "refine": "sam.pth"}
+ModelStage = Literal["overview", "focus", "detector", "refine"]
+PARTS: dict[ModelStage, str] = {"overview": "vlm", "focus": "diffusion", "detector": "detector", "refine": "sam.pth"}
 MODEL_STAGES = tuple(PARTS)
 SLOW_ON_CPU = 500_000_000  # parameters
 
@@ -63,7 +64,7 @@ class LoadedModels:
     @property
     def stages(self) -> tuple[ModelStage, ...]:
         """The recipe's stages that have a model."""
-        return tuple(stage for stage in MODEL_STAGES if stage in self.recipe.stages)
+        return tuple(stage for stage in MODEL_STAGES if stage in model_stages(self.recipe))
 
     def locate_all(self) -> None:
         """Locate the model of every stage that the recipe has."""
@@ -93,6 +94,10 @@ class LoadedModels:
     def focus(self) -> FocusModels:
         """Return the diffusion model, loading it when needed."""
         return cast("FocusModels", self._get("focus"))
+
+    def detector(self) -> Detector:
+        """Return the open-vocabulary detector, loading it when needed."""
+        return cast("Detector", self._get("detector"))
 
     def refine(self) -> Sam:
         """Return Segment Anything, loading it when needed."""
@@ -158,6 +163,10 @@ class LoadedModels:
             diffusion = load_focus(found.path, recipe.focus, self.device, offload=offload, **signed)
             self._warn_when_slow(f"Focus ({recipe.focus.method})", diffusion.unet)
             return diffusion
+        if stage == "detector":
+            from zeroov.candidates.detector import load_detector
+
+            return load_detector(found.path, recipe.detector, self.device, **signed)
         from zeroov.refine.load import load_sam
         from zeroov.weights import official
 

@@ -20,6 +20,7 @@ from zeroov.overview.answer import says_absent
 from zeroov.pipeline.attention import Scale, attention_map, combined, evolve_as
 from zeroov.pipeline.cache import Made, Work, fill, header
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
+from zeroov.pipeline.select import select
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
 from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
@@ -125,6 +126,7 @@ class Stages:
 
         work = Work(
             stage="overview",
+            model="overview",
             settings=settings,
             key=lambda each: dumps.digest("overview", each.picture.digest, each.expression, settings),
             compute=compute,
@@ -155,8 +157,13 @@ class Stages:
             text = dumps.focus_expression(recipe, question.expression)
             return dumps.digest("focus", question.picture.digest, text, settings)
 
-        work = Work("focus", settings, key, compute, dumped.from_affinity, dumped.to_affinity)
+        work = Work("focus", "focus", settings, key, compute, dumped.from_affinity, dumped.to_affinity)
         return fill(work, questions, self.store, models, progress)
+
+    @in_turn
+    def select(self, looks: Sequence[Look], progress: Progress = SILENT) -> list[Look]:
+        """Name the objects that may be meant in each look, and choose; a recipe without Select leaves it as it is."""
+        return select(self, looks, progress) if "select" in self.recipe.stages else list(looks)
 
     @in_turn
     def refine(self, looks: Sequence[Look], boxes: Sequence[Box | None], progress: Progress = SILENT) -> list[Look]:

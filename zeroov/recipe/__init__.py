@@ -14,10 +14,14 @@ from zeroov.recipe.schema import (
     deciding,
     from_dict,
 )
+from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe
 
 __all__ = [
     "DEFAULT",
     "STAGES",
+    "CandidatesRecipe",
+    "DetectorRecipe",
+    "EvidenceRecipe",
     "EvolveRecipe",
     "FocusRecipe",
     "OverviewRecipe",

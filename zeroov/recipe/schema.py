@@ -28,9 +28,12 @@ from zeroov.recipe.keys import (
     shares,
     to_plain,
 )
+from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe
 
 LOOK = ("overview", "focus", "evolve")  # what a look consists of; Refine draws what it found
-STAGES = (*LOOK, "refine")
+STAGES = (*LOOK, "select", "refine")
+PAPER = (*LOOK, "refine")  # the stages of the published method
+SELECTING = ("candidates", "detector", "evidence", "select")  # sections that say nothing without the stage `select`
 PROMPT = (
     "Locate it according to the following description.  {expression} "
     "The output format should be like [x1, y1, x2, y2] without any other text."
@@ -171,13 +174,16 @@ class Recipe:
 
     name: str = "custom"
     description: str = ""
-    stages: tuple[str, ...] = STAGES
+    stages: tuple[str, ...] = PAPER
     min_score: float = key(0.0, between(0, 1))  # answers below it are empty
     said_absent: str = key("empty", one_of("empty", "keep"))  # an answer whose words say that the object is not there
     overview: OverviewRecipe = field(default_factory=OverviewRecipe)
     focus: FocusRecipe = field(default_factory=FocusRecipe)
     evolve: EvolveRecipe = field(default_factory=EvolveRecipe)
     refine: RefineRecipe = field(default_factory=RefineRecipe)
+    candidates: CandidatesRecipe = field(default_factory=CandidatesRecipe)
+    detector: DetectorRecipe = field(default_factory=DetectorRecipe)
+    evidence: EvidenceRecipe = field(default_factory=EvidenceRecipe)
     zoom: ZoomRecipe = field(default_factory=ZoomRecipe)
     search: SearchRecipe = field(default_factory=SearchRecipe)
     runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)
@@ -197,11 +203,15 @@ class Recipe:
         return plain
 
     def deciding(self) -> dict[str, Any]:
-        """Return every key that decides an answer, dotted, with its plain value: all but names and [runtime]."""
+        """Return every key that decides an answer, dotted, with its plain value: all but names and [runtime].
+
+        The sections of the stage `select` decide nothing in a recipe without it.
+        """
+        silent = ("runtime", *(() if "select" in self.stages else SELECTING))
         flat: dict[str, Any] = {}
         for name, value in self.to_dict().items():
             if isinstance(value, dict):
-                flat |= {f"{name}.{key}": item for key, item in value.items() if name != "runtime"}
+                flat |= {f"{name}.{key}": item for key, item in value.items() if name not in silent}
             elif name not in ("name", "description"):
                 flat[name] = value
         return flat

@@ -135,6 +135,23 @@ def write_diffusion(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps(index, indent=2), encoding="utf-8")
 
 
+def write_detector(folder: Path) -> None:
+    """Write a complete OWLv2 folder: 64-pixel pictures, patches of 16."""
+    from transformers import AutoTokenizer, Owlv2Config, Owlv2ForObjectDetection, Owlv2ImageProcessor, Owlv2Processor
+
+    vocabulary = write_clip_tokenizer(folder)
+    shared = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ends = {"bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1, "pad_token_id": vocabulary - 1}
+    config = Owlv2Config(
+        text_config={**shared, **ends, "vocab_size": vocabulary, "max_position_embeddings": 16},
+        vision_config={**shared, "image_size": 64, "patch_size": 16},
+        projection_dim=32,
+    )
+    _seeded(lambda: Owlv2ForObjectDetection(config)).save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=16, trust_remote_code=False)
+    Owlv2Processor(Owlv2ImageProcessor(size={"height": 64, "width": 64}), tokenizer).save_pretrained(folder)
+
+
 def write_sam(path: Path) -> None:
     """Write the state dict of a `vit_tiny` Sam."""
     import torch
@@ -154,11 +171,16 @@ def _seeded(build: Callable[[], Any], seed: int = 0) -> Any:
         return build().eval()
 
 
-WRITERS: dict[str, Callable[[Path], None]] = {"vlm": write_vlm, "diffusion": write_diffusion, "sam.pth": write_sam}
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "vlm": write_vlm,
+    "diffusion": write_diffusion,
+    "detector": write_detector,
+    "sam.pth": write_sam,
+}
 
 
 def ensure(part: str, cache: Path) -> Path:
-    """Return the tiny `vlm`, `diffusion` or `sam.pth` in `cache`, building it there first when it is not complete."""
+    """Return a tiny model, one of `WRITERS`, in `cache`, building it there first when it is not complete."""
     target = cache / part
     try:
         if _is_complete(target):

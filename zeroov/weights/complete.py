@@ -14,18 +14,20 @@ LFS_POINTER = b"version https://git-lfs"
 # For each folder of a part ("" is the model folder itself): the stem of its weights, and the files it needs,
 # where a tuple means that one of them (a "+" joins files that go together) suffices.
 Needs = tuple[str | tuple[str, ...], ...]
-PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
-    "vlm": {
-        "": (
-            ("model", "pytorch_model"),
-            (
-                "config.json",
-                ("preprocessor_config.json", "processor_config.json"),
-                "tokenizer_config.json",
-                ("tokenizer.json", "vocab.json+merges.txt"),
-            ),
+TRANSFORMER: dict[str, tuple[tuple[str, ...], Needs]] = {
+    "": (
+        ("model", "pytorch_model"),
+        (
+            "config.json",
+            ("preprocessor_config.json", "processor_config.json"),
+            "tokenizer_config.json",
+            ("tokenizer.json", "vocab.json+merges.txt", "vocab.txt"),
         ),
-    },
+    ),
+}
+PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
+    "vlm": TRANSFORMER,
+    "detector": TRANSFORMER,
     "diffusion": {
         "unet": (("diffusion_pytorch_model",), ("config.json",)),
         "vae": (("diffusion_pytorch_model",), ("config.json",)),
@@ -37,7 +39,7 @@ PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
 
 
 def faults(folder: Path, part: str) -> list[str]:
-    """Return what a `vlm` or `diffusion` folder lacks, in words; empty when it is complete."""
+    """Return what a `vlm`, `detector` or `diffusion` folder lacks, in words; empty when it is complete."""
     found = []
     for name, (stems, needs) in PARTS[part].items():
         inner = folder / name

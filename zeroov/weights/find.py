@@ -12,14 +12,14 @@ from typing import Literal
 from zeroov.errors import ModelError
 from zeroov.files.content import remembered_digest
 from zeroov.files.paths import expanded
-from zeroov.recipe import FocusRecipe, OverviewRecipe
+from zeroov.recipe import DetectorRecipe, FocusRecipe, OverviewRecipe
 from zeroov.weights.complete import faults
 from zeroov.weights.places import checkpoint_folders
 
-Part = Literal["vlm", "diffusion"]
+Part = Literal["vlm", "diffusion", "detector"]
 Kind = Part | Literal["sam"]
-STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus"}
-USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model}
+STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus", "detector": "detector"}
+USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model, "detector": DetectorRecipe().model}
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 log = logging.getLogger("zeroov")
 TRY_TINY = "`--recipe mini` tries everything without a download, on scenes drawn by `zeroov demo`"

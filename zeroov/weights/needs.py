@@ -23,6 +23,8 @@ WELL_KNOWN: dict[str, tuple[int | None, str]] = {
     "Qwen/Qwen2.5-VL-72B-Instruct": (None, "Qwen"),
     # float32: UNet 859.5 M, VAE 83.7 M and text encoder 123.1 M parameters; no safety checker, no second format.
     "CompVis/stable-diffusion-v1-4": (4_270_000_000, "CreativeML OpenRAIL-M"),
+    "IDEA-Research/grounding-dino-tiny": (690_000_000, "Apache-2.0"),
+    "IDEA-Research/grounding-dino-base": (933_000_000, "Apache-2.0"),
     **{name: (file.bytes, "Apache-2.0") for name, file in SAM_FILES.items()},
 }
 
@@ -47,8 +49,15 @@ class Requirement:
 
 def requirements(recipe: Recipe) -> list[Requirement]:
     """Return what the stages of a recipe need, in their order. Nothing is built and nothing is downloaded."""
-    stages = [stage for stage in ("overview", "focus", "refine") if stage in recipe.stages]
-    return [_require(stage, *model_of(recipe, stage)) for stage in stages]
+    return [_require(stage, *model_of(recipe, stage)) for stage in model_stages(recipe)]
+
+
+def model_stages(recipe: Recipe) -> list[str]:
+    """Return what a recipe has models for, in the order of their use."""
+    used = {*recipe.stages}
+    if "select" in used and "detector" in recipe.candidates.sources:
+        used.add("detector")
+    return [stage for stage in ("overview", "focus", "detector", "refine") if stage in used]
 
 
 def model_of(recipe: Recipe, stage: str) -> tuple[Kind, str, str]:
@@ -57,6 +66,8 @@ def model_of(recipe: Recipe, stage: str) -> tuple[Kind, str, str]:
         return "vlm", recipe.overview.model, recipe.overview.revision
     if stage == "focus":
         return "diffusion", recipe.focus.model, recipe.focus.revision
+    if stage == "detector":
+        return "detector", recipe.detector.model, recipe.detector.revision
     return "sam", recipe.refine.checkpoint, ""
 
 
