@@ -18,7 +18,7 @@ from zeroov.frames import box_to_mask, mask_to_box
 from zeroov.look import Cost, Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.show import panel, words
+from zeroov.show import tiles, words
 from zeroov.show.page import INCHES, Page
 from zeroov.show.panel import draw_panel, write_panel
 from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
@@ -250,6 +250,6 @@ def test_a_map_does_not_hide_the_picture_where_it_is_low():
     rgb = np.full((80, 80, 3), 200, np.uint8)
     heat = np.zeros((8, 8), np.float32)
     heat[0, 0] = 1
-    heated = panel._heated(rgb, heat).astype(int)
+    heated = tiles.heated(rgb, heat).astype(int)
     assert (heated[70:, 70:] > 190).all()
     assert heated[2, 2, 0] - heated[2, 2, 2] > 60, "hot is yellow"
