@@ -15,7 +15,7 @@ from zeroov.raster.scene import Scene
 from zeroov.show import page as pages
 from zeroov.show.page import GAP, GREY, INCHES, MARGIN, Form, Page, form_of
 from zeroov.show.scene import draw_scene_panel
-from zeroov.show.tiles import Tile, box_tile, draw_picture, heated, outline_tile, size_of, tiles_of
+from zeroov.show.tiles import Tile, box_tile, heated, outline_tile, picture_tile, tiles_of
 from zeroov.show.words import FAMILY, fitted
 from zeroov.types import Picture
 
@@ -37,7 +37,7 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     outline = answer.outline
     tiles = [tile for look in answer.looks[:1] for tile in tiles_of(look, answer.closer)]
     if answer.closer or not any(look.evolved or look.refined for look in answer.looks):
-        tiles.append(outline_tile("Answer", answer.shown, outline))
+        tiles.append(outline_tile("Answer", answer.shown, pages.drawn(answer.shown.rgb), outline))
     nothing = f"nothing found: {answer.why_empty}" if answer.why_empty else "nothing found"
     doubt = f" (doubtful: {answer.doubtful})" if answer.doubtful else ""
     found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
@@ -87,11 +87,12 @@ def draw_stages(picture: Picture, look: Look | None, outlines: Mapping[str, Outl
     Outlines are in pixels of the picture.
     """
     rgb = pages.drawn(picture.rgb)
-    tiles = [Tile("Picture", size_of(picture, None), lambda axes: draw_picture(axes, picture, rgb, None))]
-    tiles = list(tiles_of(look, ())) if look else tiles
+    tiles = list(tiles_of(look, ())) if look else [picture_tile(picture, rgb, None)]
     for title, outline in outlines.items():
-        boxed = outline.box is not None and not outline.mask.any()  # a box alone was true, or was answered
-        tiles.append(box_tile(title, picture, outline.box) if boxed else outline_tile(title, picture, outline))
+        if outline.box and not outline.mask.any():  # a box alone was true, or was answered
+            tiles.append(box_tile(title, picture, rgb, outline.box))
+        else:
+            tiles.append(outline_tile(title, picture, rgb, outline))
     width, height = pages.tile_size(picture.hw)
     for tile in tiles:
         page = Page(width, height)

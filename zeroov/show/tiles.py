@@ -38,7 +38,7 @@ class Tile:
 
 
 def tiles_of(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
-    """Yield the pictures in the order of the stages."""
+    """Yield the pictures of a look, in the order of the stages."""
     picture, rgb, costs = look.picture, pages.drawn(look.picture.rgb), look.costs
     evolved, affinity, refined, answer_box = look.evolved, look.affinity, look.refined, look.overview.answer_box
     heat: Float32 = (
@@ -46,7 +46,7 @@ def tiles_of(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
         if evolved
         else np.mean([min_max(layer) for layer in look.overview.layers], axis=0, dtype=np.float32)
     )
-    yield Tile("Picture", size_of(picture, answer_box), lambda axes: draw_picture(axes, picture, rgb, answer_box))
+    yield picture_tile(picture, rgb, answer_box)
     yield Tile("Overview: attention", _cost(costs.get("overview")), lambda axes: _draw_heat(axes, picture, rgb, heat))
     if affinity:
         seed = int(np.argmax(resize_map(heat, affinity.grid_hw)))
@@ -58,29 +58,38 @@ def tiles_of(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
         yield Tile("Evolve: attentions fused", caption, lambda axes: _draw_heat(axes, picture, rgb, evolved.fused))
         cells = f"{int(evolved.seeds.sum())} seeds grew to {int(evolved.region.sum())} cells"
         yield Tile("Evolve: grown from seeds", cells, lambda axes: _draw_region(axes, picture, rgb, evolved))
-        yield outline_tile("Evolve: mask and box", picture, Outline(evolved.mask, evolved.box))
+        yield outline_tile("Evolve: mask and box", picture, rgb, Outline(evolved.mask, evolved.box))
     if refined:
         predicted = f"predicted IoU {refined.predicted_iou:.2f}" if refined.box else ""
         caption = ", ".join(filter(None, (_cost(costs.get("refine")), predicted)))
-        yield outline_tile("Refine: Segment Anything", picture, Outline(refined.mask, refined.box), caption)
+        yield outline_tile("Refine: Segment Anything", picture, rgb, Outline(refined.mask, refined.box), caption)
     for number, each in enumerate(closer, start=1):
         yield from _closer_tiles(number, picture, rgb, each)
 
 
-def outline_tile(title: str, picture: Picture, outline: Outline, caption: str = "") -> Tile:
-    """Return the picture of an outline (pixels of `picture`)."""
-    rgb, (mask, box) = pages.drawn(picture.rgb), outline
-    return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
-
-
-def box_tile(title: str, picture: Picture, box: Box | None) -> Tile:
-    """Return the picture of a box without a mask (pixels of `picture`)."""
-    rgb = pages.drawn(picture.rgb)
+def picture_tile(picture: Picture, rgb: Uint8, answer_box: Box | None) -> Tile:
+    """Return the picture, and dashed the box that the language model gave in its answer."""
 
     def draw(axes: Axes) -> None:
         _draw_pixels(axes, picture, rgb)
-        if box:
-            draw_box(axes, box.xyxy)
+        if answer_box:
+            draw_box(axes, answer_box.xyxy, linestyle=(0, (4, 3)))
+
+    return Tile("Picture", _size(picture, answer_box), draw)
+
+
+def outline_tile(title: str, picture: Picture, rgb: Uint8, outline: Outline, caption: str = "") -> Tile:
+    """Return the picture of an outline (pixels of `picture`)."""
+    mask, box = outline
+    return Tile(title, caption or _pixels(mask), lambda axes: _draw_found(axes, picture, rgb, mask, box))
+
+
+def box_tile(title: str, picture: Picture, rgb: Uint8, box: Box) -> Tile:
+    """Return the picture of a box without a mask (pixels of `picture`)."""
+
+    def draw(axes: Axes) -> None:
+        _draw_pixels(axes, picture, rgb)
+        draw_box(axes, box.xyxy)
 
     return Tile(title, "a box", draw)
 
@@ -110,13 +119,6 @@ def _draw_window(axes: Axes, picture: Picture, rgb: Uint8, window: Box) -> None:
     inside = resize_mask(box_to_mask(window, picture.hw), _hw(rgb))
     _draw_pixels(axes, picture, np.where(inside[..., None], rgb, dark))
     draw_box(axes, window.xyxy)
-
-
-def draw_picture(axes: Axes, picture: Picture, rgb: Uint8, answer_box: Box | None) -> None:
-    """Draw the picture, and dashed the box that the language model gave in its answer."""
-    _draw_pixels(axes, picture, rgb)
-    if answer_box:
-        draw_box(axes, answer_box.xyxy, linestyle=(0, (4, 3)))
 
 
 def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box | None) -> None:
@@ -171,8 +173,7 @@ def _hw(array: NDArray[Any]) -> tuple[int, int]:
     return array.shape[0], array.shape[1]
 
 
-def size_of(picture: Picture, answer_box: Box | None) -> str:
-    """Say how large a picture is, and how it is drawn."""
+def _size(picture: Picture, answer_box: Box | None) -> str:
     height, width = picture.hw
     stretched = "" if width / height == pages.drawn_aspect(picture.hw) else ", stretched"
     return f"{width} x {height} px{stretched}{', dashed: answer' if answer_box else ''}"
