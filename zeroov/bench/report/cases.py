@@ -13,7 +13,7 @@ from PIL import Image
 
 from zeroov.bench.data.files import contained
 from zeroov.bench.runs.records import Corners, Reading, Record, Rle, Run
-from zeroov.bench.scoring.overlaps import overlaps, tight_box
+from zeroov.bench.scoring.overlaps import box_of, overlaps
 from zeroov.bench.scoring.protocols import Protocol, Target
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.bench.sweeps.sweep import recipe_of
@@ -155,7 +155,7 @@ class Pictures:
 def _outline(box: Corners | None, mask: Rle | None, picture: Picture) -> Outline:
     """Return a box and a mask, either of which may be missing, as an outline in pixels of the picture."""
     pixels: Bool = decode_rle(mask) if mask else np.zeros(picture.hw, np.bool_)
-    corners = box or (tight_box(mask) if mask else None)
+    corners = box_of(box, mask)
     if corners is None or corners[2] <= corners[0] or corners[3] <= corners[1]:
         return Outline(pixels, None)
     return Outline(pixels, Box(*corners))

@@ -86,7 +86,7 @@ class Report:
         rows = [row for row in self.score.rows if not row.by]
         names = list(dict.fromkeys(name for row in rows for name in row.figures))
         head = ["percent [95 % interval]", *(f"{row.target}, n = {row.samples:,}" for row in rows)]
-        yield table(head, ([name, *(_cell(row.figures.get(name)) for row in rows)] for name in names))
+        yield table(head, ([name, *(_cell(row, name) for row in rows)] for name in names))
         yield element("h3", f"How many answers have which {self.by} IoU")
         yield histogram(self.ious, f"{self.by} IoU in percent")
         yield element("p", "Samples that failed are not drawn. Intervals are bootstrapped.", class_="soft")
@@ -270,8 +270,8 @@ def _means(of: Mapping[Target, Row]) -> dict[str, Figure]:
     }
 
 
-def _cell(figure: Figure | None) -> str:
-    return "" if figure is None else f"{percent(figure.value)} [{percent(figure.low)}, {percent(figure.high)}]"
+def _cell(row: Row, name: str) -> str:
+    return row.figures[name].cell(True).plain if name in row.figures else ""
 
 
 def _value(value: Any) -> str:

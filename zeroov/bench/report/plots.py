@@ -76,7 +76,7 @@ def _grid(top: float, bottom: float, axis: str) -> list[Markup]:
 
 
 def _interval(figure: Figure, y: float, place: int, about: str) -> Markup:
-    text = f"{about}: {100 * figure.value:.2f} [{100 * figure.low:.2f}, {100 * figure.high:.2f}]"
+    text = f"{about}: {figure.cell(True).plain}"
     line = element("line", x1=_x(figure.low), x2=_x(figure.high), y1=y, y2=y, class_=f"interval series{place}")
     return element("g", element("title", text), line, _mark(_x(figure.value), y, place))
 

@@ -59,7 +59,7 @@ def overlaps(
     chosen = [records[position] for position, truth in counts if truth is not None]
     true = [truth for _, truth in counts if truth is not None]
     if isinstance(rule, BoxRule):
-        shared, union = box_pairs(chosen, true, _rows(_predicted_boxes(chosen, reading)), rule)
+        shared, union = box_pairs(chosen, true, _rows([box_of(*record.read(reading)) for record in chosen]), rule)
     elif target == "point":
         hits = [_inside(record.point, box) for record, box in zip(chosen, true, strict=True)]
         shared, union = np.array(hits, dtype=np.float64), np.ones(len(hits))
@@ -83,7 +83,7 @@ def counted(records: Sequence[Record], protocol: Protocol, target: Target) -> Co
     if protocol.rule(target) is None:
         return counts
     for position, record in enumerate(records):
-        truth = record.truth_mask if target == "mask" else _true_box(record)
+        truth = record.truth_mask if target == "mask" else box_of(record.truth_box, record.truth_mask)
         unreadable = truth is None and record.truth_mask_unreadable
         left_out = protocol.skips_failed and (unreadable or record.status == "failed")
         if (unreadable or truth is not None) and not left_out:
@@ -128,6 +128,11 @@ def tight_box(mask: Rle) -> Corners | None:
     return (x, y, x + width, y + height) if width > 0 else None
 
 
+def box_of(box: Corners | None, mask: Rle | None) -> Corners | None:
+    """Return the box that is scored: the one that is there, else the tight box of the mask."""
+    return tight_box(mask) if box is None and mask is not None else box
+
+
 def truth_share(record: Record) -> float | None:
     """Return the share of the image that the true object covers: its mask, or where there is none its box."""
     from pycocotools import mask as coco
@@ -151,17 +156,6 @@ def _answers_masks(records: Sequence[Record], reading: Reading) -> bool:
     if reading == "answer":
         return False
     return any(mask is not None for _, mask in answers) or all(box is None for box, _ in answers)
-
-
-def _true_box(record: Record) -> Corners | None:
-    if record.truth_box is None and record.truth_mask is not None:
-        return tight_box(record.truth_mask)
-    return record.truth_box
-
-
-def _predicted_boxes(records: Sequence[Record], reading: Reading) -> list[Corners | None]:
-    answers = [record.read(reading) for record in records]
-    return [tight_box(mask) if box is None and mask is not None else box for box, mask in answers]
 
 
 def _rows(boxes: Sequence[Corners | None]) -> Floats:

@@ -118,7 +118,8 @@ class Score:
         names = list(dict.fromkeys(name for row in rows for name in row.figures))
         lines = [["percent [95 %]", *(f"{row.target}, n = {row.samples}" for row in rows)]]
         for name in names:
-            lines.append([name, *(_cell(row.figures.get(name)) for row in rows)])
+            cells = (row.figures[name].cell(True).plain if name in row.figures else "" for row in rows)
+            lines.append([name, *cells])
         yield aligned(lines)
 
     def _groups(self) -> Iterator[str]:
@@ -274,9 +275,3 @@ def _counted(columns: Floats, rule: Rule, seed: int) -> tuple[int, dict[str, Fig
     intervals = [percentiles(drawn[:, column]) for column in range(len(values))]
     named = zip(rule.names, values, intervals, strict=True)
     return len(columns), {name: Figure(value, *interval) for name, value, interval in named}
-
-
-def _cell(figure: Figure | None) -> str:
-    if figure is None:
-        return ""
-    return f"{percent(figure.value):>6} [{percent(figure.low)}, {percent(figure.high)}]"
