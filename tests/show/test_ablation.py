@@ -12,8 +12,8 @@ from zeroov.show.page import Page
 
 
 def row(alpha: float, tau: float, share: float, own: bool) -> dict[str, Any]:
-    part = {"mIoU": share, "mIoU_interval": [share - 0.1, share + 0.1]}
-    pointing = {"attention": 0.5, "fused": 0.5, "attention_interval": [0.4, 0.6], "fused_interval": [0.4, 0.6]}
+    part = {"mIoU": 100 * share, "mIoU_interval": [100 * share - 10, 100 * share + 10]}
+    pointing = {"attention": 50, "fused": 50, "attention_interval": [40, 60], "fused_interval": [40, 60]}
     setting = {"evolve.alpha": alpha, "evolve.tau": tau}
     return {"setting": setting, "own": own, "box": part, "mask": part, "pointing": pointing}
 

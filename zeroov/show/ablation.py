@@ -63,8 +63,8 @@ def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
     for number, ((part, name), (label, colour, line, mark)) in enumerate(there.items()):
         aside = ASIDE * (number - (len(there) - 1) / 2)
         x = [values.index(row["setting"][key]) + aside for row in drawn]
-        y = np.array([100 * row[part][name] for row in drawn])
-        low, high = 100 * np.array([row[part][f"{name}_interval"] for row in drawn]).T
+        y = np.array([row[part][name] for row in drawn])
+        low, high = np.array([row[part][f"{name}_interval"] for row in drawn]).T
         axes.plot(x, y, marker=mark, linestyle=line, color=colour, markersize=4.5, label=label)
         axes.vlines(x, low, high, color=colour, linewidth=1)
         for at, share, row in zip(x, y, drawn, strict=True):
@@ -103,12 +103,12 @@ def _draw_maps(rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, li
     page = Page(width, height, layout="constrained")
     grid = page.figure.subplots(len(targets), len(shown), squeeze=False)
     for line, target in zip(grid, targets, strict=True):
-        scores = [100 * row[target]["mIoU"] for row in rows]
+        scores = [row[target]["mIoU"] for row in rows]
         for axes, name in zip(line, shown, strict=True):
             table = np.full((high, wide), np.nan)
             for row in choices[name]:
                 place = values[down].index(row["setting"][down]), values[along].index(row["setting"][along])
-                table[place] = 100 * row[target]["mIoU"]
+                table[place] = row[target]["mIoU"]
                 if table[place] == max(scores):
                     axes.plot(place[1], place[0], "o", markersize=6, markerfacecolor="white", markeredgecolor="black")
                 if row["own"]:

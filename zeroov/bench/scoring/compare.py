@@ -11,7 +11,7 @@ import numpy as np
 
 from zeroov.bench.runs.records import Reading, Record, Run
 from zeroov.bench.scoring.metrics import figures
-from zeroov.bench.scoring.overlaps import Overlaps, overlaps
+from zeroov.bench.scoring.overlaps import Overlaps, overlaps_by_target
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
 from zeroov.bench.scoring.score import Row, about, changes, row_of, statuses, table_of, why_nothing
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
@@ -37,16 +37,20 @@ class System:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample on which systems differ: its record in the first run, and the IoU that each system reached.
+    """A sample on which systems differ: its record in the first run, and the target by which they differ.
 
-    `by_target` holds the IoU of each target that a system was scored on, `None` where it was not.
+    `by_target` holds the IoU that each system reached, of each target that it was scored on, `None` where it was not.
     """
 
     record: Record
     position: int
     target: Target
-    ious: tuple[float, ...]
     by_target: Mapping[Target, tuple[float | None, ...]]
+
+    @property
+    def ious(self) -> tuple[float | None, ...]:
+        """The IoU that each system reached on `target`."""
+        return self.by_target[self.target]
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def compare(
 ) -> Comparison:
     """Compare systems on the samples that all of them have; every other one is tested against the first."""
     runs, remarks = _on_common_samples(_distinct(runs))
-    counted = [_counted(run, protocol, reading) for run in runs]
+    counted = [overlaps_by_target(run.records, protocol, reading) for run in runs]
     for run, found in zip(runs, counted, strict=True):
         if not {"box", "mask"} & set(found):
             raise UsageError(why_nothing(run, protocol, reading))
@@ -164,11 +168,6 @@ def compare(
         }
         systems.append(System(run, {target: row_of(own, seed) for target, own in found.items()}, against))
     return Comparison(protocol, reading, tuple(systems), tuple(_worst(runs[0], counted, worst)), remarks)
-
-
-def _counted(run: Run, protocol: Protocol, reading: Reading) -> dict[Target, Overlaps]:
-    found = {target: overlaps(run.records, protocol, target, reading) for target in TARGETS}
-    return {target: own for target, own in found.items() if own is not None}
 
 
 def _tested(first: Overlaps, second: Overlaps, seed: int) -> dict[str, Paired]:
@@ -205,7 +204,6 @@ def _worst(first: Run, counted: Sequence[Mapping[Target, Overlaps]], count: int)
             first.records[position],
             int(position),
             target,
-            tuple(ious[position].tolist()),
             {
                 each: tuple(None if column is None else float(column[position]) for column in columns)
                 for each, columns in reached.items()

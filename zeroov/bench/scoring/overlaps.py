@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zeroov.bench.data.sample import mask_overlap
 from zeroov.bench.runs.records import Corners, Reading, Record, Rle
 from zeroov.bench.scoring.metrics import Floats, box_overlaps, fitted_hw, per_sample, with_misses
-from zeroov.bench.scoring.protocols import BoxRule, MaskRule, Protocol, Rule, Target
+from zeroov.bench.scoring.protocols import TARGETS, BoxRule, MaskRule, Protocol, Rule, Target
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle
 
@@ -69,6 +69,12 @@ def overlaps(
         shared, union = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     positions = np.array([position for position, _ in counts], dtype=np.intp)
     return Overlaps(target, rule, positions, counted_rows(counts, shared, union, rule))
+
+
+def overlaps_by_target(records: Sequence[Record], protocol: Protocol, reading: Reading) -> dict[Target, Overlaps]:
+    """Return the overlaps of every target that has something to count."""
+    found = {target: overlaps(records, protocol, target, reading) for target in TARGETS}
+    return {target: own for target, own in found.items() if own is not None}
 
 
 Counts = Sequence[tuple[int, Any]]

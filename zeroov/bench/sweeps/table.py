@@ -26,7 +26,10 @@ Row = dict[str, Any]
 
 
 def rows_of(swept: Swept, protocol: Protocol) -> list[Row]:
-    """Return each setting's figures with 95 % intervals, and a paired test of its mIoU against the run's own."""
+    """Return each setting's figures with 95 % intervals, and a paired test of its mIoU against the run's own.
+
+    Figures, intervals and differences are in percent.
+    """
     targets = {
         "box": _overlaps(swept, counted(swept.records, protocol, "box"), protocol.box),
         "mask": _overlaps(swept, counted(swept.records, protocol, "mask"), protocol.mask),
@@ -34,7 +37,7 @@ def rows_of(swept: Swept, protocol: Protocol) -> list[Row]:
     }
     return [
         {"setting": dict(setting.changes), "own": number == swept.own}
-        | {name: parts[number] for name, parts in targets.items() if parts}
+        | {name: _in_percent(parts[number]) for name, parts in targets.items() if parts}
         for number, setting in enumerate(swept.settings)
     ]
 
@@ -96,18 +99,14 @@ def leading(row: Row) -> float:
     return float(part.get("mIoU", part.get("Pr@0.5")))
 
 
-def in_percent(row: Row) -> Row:
-    """Return a row whose figures, intervals and differences are in percent; counts and p are as they were."""
-    return {name: _part(part) if name in ("box", "mask", "pointing") else part for name, part in row.items()}
-
-
-def _part(part: Row) -> Row:
+def _in_percent(part: Row) -> Row:
+    """Return a part of a row with its figures, intervals and differences in percent; counts and p are as they were."""
     found: Row = {}
     for name, value in part.items():
         if isinstance(value, list):
             found[name] = [100 * end for end in value]
         elif isinstance(value, dict):
-            found[name] = _part(value)
+            found[name] = _in_percent(value)
         else:
             found[name] = value if name in ("samples", "p") else 100 * value
     return found
