@@ -59,9 +59,10 @@ def verify(
     Example: zeroov bench verify runs/mine fast.json
     """
     from zeroov.bench.runs.records import read_run
-    from zeroov.bench.scoring import publish as publishing
+    from zeroov.bench.scoring.publish import read_published
+    from zeroov.bench.scoring.verify import check
 
-    found = publishing.check(read_run(run), publishing.read_published(published))
+    found = check(read_run(run), read_published(published))
     if json:
         options.say_json(found.to_json())
     else:
