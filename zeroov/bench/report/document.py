@@ -18,7 +18,7 @@ from zeroov.bench.report.markup import Markup, element, joined, quoted, table
 from zeroov.bench.report.plots import MOST, Group, histogram, interval_plot
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.protocols import TARGETS, Target
-from zeroov.bench.scoring.publish import models_of, without_folders
+from zeroov.bench.scoring.publish import models_of, recipe_keys, without_folders
 from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score, about, changes, made_with
 from zeroov.bench.scoring.tables import percent
 from zeroov.version import __version__
@@ -139,7 +139,7 @@ class Report:
 
     def _recipe(self) -> Iterator[Markup]:
         manifest = self.run.manifest
-        made = without_folders(recipes.deciding(made_with(manifest)))
+        made = recipe_keys(self.run)
         if not made:
             yield element("p", "Nothing says which recipe made these records.", class_="soft")
             return

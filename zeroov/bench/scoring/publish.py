@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zeroov.bench.runs.records import READINGS, Run
+from zeroov.bench.runs.records import READINGS, Reading, Run
 from zeroov.bench.scoring.protocols import Protocol
 from zeroov.bench.scoring.score import Score, changes, made_with, score, statuses
 from zeroov.errors import UsageError, ZeroovError
@@ -40,7 +40,7 @@ def published(run: Run, scored: Sequence[Protocol], by: Sequence[str] = ()) -> d
         "recipe": {
             "name": run.manifest.get("recipe"),
             "changes": without_folders(changes(run.manifest)),
-            "keys": without_folders(deciding(made)),
+            "keys": recipe_keys(run),
         },
         "unit": "percent",
         "scores": [
@@ -62,8 +62,13 @@ def _readings(run: Run, protocol: Protocol, by: Sequence[str]) -> Iterator[Score
     yield score(run, protocol, by)
     for reading in READINGS[1:]:
         with contextlib.suppress(UsageError):  # it has no such answers, or none that the protocol scores
-            if any(record.read(reading) != (None, None) for record in run.records):
+            if answers(run, reading):
                 yield score(run, protocol, by, reading)
+
+
+def answers(run: Run, reading: Reading) -> bool:
+    """Return whether a run has answers of a reading; a run that found nothing has final ones."""
+    return reading == "final" or any(record.read(reading) != (None, None) for record in run.records)
 
 
 def read_published(path: Path) -> dict[str, Any]:
@@ -103,6 +108,11 @@ def facts_of(run: Run) -> dict[str, Any]:
         "zeroov": made.get("zeroov"),
         "records": records_digest(run),
     }
+
+
+def recipe_keys(run: Run) -> dict[str, Any]:
+    """Return the recipe's keys that decide a run's answers, with their values, models without their folders."""
+    return without_folders(deciding(made_with(run.manifest)))
 
 
 def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,8 +53,9 @@ def verify(
 ) -> None:
     """Score a run as published figures were scored, and say of each figure whether it is the same.
 
-    Same: in the two decimals that are printed. Near: inside the published 95 % interval. Exit code 1 where one is not
-    the same.
+    Same: in the two decimals that are printed. Near: inside the published 95 % interval. Missing: one of the two lacks
+    it. Also said: which keys of the recipe differ, and what could not be compared. Exit code 1 where a figure is not
+    the same, or not compared.
 
     Example: zeroov bench verify runs/mine fast.json
     """
