@@ -8,7 +8,6 @@ as VRSBench reads them: whole numbers, in hundredths of the image.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.bench.runs.records import QUESTION, Corners, Record, Rle, Run
+from zeroov.bench.runs.records import QUESTION, Record, Rle, Run
+from zeroov.bench.scoring.peer_boxes import corners
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
 from zeroov.bench.scoring.peer_keys import Asked
 from zeroov.errors import ZeroovError, first_few
@@ -126,7 +126,7 @@ def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
     in_words = numbers is None and "mask" not in value and bool(text)
     if in_words:
         numbers, form = _words(str(text), entry, odd)
-    box = _corners(numbers, record.hw, form) if numbers else None
+    box = corners(numbers, record.hw, form) if numbers else None
     if box and (box[2] < box[0] or box[3] < box[1]):
         box = None
         (odd.wordy if in_words and entry.form.scale is None else odd.reversed).append(entry.sample)
@@ -172,28 +172,9 @@ def _words(text: str, entry: Entry, odd: _Odd) -> tuple[Sequence[str] | None, Fo
         return None, form
     if entry.form.scale is None:
         odd.hundredths.append(entry.sample)
-        if max(_corners(found, (100, 100), form)) > 100:
+        if max(corners(found, (100, 100), form)) > 100:
             odd.outside.append(entry.sample)
     return found, form
-
-
-def _corners(numbers: Any, hw: tuple[int, int], form: Format) -> Corners:
-    """Return a box as (x0, y0, x1, y1) in pixels of an image of `hw`; it is xyxy in pixels where that is not given."""
-    if not isinstance(numbers, (list, tuple)) or len(numbers) != 4:
-        raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}")
-    try:
-        a, b, c, d = (float(number) for number in numbers)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}") from error
-    if not all(map(math.isfinite, (a, b, c, d))):
-        raise ValueError(f"a box is four finite numbers, got {str(numbers)[:60]!r}")
-    if form.order == "cxcywh":
-        a, b = a - c / 2, b - d / 2
-    if form.order not in (None, "xyxy"):
-        c, d = a + c, b + d
-    parts = SCALES[form.scale or "pixels"]
-    fy, fx = (hw[0] / parts, hw[1] / parts) if parts else (1.0, 1.0)
-    return a * fx, b * fy, c * fx, d * fy
 
 
 def _mask(value: Any, hw: tuple[int, int], sample: str, odd: _Odd) -> Rle | None:
