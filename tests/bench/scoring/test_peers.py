@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.bench.scoring.peers import BOX, RUN, answers, first_box
-from tests.bench.scoring.runs import HW, record, rectangle
+from tests.bench.scoring.runs import HW, record, rectangle, truth
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.peer_files import Format
 from zeroov.bench.scoring.peers import read_peer
@@ -199,3 +199,41 @@ def test_no_text_makes_a_traceback(tmp_path, text, suffix):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ZeroovError):
         answers(path)
+
+
+def scaled(parts: float, count: int = 12) -> dict[str, list[float]]:
+    """Return boxes that are right, written in parts of the image."""
+    height, width = HW
+    return {
+        f"s/{n}": [x0 * parts / width, y0 * parts / height, x1 * parts / width, y1 * parts / height]
+        for n in range(count)
+        for x0, y0, x1, y1 in [truth(n)]
+    }
+
+
+@pytest.mark.parametrize("written", [100, 1000])
+@pytest.mark.parametrize("read", ["pixels", "hundred", "thousand"])
+def test_a_scale_that_is_wrong_for_one_of_several_files_is_pointed_out(tmp_path, written, read):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(scaled(written)))
+    run = Run("mine", tuple(record(number) for number in range(12)))
+    told = [remark for remark in read_peer(path, run, Format(scale=read)).remarks if "instead of" in remark]
+    name = {100: "hundred", 1000: "thousand"}[written]
+    if read == name:
+        assert told == []
+    else:
+        assert f"with --boxes xyxy --scale {name} its boxes would have a mean IoU of 100.00 instead of" in told[0]
+
+
+def test_an_order_that_is_wrong_is_pointed_out_and_a_bad_system_is_not(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"s/0": [10, 10, 20, 20], "s/1": [11, 10, 20, 20], "s/2": [12, 10, 20, 20]}')
+    assert "--boxes xywh --scale pixels" in answers(path).remarks[-1]
+    path.write_text('{"s/0": [50, 30, 80, 60], "s/1": [50, 30, 80, 60], "s/2": [50, 30, 80, 60]}')
+    assert answers(path).remarks == ()
+
+
+def test_boxes_beyond_their_image_are_counted(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"s/0": [90, 20, 130, 60], "s/1": [10, 20, 500, 600], "s/2": [-9, 10, -1, 20]}')
+    assert "2 boxes lie wholly beyond their image (`s/0`, `s/2`)" in "\n".join(answers(path).remarks)

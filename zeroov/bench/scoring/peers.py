@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from zeroov.bench.runs.records import QUESTION, Record, Rle, Run
-from zeroov.bench.scoring.peer_boxes import corners
+from zeroov.bench.scoring.overlaps import box_of
+from zeroov.bench.scoring.peer_boxes import Written, better_read, corners
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
 from zeroov.bench.scoring.peer_keys import Asked
 from zeroov.errors import ZeroovError, first_few
@@ -59,6 +60,8 @@ class _Odd:
     wordy: list[str] = field(default_factory=list)
     hundredths: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
 
 def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
@@ -66,8 +69,9 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
 
     An answer names its sample by id, or by its image and its words where these are one sample's; else it is an error.
     A sample without an answer is a failure, a box with reversed corners encloses nothing and is no answer, a mask of
-    another size is resized by the nearest pixel, an unknown sample is passed over: each of these is reported. What
-    cannot be understood is an error with its file and line.
+    another size is resized by the nearest pixel, an unknown sample is passed over: each of these is reported, and so is
+    another order or scale in which the boxes lie far nearer the truth. What cannot be understood is an error with its
+    file and line.
     """
     known = {record.id: record for record in run.records}
     answered: dict[str, Record] = {}
@@ -109,13 +113,15 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
             (odd.several, f"{len(odd.several)} more COCO results are of a sample that has one; the best score counts"),
             (list(answered) if any(asked.template) else [], f"the questions are read as `{asked.wording}`"),
             (odd.reversed, f"{len(odd.reversed)} boxes have reversed corners and count as no answer"),
+            (odd.beyond, f"{len(odd.beyond)} boxes lie wholly beyond their image"),
             (odd.wordy, f"{len(odd.wordy)} answers in words hold no box"),
             (odd.hundredths, _read_as_hundredths(odd)),
             (odd.resized, f"{len(odd.resized)} masks are not of their image's size and were resized"),
         )
         if samples
     ]
-    return Predictions(Run(path.stem, records), tuple(remarks))
+    better = better_read(odd.written)
+    return Predictions(Run(path.stem, records), (*remarks, *([f"`{path}`: {better}"] if better else [])))
 
 
 def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
@@ -127,6 +133,11 @@ def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
     if in_words:
         numbers, form = _words(str(text), entry, odd)
     box = corners(numbers, record.hw, form) if numbers else None
+    truth = box_of(record.truth_box, record.truth_mask)
+    if box and truth:
+        odd.written.append(Written(numbers, form, record.hw, truth))
+    if box and (min(box[2:]) <= 0 or box[0] >= record.hw[1] or box[1] >= record.hw[0]):
+        odd.beyond.append(entry.sample)
     if box and (box[2] < box[0] or box[3] < box[1]):
         box = None
         (odd.wordy if in_words and entry.form.scale is None else odd.reversed).append(entry.sample)
