@@ -127,7 +127,7 @@ def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box |
         _draw_pixels(axes, picture, overlay(rgb, resize_mask(mask, _hw(rgb)), dim=DIM))
     else:
         _draw_pixels(axes, picture, np.broadcast_to(_grey(rgb) * 0.4, rgb.shape).astype(np.uint8))
-        pages.say_nothing_found(axes, 12)
+        pages.say(axes, "nothing found", 12)
     if box:
         draw_box(axes, box.xyxy)
         if pages.is_tiny(box.xyxy, picture.hw):

@@ -208,6 +208,7 @@ def test_a_picture_says_what_is_dashed_and_every_iou(folders):
     assert boxes.caption == "box IoU 1.00"
     failed = next(case for case in found.worst if case.record.id == "s/4")
     assert _shown(found, failed)[2].caption == "failed: overview: out of memory"
+    assert [shown.missing for shown in _shown(found, failed)] == [False, False, True, False]
 
 
 def test_another_system_has_one_answer_for_every_reading(folders):

@@ -54,8 +54,9 @@ def _shown(comparison: Comparison, case: Disagreement) -> Sequence[Shown]:
         box, mask = own.read(comparison.reading)
         ious = [(target, ious[number]) for target, ious in case.by_target.items()]
         reached = ", ".join(f"{target} IoU {iou:.2f}" for target, iou in ious if iou is not None)
-        caption = f"failed: {own.error}" if own.status == "failed" else reached
-        shown.append(Shown(system.run.name, caption, _mask(mask), box_of(box, mask)))
+        failed = own.status == "failed"
+        caption = f"failed: {own.error}" if failed else reached
+        shown.append(Shown(system.run.name, caption, _mask(mask), box_of(box, mask), missing=failed))
     return shown
 
 
