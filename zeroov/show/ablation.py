@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
+from zeroov.errors import count_of
 from zeroov.files.atomic import write_atomically
 from zeroov.show.page import GREY, INK, Page, form_of
 from zeroov.show.words import FAMILY, wrapped
@@ -39,7 +40,9 @@ def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
         page = _draw_lines(rows, keys[0], values[keys[0]])
     else:
         page = _draw_maps(rows, keys, values)
-    title = f"{document['run']}: {len(rows)} settings, {document['samples']} samples, before Refine"
+    title = (
+        f"{document['run']}: {count_of(len(rows), 'setting')}, {count_of(document['samples'], 'sample')}, before Refine"
+    )
     page.figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
     write_atomically(path, page.encoded(form))
 

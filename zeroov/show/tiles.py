@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from zeroov.errors import count_of
 from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, resize_mask, to_picture
 from zeroov.look import Cost, Look, Outline
 from zeroov.outputs.answer import Closer
@@ -56,7 +57,8 @@ def tiles_of(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
     if evolved:
         caption = _cost(costs.get("evolve"))
         yield Tile("Evolve: attentions fused", caption, lambda axes: _draw_heat(axes, picture, rgb, evolved.fused))
-        cells = f"{int(evolved.seeds.sum())} seeds grew to {int(evolved.region.sum())} cells"
+        seeds, grown = int(evolved.seeds.sum()), int(evolved.region.sum())
+        cells = f"{count_of(seeds, 'seed')} grew to {count_of(grown, 'cell')}"
         yield Tile("Evolve: grown from seeds", cells, lambda axes: _draw_region(axes, picture, rgb, evolved))
         yield outline_tile("Evolve: mask and box", picture, rgb, Outline(evolved.mask, evolved.box))
     if refined:
@@ -180,7 +182,7 @@ def _size(picture: Picture, answer_box: Box | None) -> str:
 
 
 def _pixels(mask: Bool) -> str:
-    return f"{int(mask.sum()):,} pixels, {mask.mean():.1%} of the picture"
+    return f"{count_of(int(mask.sum()), 'pixel')}, {mask.mean():.1%} of the picture"
 
 
 def _cost(cost: Cost | None) -> str:

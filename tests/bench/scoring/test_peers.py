@@ -91,7 +91,7 @@ def test_masks_of_another_size_are_resized_and_told(tmp_path):
     run = Run("mine", (record(0).__class__(id="s_0", image="a", expression="b", hw=HW, status="empty"),))
     read = read_peer(tmp_path, run)
     assert decode_rle(read.run.records[0].mask).all()
-    assert "1 masks are not of their image's size and were resized (`s_0`)" in read.remarks[0]
+    assert "1 mask of another size than the image, resized (`s_0`)" in read.remarks[0]
 
 
 def test_what_is_missing_unknown_or_reversed_is_told(tmp_path):
@@ -102,9 +102,9 @@ def test_what_is_missing_unknown_or_reversed_is_told(tmp_path):
     assert read.run.records[2].error == "no answer in a.json"
     assert [r.truth_box for r in read.run.records] == [r.truth_box for r in RUN.records]
     told = "\n".join(read.remarks)
-    assert "1 of 3 samples have no answer and count as failed (`s/2`)" in told
-    assert "1 answers are for no sample of the run and were passed over (`zzz`)" in told
-    assert "1 boxes have reversed corners and count as no answer (`s/1`)" in told
+    assert "1 of 3 samples without an answer, counted as failed (`s/2`)" in told
+    assert "1 answer to no sample of the run, passed over (`zzz`)" in told
+    assert "1 box of reversed corners, counted as no answer (`s/1`)" in told
 
 
 @pytest.mark.parametrize(
@@ -236,4 +236,4 @@ def test_an_order_that_is_wrong_is_pointed_out_and_a_bad_system_is_not(tmp_path)
 def test_boxes_beyond_their_image_are_counted(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"s/0": [90, 20, 130, 60], "s/1": [10, 20, 500, 600], "s/2": [-9, 10, -1, 20]}')
-    assert "2 boxes lie wholly beyond their image (`s/0`, `s/2`)" in "\n".join(answers(path).remarks)
+    assert "2 boxes wholly beyond the image (`s/0`, `s/2`)" in "\n".join(answers(path).remarks)

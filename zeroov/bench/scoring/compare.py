@@ -16,7 +16,7 @@ from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
 from zeroov.bench.scoring.score import Row, about, changes, row_of, statuses, table_of, why_nothing
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
 from zeroov.bench.scoring.tables import Table, aligned, percent, with_best
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Comparison:
     def _heads(self) -> Iterator[str]:
         """Yield what is compared, and a line for each system."""
         count = len(self.systems[0].run.records)
-        yield f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}" + (
+        yield f"{count_of(count, 'sample')}, protocol {self.protocol.name}: {self.protocol.about}" + (
             "" if self.reading == "final" else f"; reading {self.reading}"
         )
         for system in self.systems:
@@ -226,10 +226,8 @@ def _on_common_samples(runs: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]
     remarks, aligned_runs = [], []
     for run in runs:
         if len(run.records) > len(samples):
-            left = len(run.records) - len(samples)
-            remarks.append(
-                f"{left} of {len(run.records)} samples of `{run.name}` are not in all runs and were left out"
-            )
+            left, whole = len(run.records) - len(samples), count_of(len(run.records), "sample")
+            remarks.append(f"{left} of {whole} of `{run.name}` left out, since not all runs have them")
         own = {record.id: record for record in run.records}
         for sample in samples:
             if _truth(own[sample]) != _truth(first[sample]):

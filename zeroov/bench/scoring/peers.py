@@ -21,7 +21,7 @@ from zeroov.bench.scoring.overlaps import box_of
 from zeroov.bench.scoring.peer_boxes import Written, better_read, corners
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
 from zeroov.bench.scoring.peer_keys import Asked
-from zeroov.errors import ZeroovError, first_few
+from zeroov.errors import ZeroovError, count_of, first_few
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.types import Bool
@@ -107,16 +107,22 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     remarks = [
         f"`{path}`: {text} ({_some(samples)})"
         for samples, text in (
-            (missing, f"{len(missing)} of {len(known)} samples have no answer and count as failed"),
-            (odd.unknown, f"{len(odd.unknown)} answers are for no sample of the run and were passed over"),
-            (odd.coco, f"{len(odd.coco)} answers are COCO results: their boxes are xywh, unless --boxes says another"),
-            (odd.several, f"{len(odd.several)} more COCO results are of a sample that has one; the best score counts"),
+            (missing, f"{len(missing)} of {count_of(len(known), 'sample')} without an answer, counted as failed"),
+            (odd.unknown, f"{count_of(len(odd.unknown), 'answer')} to no sample of the run, passed over"),
+            (odd.coco, f"{count_of(len(odd.coco), 'COCO result')}, whose boxes are xywh unless --boxes says another"),
+            (
+                odd.several,
+                f"{count_of(len(odd.several), 'COCO result')} more of a sample with one; the best score counts",
+            ),
             (list(answered) if any(asked.template) else [], f"the questions are read as `{asked.wording}`"),
-            (odd.reversed, f"{len(odd.reversed)} boxes have reversed corners and count as no answer"),
-            (odd.beyond, f"{len(odd.beyond)} boxes lie wholly beyond their image"),
-            (odd.wordy, f"{len(odd.wordy)} answers in words hold no box"),
+            (
+                odd.reversed,
+                f"{count_of(len(odd.reversed), 'box', 'boxes')} of reversed corners, counted as no answer",
+            ),
+            (odd.beyond, f"{count_of(len(odd.beyond), 'box', 'boxes')} wholly beyond the image"),
+            (odd.wordy, f"{count_of(len(odd.wordy), 'answer')} in words without a box"),
             (odd.hundredths, _read_as_hundredths(odd)),
-            (odd.resized, f"{len(odd.resized)} masks are not of their image's size and were resized"),
+            (odd.resized, f"{count_of(len(odd.resized), 'mask')} of another size than the image, resized"),
         )
         if samples
     ]
@@ -219,10 +225,9 @@ def _refuse_misread(path: Path, records: Sequence[Record], odd: _Odd) -> None:
 
 
 def _read_as_hundredths(odd: _Odd) -> str:
-    left = f", of which {len(odd.outside)} leave it" if odd.outside else ""
-    return (
-        f"{len(odd.hundredths)} boxes in words were read as hundredths of the image{left}; --scale says what they are"
-    )
+    left = f", {len(odd.outside)} of them leaving it" if odd.outside else ""
+    boxes = count_of(len(odd.hundredths), "box", "boxes")
+    return f"{boxes} in words read as hundredths of the image{left}; --scale says what they are"
 
 
 def _some(samples: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps_by_target,
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Rule, Target
 from zeroov.bench.scoring.statistics import percentiles, resampled_sums
 from zeroov.bench.scoring.tables import Cell, Table, aligned, percent
-from zeroov.errors import UsageError, did_you_mean
+from zeroov.errors import UsageError, count_of, did_you_mean
 
 DRAWS = 2_000  # for intervals, whose ends then err by some hundredths of their width; tests draw more
 # COCO's 32 x 32 and 96 x 96 pixels, as shares of its common image of 640 x 480: images here are of many sizes.
@@ -108,7 +108,7 @@ class Score:
         reading = "" if self.reading == "final" else f"; reading {self.reading}"
         return (
             f"{self.run}{f' ({self.about})' if self.about else ''}\n"
-            f"{sum(self.statuses.values())} samples: {counts}{reading}\n"
+            f"{count_of(sum(self.statuses.values()), 'sample')}: {counts}{reading}\n"
             f"protocol {self.protocol.name}: {self.protocol.about}"
         )
 

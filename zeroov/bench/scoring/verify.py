@@ -12,7 +12,7 @@ from zeroov.bench.scoring import protocols
 from zeroov.bench.scoring.publish import answers, facts_of, recipe_keys
 from zeroov.bench.scoring.score import made_with, score
 from zeroov.bench.scoring.tables import aligned
-from zeroov.errors import UsageError, ZeroovError
+from zeroov.errors import UsageError, ZeroovError, count_of
 
 NEAR = 0.005  # points of percent: half of the last digit that is printed
 
@@ -96,7 +96,7 @@ class Check:
             lines.append([figure.name, *numbers, figure.verdict])
         count = sum(figure.verdict == "same" for figure in self.figures)
         near = any(figure.verdict == "near" for figure in self.figures)
-        left = [f"not compared: {each.name}, {_counted(each.figures)}since {each.reason}" for each in self.uncompared]
+        left = [f"not compared: {each.name}, {_figures(each)}since {each.reason}" for each in self.uncompared]
         total = len(self.figures) + sum(each.figures for each in self.uncompared)
         ends = f"{count} of {total} figures are the same in two decimals"
         ends += "; near: inside the published 95 % interval" if near else ""
@@ -171,8 +171,8 @@ def _checked(run: Run, entry: Mapping[str, Any]) -> list[Checked] | Uncompared:
     return checked
 
 
-def _counted(figures: int) -> str:
-    return f"{figures} figures, " if figures else ""
+def _figures(left: Uncompared) -> str:
+    return f"{count_of(left.figures, 'figure')}, " if left.figures else ""
 
 
 def _said(fact: Fact) -> str:

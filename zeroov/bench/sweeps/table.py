@@ -18,6 +18,7 @@ from zeroov.bench.scoring.statistics import judged, resampled_sums
 from zeroov.bench.scoring.tables import Cell, Table, aligned, with_best
 from zeroov.bench.sweeps.settings import as_text as value_text
 from zeroov.bench.sweeps.sweep import Swept
+from zeroov.errors import count_of
 from zeroov.recipe import Recipe
 from zeroov.types import Bool
 
@@ -166,7 +167,7 @@ def _marks(row: Row, top: Row | None) -> list[str]:
 
 
 def _scored(document: Mapping[str, Any]) -> str:
-    return f"{len(document['settings'])} settings x {document['samples']} samples"
+    return f"{count_of(len(document['settings']), 'setting')} x {count_of(document['samples'], 'sample')}"
 
 
 def _remarks(document: Mapping[str, Any]) -> list[str]:
@@ -175,9 +176,9 @@ def _remarks(document: Mapping[str, Any]) -> list[str]:
     if not any(row["own"] for row in document["settings"]):
         wanted = " ".join(f"{key}={value}" for key, value in document["own"].items())
         remarks.append(f"no p, since the recipe's own setting is not among these; its values are {wanted}")
-    for name, reason in (("without_dumps", "have no dumps"), ("absent", "have no object")):
+    for name, reason in (("without_dumps", "without dumps"), ("absent", "without an object")):
         if document.get(name):
-            remarks.append(f"{document[name]} truths {reason}")
+            remarks.append(f"{count_of(document[name], 'truth')} {reason}")
     return remarks
 
 

@@ -11,7 +11,7 @@ import typer
 from zeroov.cli import options
 from zeroov.cli.bench.score import Partial, ProtocolName, ReadingName, Seed
 from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def compare(
         say_table(asked, found.table(intervals))
     if pictures:
         say = options.say if asked == "text" else options.note
-        say(f"\n{len(drawn)} samples drawn in {pictures}")
+        say(f"\n{count_of(len(drawn), 'sample')} drawn in {pictures}")
 
 
 def _note(text: str) -> None:
