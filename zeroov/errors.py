@@ -123,6 +123,11 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0][:200] if text else type(error).__name__
 
 
+def count_of(count: int, one: str, several: str = "") -> str:
+    """Return a number with what it counts: `1 image`, `1,200 images`; `several` is the plural where no `s` makes it."""
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
 def first_few(names: Sequence[str]) -> str:
     """Return the first three of some names, for a message; `...` stands for the others."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

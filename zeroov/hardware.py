@@ -96,9 +96,14 @@ def _reset_peak_rss() -> None:
 
 
 def _peak_rss() -> int | None:
+    return _linux_bytes("/proc/self/status", "VmHWM")
+
+
+def _linux_bytes(path: str, name: str) -> int | None:
+    """Return what a file of Linux's /proc holds by that name, in bytes; `None` on other systems."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+        for line in Path(path).read_text().splitlines():
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     return None
 
@@ -110,12 +115,7 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "cuda":
         free: int = torch.cuda.mem_get_info(device)[0]
         return free
-    if device.type == "cpu":
-        with contextlib.suppress(OSError):
-            for line in Path("/proc/meminfo").read_text().splitlines():
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    return None
+    return _linux_bytes("/proc/meminfo", "MemAvailable") if device.type == "cpu" else None
 
 
 def release(device: torch.device) -> None:

@@ -165,7 +165,7 @@ def test_a_stop_says_what_is_kept_and_how_to_go_on(
     assert "the same command goes on there, and with --export" in told.output
     assert not (tmp_path / "out" / "coco.json").exists()
     exported = run(*command, "--export", "--format", "yolo")
-    assert "1 images are not answered whole" in exported.output
+    assert "not answered whole: 1 image; " in exported.output
     labels = tmp_path / "out" / "yolo" / "labels"
     assert {path.name for path in labels.iterdir()} == {"a.txt"}, "an image that was not asked is no background"
 

@@ -264,7 +264,7 @@ def test_truths_without_masks_and_grids_of_one_value(world: World, tmp_path: Pat
         text = ablate(world, "--grid", *grid, "--plot", plot, "--best", 3).stdout
         assert "box mIoU" in text
         assert "mask mIoU" not in text
-        assert "1 truths have no dumps\n1 truths have no object" in text
+        assert "1 truth without dumps\n1 truth without an object" in text
         assert min(shape(plot)) > 100
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,8 +119,22 @@ def test_a_geotiff_is_answered_in_degrees(ask: Ask, asked: list[Question], tmp_p
 
 
 def test_without_a_georeference_there_is_no_geojson(ask: Ask, photo: bytes) -> None:
-    with pytest.raises(OutputError, match="no georeference"):
+    with pytest.raises(OutputError, match=r"no georeference; ask for format=json, which counts in pixels$"):
         ask(photo, "the ship", format="geojson")
+
+
+def test_no_refusal_and_no_note_names_a_format_that_the_server_does_not_have(
+    ask: Ask, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beyond = write_scene(tmp_path / "far.tif", np.ones((1, 60, 60), np.uint8), crs="EPSG:4326", transform=UTM)
+    noted = json.loads(ask(beyond.read_bytes(), "the ship").body)["notes"]
+    assert noted[0].startswith("`upload` would reach latitude")
+    monkeypatch.setattr("zeroov.outputs.formats.png.fits_png", lambda info: False)
+    with pytest.raises(OutputError, match="held in memory whole; ask for format=json") as refused:
+        ask(photo, "the ship", format="mask")
+    noted += json.loads(ask(photo, "the ship", pictures=True).body)["notes"]
+    assert len(noted) == 2
+    assert not re.search("gpkg|geotiff|gdal|coco|yolo", " ".join((*noted, str(refused.value))))
 
 
 @pytest.mark.parametrize("every", [False, True])

@@ -12,8 +12,8 @@ from zeroov.show.page import Page
 
 
 def row(alpha: float, tau: float, share: float, own: bool) -> dict[str, Any]:
-    part = {"mIoU": share, "mIoU_interval": [share - 0.1, share + 0.1]}
-    pointing = {"attention": 0.5, "fused": 0.5, "attention_interval": [0.4, 0.6], "fused_interval": [0.4, 0.6]}
+    part = {"mIoU": 100 * share, "mIoU_interval": [100 * share - 10, 100 * share + 10]}
+    pointing = {"attention": 50, "fused": 50, "attention_interval": [40, 60], "fused_interval": [40, 60]}
     setting = {"evolve.alpha": alpha, "evolve.tau": tau}
     return {"setting": setting, "own": own, "box": part, "mask": part, "pointing": pointing}
 
@@ -37,8 +37,20 @@ def test_intervals_of_equal_figures_stand_beside_one_another(figures: list[Figur
     (axes,) = figures[0].axes
     assert not [each for each in axes.collections if isinstance(each, PolyCollection)]  # no band hides another one
     upright = [each for each in axes.collections if isinstance(each, LineCollection)]
-    places = [round(float(line[0][0]), 6) for each in upright for line in each.get_segments()]
+    places = [
+        round(float(each.get_transform().transform(line)[0][0]), 3) for each in upright for line in each.get_segments()
+    ]
     assert len(places) == len(set(places)) == 16
+
+
+def test_marks_stand_at_their_values_and_are_whole_at_the_frame(figures: list[Figure], tmp_path: Any) -> None:
+    write_ablation(tmp_path / "a.png", document("evolve.alpha"))
+    (axes,) = figures[0].axes
+    marks = [line for line in axes.lines if len(line.get_xdata())]
+    assert {float(x) for line in marks for x in line.get_xdata()} == set(axes.get_xticks())
+    assert not [line for line in marks if line.get_clip_on()]
+    sizes = [line.get_markersize() for line in axes.lines if len(line.get_xdata()) == 4]
+    assert sizes == sorted(set(sizes)), "of figures that are alike each is seen"
 
 
 def test_lines_are_in_percent_in_the_tables_order_and_differ_without_colours(

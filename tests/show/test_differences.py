@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -39,6 +40,14 @@ def test_any_words(text):
     rgb = np.zeros((20, 30, 3), np.uint8)
     truth = Shown(text, text, None, None)
     assert size_of(draw_differences(rgb, text, truth, [truth]))
+
+
+def test_a_missing_answer_is_drawn_as_no_answer_and_not_as_nothing_found(monkeypatch):
+    said = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda axes, x, y, text, **style: said.append(text))
+    rgb, empty = np.zeros((20, 30, 3), np.uint8), shown((20, 30), found=False)
+    draw_differences(rgb, "it", shown((20, 30)), [empty, replace(empty, missing=True)])
+    assert said == ["nothing found", "no answer"]
 
 
 def test_drawing_reads_no_global_settings():

@@ -18,7 +18,8 @@ from zeroov.frames import box_to_mask, mask_to_box
 from zeroov.look import Cost, Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.show import panel, words
+from zeroov.show import tiles, words
+from zeroov.show.labelled import draw_objects
 from zeroov.show.page import INCHES, Page
 from zeroov.show.panel import draw_panel, write_panel
 from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
@@ -215,21 +216,31 @@ def test_what_no_font_shows_is_escaped(monkeypatch):
     assert words.legible("a  红\n$") == ("a \\u7ea2 $", [words.FAMILY])
 
 
-def test_an_installed_font_draws_what_the_default_one_lacks(monkeypatch):
+@pytest.fixture
+def lacking(monkeypatch):
+    """Characters that the default font lacks and an installed one has."""
     find = words.font_manager.findfont  # STIX comes with matplotlib too, and stands here for a Chinese font
-    lacking = next(
+    monkeypatch.setattr(words, "WIDE_COVERAGE", re.compile("STIXGeneral"))
+    words._fallback.cache_clear()
+    yield [
         c
         for c in map(chr, range(0x20, 0x10000))
         if words._covers(find("STIXGeneral"), c) and not words._covers(find(words.FAMILY), c)
-    )
-    monkeypatch.setattr(words, "WIDE_COVERAGE", re.compile("STIXGeneral"))
+    ]
     words._fallback.cache_clear()
-    try:
-        assert words.legible(f"a {lacking} b") == (f"a {lacking} b", [words.FAMILY, "STIXGeneral"])
-        picture = picture_of(20, 20)
-        assert size_of(draw_panel(answer_of(picture, expression=lacking)))
-    finally:
-        words._fallback.cache_clear()
+
+
+def test_an_installed_font_draws_what_the_default_one_lacks(lacking):
+    text = f"a {lacking[0]} b"
+    assert words.legible(text) == (text, [words.FAMILY, "STIXGeneral"])
+    picture = picture_of(20, 20)
+    assert size_of(draw_panel(answer_of(picture, expression=lacking[0])))
+
+
+def test_an_installed_font_draws_the_names_below_an_image_too(lacking):
+    rgb = np.zeros((60, 200, 3), np.uint8)
+    one, other, again = (draw_objects(rgb, (60, 200), [], [f"a {c}"]) for c in (lacking[0], lacking[1], lacking[0]))
+    assert one == again != other, "no two characters are one empty box"
 
 
 def test_a_doubtful_find_and_a_ring_are_said_to_be_that(monkeypatch):
@@ -250,6 +261,6 @@ def test_a_map_does_not_hide_the_picture_where_it_is_low():
     rgb = np.full((80, 80, 3), 200, np.uint8)
     heat = np.zeros((8, 8), np.float32)
     heat[0, 0] = 1
-    heated = panel._heated(rgb, heat).astype(int)
+    heated = tiles.heated(rgb, heat).astype(int)
     assert (heated[70:, 70:] > 190).all()
     assert heated[2, 2, 0] - heated[2, 2, 2] > 60, "hot is yellow"

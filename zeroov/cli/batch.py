@@ -25,7 +25,7 @@ from zeroov.cli.options import (
     Tolerance,
     Zoom,
 )
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -128,10 +128,12 @@ def batch(
 
 
 def _say(outcome: Outcome) -> None:
-    options.say(f"{outcome.images} images, {outcome.done_now} of them done now, {len(outcome.failed)} failed")
+    options.say(
+        f"{count_of(outcome.images, 'image')}, {outcome.done_now} of them done now, {len(outcome.failed)} failed"
+    )
     options.say(_counts(outcome.answers))
     if outcome.unanswered:
-        options.note(f"{outcome.unanswered} images are not answered whole; without --export they are asked")
+        options.note(f"not answered whole: {count_of(outcome.unanswered, 'image')}; without --export the rest is asked")
     for name, reason in list(outcome.failed.items())[:5]:
         options.note(f"{name}: {reason}")
     for name, reason in outcome.unwritten.items():

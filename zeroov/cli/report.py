@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zeroov.cli import options
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
     for found in answer.found:
         corners = ", ".join(f"{value:.1f}" for value in found.box.xyxy)
         doubt = f" (doubtful: {answer.doubt(found)})" if answer.doubt(found) else ""
-        options.say(f"found     box [{corners}], {found.pixels} pixels, score {found.score:.3f}{doubt}")
+        options.say(f"found     box [{corners}], {count_of(found.pixels, 'pixel')}, score {found.score:.3f}{doubt}")
     if not answer.found:
         options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
     where = " (about the whole scene, in its reduced pixels)" if answer.searched else ""

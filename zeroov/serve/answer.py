@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,15 @@ from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import require_countable
-from zeroov.outputs.formats.geojson import feature_collection, require_degrees
+from zeroov.outputs.formats.geojson import require_degrees
 from zeroov.outputs.formats.png import require_room, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import write_rgb_png
+from zeroov.outputs.images import png
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.rle import run_lengths
 from zeroov.progress import Progress
 from zeroov.raster.scene import Scene, open_source
-from zeroov.types import Uint8, clean_expression
+from zeroov.types import clean_expression
 from zeroov.weights.find import public_name
 
 SOURCE = "upload"  # what answers call the image; a client's names are not asked for
@@ -127,17 +128,18 @@ def open_upload(image: Path, bands: tuple[int, ...] | None, most_pixels: int, pr
 def preview(image: Path, bands: tuple[int, ...] | None, most_pixels: int, progress: Progress) -> Reply:
     """Return the image as a PNG that a browser shows, reduced where it is large; no model is asked."""
     with open_upload(image, bands, most_pixels, progress) as scene:
-        return Reply(_png(image, scene.read(most=SHOWN, tolerant=True).rgb), FORMATS["overlay"])
+        return Reply(png(scene.read(most=SHOWN, tolerant=True).rgb), FORMATS["overlay"])
 
 
 def answer(pipeline: Pipeline, image: Path, asked: Asked, most_pixels: int, progress: Progress) -> Reply:
     """Ground the expression in an image file as `zeroov ground` does; beside it further files may be made."""
     with open_upload(image, asked.bands, most_pixels, progress) as scene:
         info = SceneInfo.of(scene)
-        if asked.format == "geojson":
-            require_degrees(info)  # an error for what cannot be written, before the work
-        if asked.format == "mask":
-            require_room(info)
+        with _refused():  # before the work
+            if asked.format == "geojson":
+                require_degrees(info)
+            if asked.format == "mask":
+                require_room(info)
         found = pipeline.ground(scene, asked.expression, every=asked.every, zoom=asked.zoom, progress=progress)
     provenance = without_folders(found.provenance)
     return reply(replace(found, info=replace(info, source=SOURCE), provenance=provenance), image, asked)
@@ -151,11 +153,12 @@ def without_folders(provenance: Mapping[str, str]) -> dict[str, str]:
 def reply(answer: Answer, image: Path, asked: Asked) -> Reply:
     """Return an answer in the format that was asked for."""
     if asked.format == "geojson":
-        return reply_json(_geojson(answer), FORMATS["geojson"])
+        with _refused():
+            return reply_json(answer.to_geojson(), FORMATS["geojson"])
     if asked.format == "mask":
         return Reply(_mask_png(image, answer), FORMATS["mask"])
     if asked.format == "overlay":
-        return Reply(_png(image, answer.overlay()), FORMATS["overlay"])
+        return Reply(png(answer.overlay()), FORMATS["overlay"])
     objects = [_object(each, answer.info) | {"doubtful": answer.doubt(each) or None} for each in answer.found]
     report = answer.to_json()
     for tile in report.get("not_looked_at", ()):
@@ -164,20 +167,31 @@ def reply(answer: Answer, image: Path, asked: Asked) -> Reply:
     report |= {**best, "score": report["score"], "found": objects, "notes": [], "geojson": None}
     if answer.info.is_on_map:
         try:
-            report["geojson"] = _geojson(answer)
+            report["geojson"] = answer.to_geojson()
         except OutputError as error:
-            report["notes"].append(str(error))
+            report["notes"].append(_reason(error))
     if asked.pictures:
-        report["overlay_png"] = base64.b64encode(_png(image, answer.overlay())).decode()
+        report["overlay_png"] = base64.b64encode(png(answer.overlay())).decode()
         try:
             report["mask_png"] = base64.b64encode(_mask_png(image, answer)).decode()
         except OutputError as error:
-            report["notes"].append(str(error))
+            report["notes"].append(_reason(error))
     return reply_json(report)
 
 
-def _geojson(answer: Answer) -> dict[str, Any]:
-    return feature_collection(answer.info, answer.found, answer.provenance, expressions=[answer.expression])
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    """Refuse an answer that a format cannot hold, and name one of this server's that can."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(f"{_reason(error)}; ask for format=json, which counts in pixels") from error
+
+
+def _reason(error: OutputError) -> str:
+    """Return why a format cannot hold an answer, without the advice behind it, which names formats of files."""
+    reason, _, advice = str(error).rpartition("; ")
+    return reason or advice
 
 
 def without_path(text: str, image: Path) -> str:
@@ -201,10 +215,4 @@ def _object(found: Found, info: SceneInfo) -> dict[str, Any]:
 def _mask_png(image: Path, answer: Answer) -> bytes:
     path = image.with_name("mask.png")
     write_full_png(path, answer.info, answer.found, {})
-    return path.read_bytes()
-
-
-def _png(image: Path, rgb: Uint8) -> bytes:
-    path = image.with_name("shown.png")
-    write_rgb_png(path, rgb)
     return path.read_bytes()

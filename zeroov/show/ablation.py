@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
 
+from zeroov.errors import count_of
 from zeroov.files.atomic import write_atomically
 from zeroov.show.page import GREY, INK, Page, form_of
 from zeroov.show.words import FAMILY, wrapped
@@ -22,7 +24,7 @@ FIGURES = {
     ("box", "mIoU"): ("box mIoU", "#009e73", "--", "^"),
     ("mask", "mIoU"): ("mask mIoU", "#d55e00", "-", "o"),
 }
-ASIDE = 0.11  # from one figure's intervals to the next one's, of the distance between two values
+ASIDE = 2.4  # points from one figure's intervals to the next one's
 PLAIN: dict[str, Any] = {"family": FAMILY, "parse_math": False}
 
 Row = Mapping[str, Any]
@@ -38,7 +40,9 @@ def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
         page = _draw_lines(rows, keys[0], values[keys[0]])
     else:
         page = _draw_maps(rows, keys, values)
-    title = f"{document['run']}: {len(rows)} settings, {document['samples']} samples, before Refine"
+    title = (
+        f"{document['run']}: {count_of(len(rows), 'setting')}, {count_of(document['samples'], 'sample')}, before Refine"
+    )
     page.figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
     write_atomically(path, page.encoded(form))
 
@@ -53,25 +57,28 @@ def _values(rows: Sequence[Row], key: str) -> list[Any]:
 def _draw_lines(rows: Sequence[Row], key: str, values: Sequence[Any]) -> Page:
     """Draw every figure in percent over a key's values, with its 95 % interval as an upright line.
 
-    The figures stand a little beside one another, so that no interval hides another one. A star is on the run's own
-    setting, a ring on the best one.
+    Marks stand at their values. Intervals stand a little beside one another, and marks of figures that are alike lie
+    upon one another, the smaller one above, so that nothing hides another figure. A star is on the run's own setting,
+    a ring on the best one.
     """
     page = Page(max(5.2, 2 + 0.45 * len(values)), 5.0, layout="constrained")
     axes = page.figure.subplots()
     drawn = sorted(rows, key=lambda row: values.index(row["setting"][key]))
     there = {figure: style for figure, style in FIGURES.items() if figure[1] in rows[0].get(figure[0], {})}
     for number, ((part, name), (label, colour, line, mark)) in enumerate(there.items()):
-        aside = ASIDE * (number - (len(there) - 1) / 2)
-        x = [values.index(row["setting"][key]) + aside for row in drawn]
-        y = np.array([100 * row[part][name] for row in drawn])
-        low, high = 100 * np.array([row[part][f"{name}_interval"] for row in drawn]).T
-        axes.plot(x, y, marker=mark, linestyle=line, color=colour, markersize=4.5, label=label)
-        axes.vlines(x, low, high, color=colour, linewidth=1)
+        x = [values.index(row["setting"][key]) for row in drawn]
+        y = np.array([row[part][name] for row in drawn])
+        low, high = np.array([row[part][f"{name}_interval"] for row in drawn]).T
+        above: dict[str, Any] = {"color": colour, "zorder": 3 - 0.1 * number, "clip_on": False}
+        axes.plot(x, y, marker=mark, linestyle=line, markersize=4 + 1.4 * number, label=label, **above)
+        points = ASIDE * (number - (len(there) - 1) / 2)
+        aside = ScaledTranslation(points / 72, 0, page.figure.dpi_scale_trans)
+        axes.vlines(x, low, high, linewidth=1, transform=axes.transData + aside, **above)
         for at, share, row in zip(x, y, drawn, strict=True):
             if row["own"]:
-                axes.plot(at, share, "*", color=colour, markersize=13, markeredgecolor="black", zorder=4)
+                axes.plot(at, share, "*", color=colour, markersize=13, markeredgecolor="black", zorder=4, clip_on=False)
             if share == y.max() > y.min():
-                axes.plot(at, share, "o", color="none", markersize=12, markeredgecolor="black", zorder=5)
+                axes.plot(at, share, "o", color="none", markersize=15, markeredgecolor="black", zorder=5, clip_on=False)
     axes.plot([], [], "*", color="white", markersize=11, markeredgecolor="black", label="the recipe's own setting")
     axes.plot([], [], "o", color="none", markersize=10, markeredgecolor="black", label="the best")
     _name(axes, key, values, along="x")
@@ -103,12 +110,12 @@ def _draw_maps(rows: Sequence[Row], keys: Sequence[str], values: Mapping[str, li
     page = Page(width, height, layout="constrained")
     grid = page.figure.subplots(len(targets), len(shown), squeeze=False)
     for line, target in zip(grid, targets, strict=True):
-        scores = [100 * row[target]["mIoU"] for row in rows]
+        scores = [row[target]["mIoU"] for row in rows]
         for axes, name in zip(line, shown, strict=True):
             table = np.full((high, wide), np.nan)
             for row in choices[name]:
                 place = values[down].index(row["setting"][down]), values[along].index(row["setting"][along])
-                table[place] = 100 * row[target]["mIoU"]
+                table[place] = row[target]["mIoU"]
                 if table[place] == max(scores):
                     axes.plot(place[1], place[0], "o", markersize=6, markerfacecolor="white", markeredgecolor="black")
                 if row["own"]:

@@ -22,12 +22,16 @@ MOST_COLUMNS = 4
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The truth or an answer: its name, a line below it, its mask (H, W) and its box (x0, y0, x1, y1), or `None`."""
+    """The truth or an answer: its name, a line below it, its mask (H, W) and its box (x0, y0, x1, y1), or `None`.
+
+    `missing`: there is no answer. Without a mask and a box it is else one that says that nothing was found.
+    """
 
     title: str
     caption: str
     mask: Bool | None
     box: XYXY | None
+    missing: bool = False
 
 
 def draw_differences(rgb: Uint8, headline: str, truth: Shown, answers: Sequence[Shown]) -> bytes:
@@ -62,7 +66,7 @@ def _draw(axes: Axes, rgb: Uint8, hw: HW, tile: Shown, truth: XYXY | None) -> No
         pixels = overlay(rgb, resize_mask(tile.mask, (rgb.shape[0], rgb.shape[1])))
     elif tile.box is None:
         pixels = (rgb * 0.4).astype(np.uint8)
-        pages.say_nothing_found(axes, 11)
+        pages.say(axes, "no answer" if tile.missing else "nothing found", 11)
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="antialiased", aspect="auto")
     if truth:
         draw_box(axes, truth, edgecolor="white", linewidth=1.2, linestyle=(0, (4, 3)), clip_on=True)

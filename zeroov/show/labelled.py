@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from zeroov.outputs.found import Found
 from zeroov.outputs.images import png, scene_overlay
-from zeroov.show.words import FAMILY, legible
+from zeroov.show.words import in_fonts, legible
 from zeroov.types import Uint8
 
 LETTERS = 14  # pixels
@@ -25,9 +24,12 @@ def draw_objects(rgb: Uint8, scene_hw: tuple[int, int], founds: Sequence[Found],
     height, width = drawn.shape[:2]
     page = Image.new("RGB", (width, height + LINE * len(names) + LINE // 2), "white")
     page.paste(Image.fromarray(drawn), (0, 0))
-    pen, font = ImageDraw.Draw(page), ImageFont.truetype(font_manager.findfont(FAMILY), LETTERS)
+    pen = ImageDraw.Draw(page)
     for number, name in enumerate(names, start=1):
-        text, _ = legible(name)
-        place = LINE // 2, height + LINE * (number - 1) + LINE // 4
-        pen.text(place, f"{number}  {text}" if len(names) > 1 else text, fill="black", font=font)
+        text, families = legible(name)
+        x, baseline = float(LINE // 2), height + LINE * number
+        for part, path in in_fonts(f"{number}  {text}" if len(names) > 1 else text, families):
+            font = ImageFont.truetype(path, LETTERS)
+            pen.text((x, baseline), part, fill="black", font=font, anchor="ls")
+            x += font.getlength(part)
     return png(np.asarray(page))

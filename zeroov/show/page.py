@@ -135,7 +135,7 @@ def draw_ring(axes: Axes, corners_xyxy: XYXY, hw: HW) -> None:
     axes.add_patch(Ellipse(middle, side, side, fill=False, clip_on=False, **style))
 
 
-def say_nothing_found(axes: Axes, size: float) -> None:
-    """Write in the middle of the axes that nothing was found."""
+def say(axes: Axes, text: str, size: float) -> None:
+    """Write a few words in the middle of the axes, over a dark picture."""
     centred: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes, "color": "white"}
-    axes.text(0.5, 0.5, "nothing found", size=size, family=FAMILY, **centred, **PLAIN)
+    axes.text(0.5, 0.5, text, size=size, family=FAMILY, **centred, **PLAIN)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
@@ -23,6 +26,16 @@ def legible(text: str) -> tuple[str, list[str]]:
     family, covered = _fallback(missing) if missing else (FAMILY, missing)
     shown = "".join(c.encode("unicode_escape").decode() if c in missing and c not in covered else c for c in line)
     return shown, [FAMILY, family] if covered else [FAMILY]
+
+
+def in_fonts(text: str, families: Sequence[str]) -> list[tuple[str, str]]:
+    """Return a line's parts, each with the path of the first font of these families that shows it.
+
+    For what draws with one font at a time; matplotlib takes the families themselves.
+    """
+    paths = [font_manager.findfont(FontProperties(family=[family])) for family in families]
+    each = ((next((path for path in paths if _covers(path, character)), paths[0]), character) for character in text)
+    return [("".join(character for _, character in part), path) for path, part in groupby(each, key=itemgetter(0))]
 
 
 def wrapped(text: str, width: int, lines: int) -> str:

@@ -26,13 +26,13 @@ def test_the_genuine_annotation_of_dior_rsvg(shared: Path, tmp_path: Path) -> No
     split = find("dior-rsvg").read(tmp_path, "test")
     [sample] = split.samples
     [remark] = split.remarks
-    assert "1 objects, 38320 published, and no list of train and val" in remark.what
+    assert "1 object, 38320 published, and no list of train and val" in remark.what
     assert (sample.id, sample.expression, sample.category) == ("0", "A green and brown golf field", "golffield")
     assert sample.box
     assert sample.box.xyxy == (133, 237, 684, 672)
     assert not look_at(split, sample).problem
     # The official lists count 38,320 objects, of which one file holds the first.
-    with pytest.raises(DatasetError, match="hold 1 objects and the lists count 38320"):
+    with pytest.raises(DatasetError, match="hold 1 object and the lists count 38320"):
         find("dior-rsvg").read(real, "test")
 
 

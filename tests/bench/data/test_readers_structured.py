@@ -104,7 +104,7 @@ def test_lists_of_objects(tmp_path: Path) -> None:
     assert [sample.id for sample in split.samples] == ["0", "0#2"]
     assert told(split) == [("test.txt", 4), ("test.txt", 5), ("Annotations/a.xml", 2)]
     (tmp_path / "test.txt").write_text("1\n")
-    with pytest.raises(DatasetError, match="hold 1 objects and the lists count 2"):
+    with pytest.raises(DatasetError, match="hold 1 object and the lists count 2"):
         find("dior-rsvg").read(tmp_path, "test")
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from zeroov.bench.runs.manifest import note_dumps
 from zeroov.bench.runs.merging import merge
 from zeroov.bench.runs.records import read_records
+from zeroov.bench.runs.shards import Shard
 from zeroov.bench.sweeps.truths import read_truths
 from zeroov.errors import DatasetError, OutputError, ZeroovError
 from zeroov.files.journal import Journal
@@ -85,3 +87,10 @@ def test_a_journal_that_is_nested_too_deep_goes_on_without_that_line(tmp_path: P
     about.write_text(DEEP)
     with pytest.raises(OutputError, match="cannot be continued"):
         Journal(path, {"k": 7})
+
+
+@pytest.mark.parametrize("text", ["{", DEEP, "7", f"[1{'0' * 5000}]"])
+def test_a_damaged_list_of_folders_of_maps_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dumps.json").write_text(text)
+    with pytest.raises(OutputError, match="is no list of folders"):
+        note_dumps(tmp_path, Shard(), tmp_path)

@@ -72,7 +72,7 @@ def test_only_common_samples_are_compared_and_that_is_told():
     shorter = replace(run_of("b"), records=run_of("b").records[4:])
     found = compare([run_of("a"), shorter], HONEST)
     assert len(found.systems[0].run.records) == COUNT - 4
-    assert found.remarks == ("4 of 12 samples of `a` are not in all runs and were left out",)
+    assert found.remarks == ("4 of 12 samples of `a` left out, since not all runs have them",)
     other = replace(run_of("c"), records=tuple(replace(r, id="x" + r.id) for r in run_of("c").records))
     with pytest.raises(UsageError, match="`a` and `c` have no sample in common"):
         compare([run_of("a"), other], HONEST)
@@ -175,7 +175,7 @@ def test_compare_command(folders):
     others = second, base / "lqvg.json", base / "masks"
     result = run_cli("compare", first, *others, "--pictures", base / "out", "--worst", 3)
     assert "note: `" in result.stderr
-    assert "1 of 12 samples have no answer and count as failed (`s/0`)" in result.stderr
+    assert "1 of 12 samples without an answer, counted as failed (`s/0`)" in result.stderr
     assert "\nmasks " in result.stdout
     assert "\n  difference" in result.stdout
     assert result.stdout.rstrip().endswith(f"3 samples drawn in {base / 'out'}")
@@ -208,6 +208,7 @@ def test_a_picture_says_what_is_dashed_and_every_iou(folders):
     assert boxes.caption == "box IoU 1.00"
     failed = next(case for case in found.worst if case.record.id == "s/4")
     assert _shown(found, failed)[2].caption == "failed: overview: out of memory"
+    assert [shown.missing for shown in _shown(found, failed)] == [False, False, True, False]
 
 
 def test_another_system_has_one_answer_for_every_reading(folders):

@@ -117,7 +117,7 @@ def test_corrected_in_label_studio(labels: Path) -> None:
     assert (whole["precision"], whole["recall"]) == (0.75, 0.75)
     assert [remark.what for remark in read_labels(corrected).remarks] == ["a region of type brushlabels of `sub/b.png`"]
     table = CliRunner().invoke(app, ["bench", "labels", str(labels / "coco.json"), str(corrected)])
-    assert "left out: 1 images only among the first labels (sub/c.png)" in table.output
+    assert "left out: 1 image only among the first labels (sub/c.png)" in table.output
 
 
 def test_another_class_or_place_is_not_right(labels: Path) -> None:

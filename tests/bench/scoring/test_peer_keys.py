@@ -46,7 +46,7 @@ def test_coco_results_are_read_by_their_image(tmp_path: Path, image: Any) -> Non
     found = read(tmp_path, ONE_EACH, {"image_id": image, "category_id": 1, "bbox": [10, 20, 20, 40], "score": 0.5})
     assert boxes(found) == {"a": BOX, "b": None}  # COCO's boxes are x, y, width, height
     assert found.run.records[0].score == 0.5
-    assert any("1 answers are COCO results" in remark for remark in found.remarks)
+    assert any("1 COCO result, whose boxes are xywh" in remark for remark in found.remarks)
     form = Format("xyxy")
     assert boxes(read(tmp_path, ONE_EACH, {"image_id": image, "bbox": [10, 20, 30, 60]}, form=form))["a"] == BOX
 
@@ -55,7 +55,7 @@ def test_of_several_coco_results_of_an_image_the_best_score_counts(tmp_path: Pat
     results = [{"image_id": 12, "bbox": [number, 20, 20, 40], "score": s} for number, s in enumerate((0.2, 0.9, 0.3))]
     found = read(tmp_path, ONE_EACH, *results)
     assert boxes(found)["a"] == (1, 20, 21, 60)
-    assert any("2 more COCO results" in remark for remark in found.remarks)
+    assert any("2 COCO results more" in remark for remark in found.remarks)
     for result in results:
         del result["score"]
     with pytest.raises(ZeroovError, match="answered twice"):
@@ -104,7 +104,7 @@ def test_an_expression_within_a_question_about_something_else_is_no_match(tmp_pa
     ]
     found = read(tmp_path, run, *log)
     assert boxes(found) == {"a": (1, 0, 9, 9), "b": (2, 0, 9, 9), "c": None}
-    assert any("2 answers are for no sample" in remark for remark in found.remarks)
+    assert any("2 answers to no sample" in remark for remark in found.remarks)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.bench.scoring.peers import BOX, RUN, answers, first_box
-from tests.bench.scoring.runs import HW, record, rectangle
+from tests.bench.scoring.runs import HW, record, rectangle, truth
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.peer_files import Format
 from zeroov.bench.scoring.peers import read_peer
@@ -91,7 +91,7 @@ def test_masks_of_another_size_are_resized_and_told(tmp_path):
     run = Run("mine", (record(0).__class__(id="s_0", image="a", expression="b", hw=HW, status="empty"),))
     read = read_peer(tmp_path, run)
     assert decode_rle(read.run.records[0].mask).all()
-    assert "1 masks are not of their image's size and were resized (`s_0`)" in read.remarks[0]
+    assert "1 mask of another size than the image, resized (`s_0`)" in read.remarks[0]
 
 
 def test_what_is_missing_unknown_or_reversed_is_told(tmp_path):
@@ -102,9 +102,9 @@ def test_what_is_missing_unknown_or_reversed_is_told(tmp_path):
     assert read.run.records[2].error == "no answer in a.json"
     assert [r.truth_box for r in read.run.records] == [r.truth_box for r in RUN.records]
     told = "\n".join(read.remarks)
-    assert "1 of 3 samples have no answer and count as failed (`s/2`)" in told
-    assert "1 answers are for no sample of the run and were passed over (`zzz`)" in told
-    assert "1 boxes have reversed corners and count as no answer (`s/1`)" in told
+    assert "1 of 3 samples without an answer, counted as failed (`s/2`)" in told
+    assert "1 answer to no sample of the run, passed over (`zzz`)" in told
+    assert "1 box of reversed corners, counted as no answer (`s/1`)" in told
 
 
 @pytest.mark.parametrize(
@@ -199,3 +199,41 @@ def test_no_text_makes_a_traceback(tmp_path, text, suffix):
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ZeroovError):
         answers(path)
+
+
+def scaled(parts: float, count: int = 12) -> dict[str, list[float]]:
+    """Return boxes that are right, written in parts of the image."""
+    height, width = HW
+    return {
+        f"s/{n}": [x0 * parts / width, y0 * parts / height, x1 * parts / width, y1 * parts / height]
+        for n in range(count)
+        for x0, y0, x1, y1 in [truth(n)]
+    }
+
+
+@pytest.mark.parametrize("written", [100, 1000])
+@pytest.mark.parametrize("read", ["pixels", "hundred", "thousand"])
+def test_a_scale_that_is_wrong_for_one_of_several_files_is_pointed_out(tmp_path, written, read):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(scaled(written)))
+    run = Run("mine", tuple(record(number) for number in range(12)))
+    told = [remark for remark in read_peer(path, run, Format(scale=read)).remarks if "instead of" in remark]
+    name = {100: "hundred", 1000: "thousand"}[written]
+    if read == name:
+        assert told == []
+    else:
+        assert f"with --boxes xyxy --scale {name} its boxes would have a mean IoU of 100.00 instead of" in told[0]
+
+
+def test_an_order_that_is_wrong_is_pointed_out_and_a_bad_system_is_not(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"s/0": [10, 10, 20, 20], "s/1": [11, 10, 20, 20], "s/2": [12, 10, 20, 20]}')
+    assert "--boxes xywh --scale pixels" in answers(path).remarks[-1]
+    path.write_text('{"s/0": [50, 30, 80, 60], "s/1": [50, 30, 80, 60], "s/2": [50, 30, 80, 60]}')
+    assert answers(path).remarks == ()
+
+
+def test_boxes_beyond_their_image_are_counted(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"s/0": [90, 20, 130, 60], "s/1": [10, 20, 500, 600], "s/2": [-9, 10, -1, 20]}')
+    assert "2 boxes wholly beyond the image (`s/0`, `s/2`)" in "\n".join(answers(path).remarks)

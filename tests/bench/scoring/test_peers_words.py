@@ -37,7 +37,7 @@ def test_answers_in_words_as_vrsbench_reads_them(tmp_path, answer, box):
     assert read.box == (pytest.approx(box) if box else None)
     assert read.answer == answer
     assert read.status == ("found" if box else "empty")
-    told = "1 answers in words hold no box (`s/0`)"
+    told = "1 answer in words without a box (`s/0`)"
     assert any(told in remark for remark in answers(tmp_path / "a.jsonl").remarks) == (box is None)
 
 
@@ -95,9 +95,9 @@ def test_words_in_pixels_are_not_read_as_hundredths_in_silence(tmp_path):
         with pytest.raises(ZeroovError, match=r"hundredths .* 1?[0-9] of .* --scale pixels"):
             answers(in_words(path, *texts))
     remarks = answers(in_words(path, outside, inside, "nothing")).remarks
-    assert any("2 boxes in words were read as hundredths of the image, of which 1 leave it" in r for r in remarks)
+    assert any("2 boxes in words read as hundredths of the image, 1 of them leaving it" in r for r in remarks)
     remarks = answers(in_words(path, inside)).remarks
-    assert any("1 boxes in words were read as hundredths of the image; " in r for r in remarks)
+    assert any("1 box in words read as hundredths of the image; " in r for r in remarks)
     for form in (Format(scale="pixels"), Format(scale="hundred")):
         assert not any("hundredths" in r for r in answers(in_words(path, outside, outside, outside), form).remarks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,8 +150,59 @@ def test_a_figure_inside_the_published_interval_is_near_and_one_half_of_a_printe
     verdicts = {figure["name"]: figure["verdict"] for figure in found}
     assert verdicts["honest, final, box mIoU"] == "near"
     assert verdicts["honest, final, box oIoU"] == "same"
-    assert verdicts["honest, final, box Pr@0.3"] == "other"  # not published
+    assert verdicts["honest, final, box Pr@0.3"] == "missing"  # not published
     assert "near: inside the published 95 % interval" in run_cli("verify", folder, path, code=1).stdout
+
+
+def test_what_the_other_run_has_no_answers_for_is_named_and_the_rest_is_compared(folder, tmp_path):
+    run_cli("publish", folder, "--out", tmp_path / "a.json")
+    records = [replace(each, coarse_box=None) for each in answered()]
+    other = write_run(tmp_path / "other", records, **MANIFEST)
+    found = json.loads(run_cli("verify", other, tmp_path / "a.json", "--json", code=1).stdout)
+    assert {figure["verdict"] for figure in found["figures"]} == {"same"}
+    assert {figure["name"].split(", ")[1] for figure in found["figures"]} == {"final"}
+    (left,) = found["uncompared"]
+    assert (left["name"], left["figures"], found["same"]) == ("honest, coarse", 8, False)
+    told = run_cli("verify", other, tmp_path / "a.json", code=1).stdout
+    assert "not compared: honest, coarse, 8 figures, since `other` has no coarse answers\n" in told
+    assert told.rstrip().endswith("16 of 24 figures are the same in two decimals")
+
+
+def test_a_protocol_that_finds_nothing_to_count_does_not_stop_the_others(folder, tmp_path):
+    run_cli("publish", folder, "--protocol", "rmsin,honest", "--out", tmp_path / "a.json")
+    boxes = write_run(tmp_path / "boxes", [replace(each, mask=None) for each in answered()], **MANIFEST)
+    told = run_cli("verify", boxes, tmp_path / "a.json", code=1).stdout
+    assert re.search(
+        r"^not compared: rmsin, final, \d+ figures, since protocol rmsin scores a mask", told, re.MULTILINE
+    )
+    assert re.search(r"^honest, final, box mIoU .* same$", told, re.MULTILINE)
+    assert re.search(r"^honest, final, mask mIoU .* - +missing$", told, re.MULTILINE)
+
+
+def test_the_keys_of_the_recipe_that_differ_are_named_with_both_values(folder, tmp_path):
+    run_cli("publish", folder, "--out", tmp_path / "a.json")
+    made = {key: value for key, value in MADE.items() if key != "said_absent"}
+    made |= {"evolve.alpha": 0.6, "overview.model": "/elsewhere/qwen", "stages": ["overview"]}
+    other = write_run(tmp_path / "other", answered(), **MANIFEST | {"made_with": made, "recipe_digest": "xyz"})
+    found = json.loads(run_cli("verify", other, tmp_path / "a.json", "--json").stdout)
+    facts = {fact["name"]: (fact["published"], fact["here"]) for fact in found["facts"] if not fact["same"]}
+    assert facts == {
+        "recipe_digest": ("abc", "xyz"),
+        "evolve.alpha": (0.3, 0.6),
+        "said_absent": ("keep", None),
+        "stages": (["overview", "evolve"], ["overview"]),
+    }
+    told = run_cli("verify", other, tmp_path / "a.json").stdout
+    assert re.search(r"^evolve\.alpha +0\.3 published, 0\.6 here$", told, re.MULTILINE)
+    plain = run_cli("verify", folder / "records.jsonl", tmp_path / "a.json").stdout
+    assert "not compared: the recipe, since `records` does not say how it was made" in plain
+
+
+def test_a_document_of_no_figures_verifies_nothing(folder, tmp_path):
+    run_cli("publish", folder, "--out", tmp_path / "a.json")
+    document = json.loads((tmp_path / "a.json").read_text())
+    (tmp_path / "a.json").write_text(json.dumps(document | {"scores": []}))
+    assert "0 of 0 figures" in run_cli("verify", folder, tmp_path / "a.json", code=1).stdout
 
 
 def test_what_is_no_published_run_is_refused_in_one_line(folder, tmp_path):
@@ -161,6 +213,7 @@ def test_what_is_no_published_run_is_refused_in_one_line(folder, tmp_path):
     wrong = [
         ("[", "cannot be read as JSON"),
         ("{}", "holds no published figures of format 1"),
+        (json.dumps(good | {"recipe": ["mini"]}), "do not hold their recipe's keys"),
         (json.dumps(good | {"format": 2}), "holds no published figures of format 1"),
         (json.dumps(good | {"scores": [{}]}), "cannot be checked (KeyError"),
         (json.dumps(good | {"scores": [3]}), "cannot be checked (TypeError"),

@@ -70,7 +70,7 @@ def agrees(told: dict[str, Any], run: Run, protocol: str) -> None:
     for target, row in rows.items():
         assert told[target]["samples"] == row.samples, target
         for name, figure in row.figures.items():
-            assert told[target][name] == pytest.approx(figure.value, abs=1e-12), (target, name)
+            assert told[target][name] == pytest.approx(100 * figure.value, abs=1e-10), (target, name)
 
 
 def mixed_run(folder: Path) -> Run:
@@ -149,7 +149,7 @@ def test_a_setting_scores_as_a_run_made_with_it(folder: Path, tmp_path: Path) ->
     rows = {row.target: row for row in score(read_run(tmp_path), named("honest"), reading="coarse").rows}
     assert told[-1]["setting"] == {"evolve.alpha": 0.5, "evolve.tau": 0.2, "evolve.k": 3, "overview.layers": [4, 5, 6]}
     for target in ("box", "mask"):
-        assert told[-1][target]["mIoU"] == pytest.approx(rows[target].figures["mIoU"].value, abs=1e-12)  # type: ignore[index]
+        assert told[-1][target]["mIoU"] == pytest.approx(100 * rows[target].figures["mIoU"].value, abs=1e-10)  # type: ignore[index]
 
 
 def test_of_a_run_with_closer_looks_the_first_look_is_scored(

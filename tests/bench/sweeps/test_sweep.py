@@ -43,9 +43,9 @@ def swept(world: World, *grid: str, chosen: Recipe | None = None, truth: Path | 
 
 
 def means(found: Swept) -> list[tuple[float, ...]]:
-    """Return of every setting: pointing of A_C and of the fused map, mIoU of masks and of boxes."""
-    rows = rows_of(found, HONEST)
-    return [(*(r["pointing"][n] for n in ("attention", "fused")), r["mask"]["mIoU"], r["box"]["mIoU"]) for r in rows]
+    """Return of every setting: pointing of A_C and of the fused map, mIoU of masks and of boxes, as shares."""
+    places = (("pointing", "attention"), ("pointing", "fused"), ("mask", "mIoU"), ("box", "mIoU"))
+    return [tuple(row[part][name] / 100 for part, name in places) for row in rows_of(found, HONEST)]
 
 
 def slowly(world: World, weights: list[float], chosen: Recipe) -> tuple[float, ...]:
@@ -165,8 +165,8 @@ def test_a_run_scores_as_ablate_did(world: World) -> None:
     for row in rows:
         k, alpha, layers = row["setting"].values()
         box, mask, against = row["box"], row["mask"], row["mask"].get("against_own", {"difference": None, "p": None})
-        values = box["mIoU"], box["oIoU"], mask["mIoU"], *mask["mIoU_interval"], mask["oIoU"]
-        figures[k, alpha, tuple(layers)] = *values, against["difference"], against["p"]
+        values = box["mIoU"], box["oIoU"], mask["mIoU"], *mask["mIoU_interval"], mask["oIoU"], against["difference"]
+        figures[k, alpha, tuple(layers)] = *(value and value / 100 for value in values), against["p"]
     assert len(figures) == 12
     assert [row["own"] for row in rows].count(True) == 1
     for key, expected in ABLATE.items():
@@ -244,7 +244,7 @@ def test_a_map_without_a_maximum_points_nowhere(world: World) -> None:
     world.store.write("overview", key, {**dump.arrays, "layers": np.zeros_like(dump.arrays["layers"])}, dump.about)
     found = swept(world, "overview.layers=3,own")
     assert np.isnan(found.peaks[:, 0]).all()
-    assert [row["pointing"]["attention"] for row in rows_of(found, HONEST)] == [0.75, 0.75]
+    assert [row["pointing"]["attention"] for row in rows_of(found, HONEST)] == [75, 75]
 
 
 def test_a_recipe_of_several_looks_is_refused_and_of_closer_looks_the_first_is_scored(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from PIL import Image
 
 from zeroov.bench.data.files import contained
 from zeroov.bench.runs.records import Corners, Reading, Record, Rle, Run
-from zeroov.bench.scoring.overlaps import overlaps, tight_box
-from zeroov.bench.scoring.protocols import Protocol, Target
+from zeroov.bench.scoring.overlaps import Overlaps, box_of
+from zeroov.bench.scoring.protocols import Target
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.bench.sweeps.sweep import recipe_of
 from zeroov.dumps import read_dump
@@ -62,17 +62,16 @@ class Ranked:
     ious: dict[Target, float]
 
 
-def ranked(run: Run, protocol: Protocol, reading: Reading) -> tuple[Target, list[Ranked]]:
+def ranked(run: Run, counts: Mapping[Target, Overlaps]) -> tuple[Target, list[Ranked]]:
     """Return the samples that did not fail, the worst first, and by what: masks where there are any, else boxes.
 
     Of samples that are equally wrong, that which was answered with the highest score is first.
     """
-    found: dict[Target, dict[int, float]] = {}
-    targets: tuple[Target, ...] = ("box", "mask")
-    for target in targets:
-        counted = overlaps(run.records, protocol, target, reading)
-        if counted is not None:
-            found[target] = dict(zip(counted.positions.tolist(), counted.ious.tolist(), strict=True))
+    found: dict[Target, dict[int, float]] = {
+        target: dict(zip(counted.positions.tolist(), counted.ious.tolist(), strict=True))
+        for target, counted in counts.items()
+        if target != "point"
+    }
     by: Target = "mask" if "mask" in found else "box"
     places = [place for place in found.get(by, {}) if run.records[place].status != "failed"]
     places.sort(key=lambda place: (found[by][place], -run.records[place].score))
@@ -155,7 +154,7 @@ class Pictures:
 def _outline(box: Corners | None, mask: Rle | None, picture: Picture) -> Outline:
     """Return a box and a mask, either of which may be missing, as an outline in pixels of the picture."""
     pixels: Bool = decode_rle(mask) if mask else np.zeros(picture.hw, np.bool_)
-    corners = box or (tight_box(mask) if mask else None)
+    corners = box_of(box, mask)
     if corners is None or corners[2] <= corners[0] or corners[3] <= corners[1]:
         return Outline(pixels, None)
     return Outline(pixels, Box(*corners))

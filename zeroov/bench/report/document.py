@@ -18,9 +18,10 @@ from zeroov.bench.report.markup import Markup, element, joined, quoted, table
 from zeroov.bench.report.plots import MOST, Group, histogram, interval_plot
 from zeroov.bench.runs.records import Run
 from zeroov.bench.scoring.protocols import TARGETS, Target
-from zeroov.bench.scoring.publish import models_of, without_folders
+from zeroov.bench.scoring.publish import models_of, recipe_keys, without_folders
 from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score, about, changes, made_with
 from zeroov.bench.scoring.tables import percent
+from zeroov.errors import count_of
 from zeroov.version import __version__
 
 FAILURES = 200  # rows at most
@@ -79,7 +80,9 @@ class Report:
         yield element("h1", quoted(self.run.name))
         public = {**self.run.manifest, "changes": without_folders(changes(self.run.manifest))}
         yield element("p", quoted(about(public) or "a file of records, without a manifest"))
-        yield element("p", f"{sum(score.statuses.values()):,} samples: {counts}. Answers read: {score.reading}.")
+        yield element(
+            "p", f"{count_of(sum(score.statuses.values()), 'sample')}: {counts}. Answers read: {score.reading}."
+        )
         yield element("p", f"Protocol {score.protocol.name}: {score.protocol.about}", class_="soft")
 
     def _figures(self) -> Iterator[Markup]:
@@ -115,8 +118,8 @@ class Report:
             return
         yield element(
             "p",
-            f"The {len(cases)} answers with the {end} {self.by} IoU, without those that failed, and what each stage "
-            "made of them. A dashed box is the model's own.",
+            f"The {count_of(len(cases), 'answer')} with the {end} {self.by} IoU, without those that failed, and what "
+            "each stage made of them. A dashed box is the model's own.",
             class_="soft",
         )
         yield from (_case(case, self._plain(case.missing)) for case in cases)
@@ -139,7 +142,7 @@ class Report:
 
     def _recipe(self) -> Iterator[Markup]:
         manifest = self.run.manifest
-        made = without_folders(recipes.deciding(made_with(manifest)))
+        made = recipe_keys(self.run)
         if not made:
             yield element("p", "Nothing says which recipe made these records.", class_="soft")
             return
@@ -200,8 +203,8 @@ class Report:
             "footer",
             element(
                 "p",
-                f"Made by zeroov {__version__}. {self.pictures} pictures of {size / 1e3:,.0f} kB are in this file. "
-                "Folders in front of the names of files are left out.",
+                f"Made by zeroov {__version__}. This file holds {count_of(self.pictures, 'picture')} of "
+                f"{size / 1e3:,.0f} kB. Folders in front of the names of files are left out.",
                 class_="soft",
             ),
         )

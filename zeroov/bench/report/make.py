@@ -7,8 +7,9 @@ from pathlib import Path
 from zeroov.bench.report.cases import Pictures, ends, ranked
 from zeroov.bench.report.document import GROUPS, Report
 from zeroov.bench.runs.records import Reading, read_run
+from zeroov.bench.scoring.overlaps import overlaps_by_target
 from zeroov.bench.scoring.protocols import Protocol
-from zeroov.bench.scoring.score import score
+from zeroov.bench.scoring.score import score_of
 from zeroov.bench.sweeps.maps import Maps, folders_of
 from zeroov.progress import SILENT, Progress
 
@@ -30,8 +31,9 @@ def make_report(
     Images are read below `root`, or where the run found them; the stages from `dumps`, or where the run kept its maps.
     """
     run = read_run(source, partial=partial)
-    found = score(run, protocol, GROUPS, reading, seed=seed)
-    by, samples = ranked(run, protocol, reading)
+    counts = overlaps_by_target(run.records, protocol, reading)
+    found = score_of(run, counts, protocol, GROUPS, reading, seed=seed)
+    by, samples = ranked(run, counts)
     worst, best = ends(samples, cases)
     recorded = run.manifest.get("root")
     where = root or (Path(recorded) if isinstance(recorded, str) else None)

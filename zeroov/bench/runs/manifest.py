@@ -75,7 +75,7 @@ def _noted_dumps(folder: Path, shard: Shard) -> list[str]:
     path = _dumps_path(folder, shard)
     try:
         return [str(each) for each in json.loads(path.read_bytes())] if path.exists() else []
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise OutputError(f"`{path}` is no list of folders ({error}); remove it") from error
 
 

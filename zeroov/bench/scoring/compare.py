@@ -11,12 +11,12 @@ import numpy as np
 
 from zeroov.bench.runs.records import Reading, Record, Run
 from zeroov.bench.scoring.metrics import figures
-from zeroov.bench.scoring.overlaps import Overlaps, overlaps
+from zeroov.bench.scoring.overlaps import Overlaps, overlaps_by_target
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
 from zeroov.bench.scoring.score import Row, about, changes, row_of, statuses, table_of, why_nothing
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
 from zeroov.bench.scoring.tables import Table, aligned, percent, with_best
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,20 @@ class System:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A sample on which systems differ: its record in the first run, and the IoU that each system reached.
+    """A sample on which systems differ: its record in the first run, and the target by which they differ.
 
-    `by_target` holds the IoU of each target that a system was scored on, `None` where it was not.
+    `by_target` holds the IoU that each system reached, of each target that it was scored on, `None` where it was not.
     """
 
     record: Record
     position: int
     target: Target
-    ious: tuple[float, ...]
     by_target: Mapping[Target, tuple[float | None, ...]]
+
+    @property
+    def ious(self) -> tuple[float | None, ...]:
+        """The IoU that each system reached on `target`."""
+        return self.by_target[self.target]
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class Comparison:
     def _heads(self) -> Iterator[str]:
         """Yield what is compared, and a line for each system."""
         count = len(self.systems[0].run.records)
-        yield f"{count} samples, protocol {self.protocol.name}: {self.protocol.about}" + (
+        yield f"{count_of(count, 'sample')}, protocol {self.protocol.name}: {self.protocol.about}" + (
             "" if self.reading == "final" else f"; reading {self.reading}"
         )
         for system in self.systems:
@@ -151,7 +155,7 @@ def compare(
 ) -> Comparison:
     """Compare systems on the samples that all of them have; every other one is tested against the first."""
     runs, remarks = _on_common_samples(_distinct(runs))
-    counted = [_counted(run, protocol, reading) for run in runs]
+    counted = [overlaps_by_target(run.records, protocol, reading) for run in runs]
     for run, found in zip(runs, counted, strict=True):
         if not {"box", "mask"} & set(found):
             raise UsageError(why_nothing(run, protocol, reading))
@@ -164,11 +168,6 @@ def compare(
         }
         systems.append(System(run, {target: row_of(own, seed) for target, own in found.items()}, against))
     return Comparison(protocol, reading, tuple(systems), tuple(_worst(runs[0], counted, worst)), remarks)
-
-
-def _counted(run: Run, protocol: Protocol, reading: Reading) -> dict[Target, Overlaps]:
-    found = {target: overlaps(run.records, protocol, target, reading) for target in TARGETS}
-    return {target: own for target, own in found.items() if own is not None}
 
 
 def _tested(first: Overlaps, second: Overlaps, seed: int) -> dict[str, Paired]:
@@ -205,7 +204,6 @@ def _worst(first: Run, counted: Sequence[Mapping[Target, Overlaps]], count: int)
             first.records[position],
             int(position),
             target,
-            tuple(ious[position].tolist()),
             {
                 each: tuple(None if column is None else float(column[position]) for column in columns)
                 for each, columns in reached.items()
@@ -228,10 +226,8 @@ def _on_common_samples(runs: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]
     remarks, aligned_runs = [], []
     for run in runs:
         if len(run.records) > len(samples):
-            left = len(run.records) - len(samples)
-            remarks.append(
-                f"{left} of {len(run.records)} samples of `{run.name}` are not in all runs and were left out"
-            )
+            left, whole = len(run.records) - len(samples), count_of(len(run.records), "sample")
+            remarks.append(f"{left} of {whole} of `{run.name}` left out, since not all runs have them")
         own = {record.id: record for record in run.records}
         for sample in samples:
             if _truth(own[sample]) != _truth(first[sample]):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zeroov.bench.data.sample import mask_overlap
 from zeroov.bench.runs.records import Corners, Reading, Record, Rle
 from zeroov.bench.scoring.metrics import Floats, box_overlaps, fitted_hw, per_sample, with_misses
-from zeroov.bench.scoring.protocols import BoxRule, MaskRule, Protocol, Rule, Target
+from zeroov.bench.scoring.protocols import TARGETS, BoxRule, MaskRule, Protocol, Rule, Target
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle
 
@@ -59,7 +59,7 @@ def overlaps(
     chosen = [records[position] for position, truth in counts if truth is not None]
     true = [truth for _, truth in counts if truth is not None]
     if isinstance(rule, BoxRule):
-        shared, union = box_pairs(chosen, true, _rows(_predicted_boxes(chosen, reading)), rule)
+        shared, union = box_pairs(chosen, true, _rows([box_of(*record.read(reading)) for record in chosen]), rule)
     elif target == "point":
         hits = [_inside(record.point, box) for record, box in zip(chosen, true, strict=True)]
         shared, union = np.array(hits, dtype=np.float64), np.ones(len(hits))
@@ -69,6 +69,12 @@ def overlaps(
         shared, union = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     positions = np.array([position for position, _ in counts], dtype=np.intp)
     return Overlaps(target, rule, positions, counted_rows(counts, shared, union, rule))
+
+
+def overlaps_by_target(records: Sequence[Record], protocol: Protocol, reading: Reading) -> dict[Target, Overlaps]:
+    """Return the overlaps of every target that has something to count."""
+    found = {target: overlaps(records, protocol, target, reading) for target in TARGETS}
+    return {target: own for target, own in found.items() if own is not None}
 
 
 Counts = Sequence[tuple[int, Any]]
@@ -83,7 +89,7 @@ def counted(records: Sequence[Record], protocol: Protocol, target: Target) -> Co
     if protocol.rule(target) is None:
         return counts
     for position, record in enumerate(records):
-        truth = record.truth_mask if target == "mask" else _true_box(record)
+        truth = record.truth_mask if target == "mask" else box_of(record.truth_box, record.truth_mask)
         unreadable = truth is None and record.truth_mask_unreadable
         left_out = protocol.skips_failed and (unreadable or record.status == "failed")
         if (unreadable or truth is not None) and not left_out:
@@ -128,6 +134,11 @@ def tight_box(mask: Rle) -> Corners | None:
     return (x, y, x + width, y + height) if width > 0 else None
 
 
+def box_of(box: Corners | None, mask: Rle | None) -> Corners | None:
+    """Return the box that is scored: the one that is there, else the tight box of the mask."""
+    return tight_box(mask) if box is None and mask is not None else box
+
+
 def truth_share(record: Record) -> float | None:
     """Return the share of the image that the true object covers: its mask, or where there is none its box."""
     from pycocotools import mask as coco
@@ -151,17 +162,6 @@ def _answers_masks(records: Sequence[Record], reading: Reading) -> bool:
     if reading == "answer":
         return False
     return any(mask is not None for _, mask in answers) or all(box is None for box, _ in answers)
-
-
-def _true_box(record: Record) -> Corners | None:
-    if record.truth_box is None and record.truth_mask is not None:
-        return tight_box(record.truth_mask)
-    return record.truth_box
-
-
-def _predicted_boxes(records: Sequence[Record], reading: Reading) -> list[Corners | None]:
-    answers = [record.read(reading) for record in records]
-    return [tight_box(mask) if box is None and mask is not None else box for box, mask in answers]
 
 
 def _rows(boxes: Sequence[Corners | None]) -> Floats:

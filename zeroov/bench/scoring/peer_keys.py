@@ -84,7 +84,8 @@ class Asked:
         if not called and name.isdecimal():
             called = sorted(self._called.get(_number(name), ()))
         shared = {image: _shared_parts(path, PurePosixPath(image)) for image in called}
-        return [image for image in called if shared[image] == max(shared.values())]
+        most = max(shared.values(), default=0)
+        return [image for image in called if shared[image] == most]
 
 
 def _names(image: str) -> Iterator[str]:

@@ -8,7 +8,6 @@ as VRSBench reads them: whole numbers, in hundredths of the image.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from zeroov.bench.runs.records import QUESTION, Corners, Record, Rle, Run
+from zeroov.bench.runs.records import QUESTION, Record, Rle, Run
+from zeroov.bench.scoring.overlaps import box_of
+from zeroov.bench.scoring.peer_boxes import Written, better_read, corners
 from zeroov.bench.scoring.peer_files import SCALES, Entry, Format, entries
 from zeroov.bench.scoring.peer_keys import Asked
-from zeroov.errors import ZeroovError, first_few
+from zeroov.errors import ZeroovError, count_of, first_few
 from zeroov.frames import resize_mask
 from zeroov.outputs.rle import decode_rle, encode_rle
 from zeroov.types import Bool
@@ -59,6 +60,8 @@ class _Odd:
     wordy: list[str] = field(default_factory=list)
     hundredths: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
+    written: list[Written] = field(default_factory=list)
 
 
 def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
@@ -66,8 +69,9 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
 
     An answer names its sample by id, or by its image and its words where these are one sample's; else it is an error.
     A sample without an answer is a failure, a box with reversed corners encloses nothing and is no answer, a mask of
-    another size is resized by the nearest pixel, an unknown sample is passed over: each of these is reported. What
-    cannot be understood is an error with its file and line.
+    another size is resized by the nearest pixel, an unknown sample is passed over: each of these is reported, and so is
+    another order or scale in which the boxes lie far nearer the truth. What cannot be understood is an error with its
+    file and line.
     """
     known = {record.id: record for record in run.records}
     answered: dict[str, Record] = {}
@@ -103,19 +107,27 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
     remarks = [
         f"`{path}`: {text} ({_some(samples)})"
         for samples, text in (
-            (missing, f"{len(missing)} of {len(known)} samples have no answer and count as failed"),
-            (odd.unknown, f"{len(odd.unknown)} answers are for no sample of the run and were passed over"),
-            (odd.coco, f"{len(odd.coco)} answers are COCO results: their boxes are xywh, unless --boxes says another"),
-            (odd.several, f"{len(odd.several)} more COCO results are of a sample that has one; the best score counts"),
+            (missing, f"{len(missing)} of {count_of(len(known), 'sample')} without an answer, counted as failed"),
+            (odd.unknown, f"{count_of(len(odd.unknown), 'answer')} to no sample of the run, passed over"),
+            (odd.coco, f"{count_of(len(odd.coco), 'COCO result')}, whose boxes are xywh unless --boxes says another"),
+            (
+                odd.several,
+                f"{count_of(len(odd.several), 'COCO result')} more of a sample with one; the best score counts",
+            ),
             (list(answered) if any(asked.template) else [], f"the questions are read as `{asked.wording}`"),
-            (odd.reversed, f"{len(odd.reversed)} boxes have reversed corners and count as no answer"),
-            (odd.wordy, f"{len(odd.wordy)} answers in words hold no box"),
+            (
+                odd.reversed,
+                f"{count_of(len(odd.reversed), 'box', 'boxes')} of reversed corners, counted as no answer",
+            ),
+            (odd.beyond, f"{count_of(len(odd.beyond), 'box', 'boxes')} wholly beyond the image"),
+            (odd.wordy, f"{count_of(len(odd.wordy), 'answer')} in words without a box"),
             (odd.hundredths, _read_as_hundredths(odd)),
-            (odd.resized, f"{len(odd.resized)} masks are not of their image's size and were resized"),
+            (odd.resized, f"{count_of(len(odd.resized), 'mask')} of another size than the image, resized"),
         )
         if samples
     ]
-    return Predictions(Run(path.stem, records), tuple(remarks))
+    better = better_read(odd.written)
+    return Predictions(Run(path.stem, records), (*remarks, *([f"`{path}`: {better}"] if better else [])))
 
 
 def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
@@ -126,7 +138,12 @@ def _answered(record: Record, entry: Entry, odd: _Odd) -> Record:
     in_words = numbers is None and "mask" not in value and bool(text)
     if in_words:
         numbers, form = _words(str(text), entry, odd)
-    box = _corners(numbers, record.hw, form) if numbers else None
+    box = corners(numbers, record.hw, form) if numbers else None
+    truth = box_of(record.truth_box, record.truth_mask)
+    if box and truth:
+        odd.written.append(Written(numbers, form, record.hw, truth))
+    if box and (min(box[2:]) <= 0 or box[0] >= record.hw[1] or box[1] >= record.hw[0]):
+        odd.beyond.append(entry.sample)
     if box and (box[2] < box[0] or box[3] < box[1]):
         box = None
         (odd.wordy if in_words and entry.form.scale is None else odd.reversed).append(entry.sample)
@@ -172,28 +189,9 @@ def _words(text: str, entry: Entry, odd: _Odd) -> tuple[Sequence[str] | None, Fo
         return None, form
     if entry.form.scale is None:
         odd.hundredths.append(entry.sample)
-        if max(_corners(found, (100, 100), form)) > 100:
+        if max(corners(found, (100, 100), form)) > 100:
             odd.outside.append(entry.sample)
     return found, form
-
-
-def _corners(numbers: Any, hw: tuple[int, int], form: Format) -> Corners:
-    """Return a box as (x0, y0, x1, y1) in pixels of an image of `hw`; it is xyxy in pixels where that is not given."""
-    if not isinstance(numbers, (list, tuple)) or len(numbers) != 4:
-        raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}")
-    try:
-        a, b, c, d = (float(number) for number in numbers)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"a box is four numbers, got {str(numbers)[:60]!r}") from error
-    if not all(map(math.isfinite, (a, b, c, d))):
-        raise ValueError(f"a box is four finite numbers, got {str(numbers)[:60]!r}")
-    if form.order == "cxcywh":
-        a, b = a - c / 2, b - d / 2
-    if form.order not in (None, "xyxy"):
-        c, d = a + c, b + d
-    parts = SCALES[form.scale or "pixels"]
-    fy, fx = (hw[0] / parts, hw[1] / parts) if parts else (1.0, 1.0)
-    return a * fx, b * fy, c * fx, d * fy
 
 
 def _mask(value: Any, hw: tuple[int, int], sample: str, odd: _Odd) -> Rle | None:
@@ -227,10 +225,9 @@ def _refuse_misread(path: Path, records: Sequence[Record], odd: _Odd) -> None:
 
 
 def _read_as_hundredths(odd: _Odd) -> str:
-    left = f", of which {len(odd.outside)} leave it" if odd.outside else ""
-    return (
-        f"{len(odd.hundredths)} boxes in words were read as hundredths of the image{left}; --scale says what they are"
-    )
+    left = f", {len(odd.outside)} of them leaving it" if odd.outside else ""
+    boxes = count_of(len(odd.hundredths), "box", "boxes")
+    return f"{boxes} in words read as hundredths of the image{left}; --scale says what they are"
 
 
 def _some(samples: Sequence[str]) -> str:

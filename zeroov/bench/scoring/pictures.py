@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from zeroov.bench.data.files import contained
-from zeroov.bench.runs.records import Corners, Record, Rle
+from zeroov.bench.runs.records import Record, Rle
 from zeroov.bench.scoring.compare import Comparison, Disagreement
-from zeroov.bench.scoring.overlaps import tight_box
+from zeroov.bench.scoring.overlaps import box_of
 from zeroov.errors import PictureError, UsageError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.outputs.rle import decode_rle
@@ -47,21 +47,17 @@ def write_pictures(
 def _shown(comparison: Comparison, case: Disagreement) -> Sequence[Shown]:
     record = case.record
     what = " · ".join(part for part in (record.id, record.category, record.kind) if part)
-    box = _box(record.truth_box, record.truth_mask)
+    box = box_of(record.truth_box, record.truth_mask)
     shown = [Shown("Truth (dashed beside)" if box else "Truth", what, _mask(record.truth_mask), box)]
     for number, system in enumerate(comparison.systems):
         own = system.run.records[case.position]
         box, mask = own.read(comparison.reading)
         ious = [(target, ious[number]) for target, ious in case.by_target.items()]
         reached = ", ".join(f"{target} IoU {iou:.2f}" for target, iou in ious if iou is not None)
-        caption = f"failed: {own.error}" if own.status == "failed" else reached
-        shown.append(Shown(system.run.name, caption, _mask(mask), _box(box, mask)))
+        failed = own.status == "failed"
+        caption = f"failed: {own.error}" if failed else reached
+        shown.append(Shown(system.run.name, caption, _mask(mask), box_of(box, mask), missing=failed))
     return shown
-
-
-def _box(box: Corners | None, mask: Rle | None) -> Corners | None:
-    """Return the box that was scored."""
-    return tight_box(mask) if box is None and mask is not None else box
 
 
 def _mask(rle: Rle | None) -> Bool | None:

@@ -1,4 +1,4 @@
-"""A run's figures as one document that others can check: how they were made, what they are, and whether they hold."""
+"""A run's figures as one document that others can check: how they were made, and what they are."""
 
 from __future__ import annotations
 
@@ -6,94 +6,20 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from zeroov.bench.runs.records import READINGS, Run, reading_named
-from zeroov.bench.scoring import protocols
+from zeroov.bench.runs.records import READINGS, Reading, Run
 from zeroov.bench.scoring.protocols import Protocol
 from zeroov.bench.scoring.score import Score, changes, made_with, score, statuses
-from zeroov.bench.scoring.tables import aligned
 from zeroov.errors import UsageError, ZeroovError
 from zeroov.recipe import deciding
 from zeroov.weights.find import public_name
 
 FORMAT = 1
-NEAR = 0.005  # points of percent: half of the last digit that is printed
 UNSTABLE = ("seconds", "dumps", "error")  # of a record: what differs from machine to machine, with equal answers
 MODELS = ("overview.model", "focus.model", "refine.checkpoint")  # of a recipe: what may be a path
 MADE = ("finished", "device", "python", "packages", "commit", "seconds", "peak_bytes")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """Something beside the figures, as published and as it is here."""
-
-    name: str
-    published: Any
-    here: Any
-
-    @property
-    def same(self) -> bool:
-        """Whether it is the same here."""
-        return bool(self.published == self.here)
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A figure in percent, as published and as it is here, `None` where one of the two has none."""
-
-    name: str
-    published: float | None
-    here: float | None
-    interval: tuple[float, float] | None
-
-    @property
-    def verdict(self) -> Literal["same", "near", "other"]:
-        """`same`: no difference in what is printed. `near`: it lies in the published interval. `other`: it does not."""
-        if self.published is None or self.here is None:
-            return "other"
-        if abs(self.published - self.here) < NEAR:
-            return "same"
-        return "near" if self.interval and self.interval[0] <= self.here <= self.interval[1] else "other"
-
-
-@dataclass(frozen=True)
-class Check:
-    """Whether a run has the figures that were published."""
-
-    run: str
-    facts: tuple[Fact, ...]
-    figures: tuple[Checked, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether every figure is the same."""
-        return all(figure.verdict == "same" for figure in self.figures)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values, figures in percent."""
-        return {
-            "run": self.run,
-            "same": self.same,
-            "facts": [vars(fact) | {"same": fact.same} for fact in self.facts],
-            "figures": [vars(figure) | {"verdict": figure.verdict} for figure in self.figures],
-        }
-
-    def __str__(self) -> str:
-        width = max(len(fact.name) for fact in self.facts)
-        heads = [f"{fact.name:{width}}  {_said(fact)}" for fact in self.facts]
-        lines = [["percent", "published", "here", ""]]
-        for figure in self.figures:
-            numbers = ["-" if value is None else f"{value:.2f}" for value in (figure.published, figure.here)]
-            lines.append([figure.name, *numbers, figure.verdict])
-        count = sum(figure.verdict == "same" for figure in self.figures)
-        near = any(figure.verdict == "near" for figure in self.figures)
-        total = f"{count} of {len(self.figures)} figures are the same in two decimals"
-        return "\n\n".join(
-            ["\n".join(heads), aligned(lines), total + ("; near: inside the published 95 % interval" if near else "")]
-        )
 
 
 def published(run: Run, scored: Sequence[Protocol], by: Sequence[str] = ()) -> dict[str, Any]:
@@ -109,12 +35,12 @@ def published(run: Run, scored: Sequence[Protocol], by: Sequence[str] = ()) -> d
         )
     return {
         "format": FORMAT,
-        **_facts(run),
+        **facts_of(run),
         **{name: run.manifest[name] for name in MADE if run.manifest.get(name) is not None},
         "recipe": {
             "name": run.manifest.get("recipe"),
             "changes": without_folders(changes(run.manifest)),
-            "keys": without_folders(deciding(made)),
+            "keys": recipe_keys(run),
         },
         "unit": "percent",
         "scores": [
@@ -136,8 +62,13 @@ def _readings(run: Run, protocol: Protocol, by: Sequence[str]) -> Iterator[Score
     yield score(run, protocol, by)
     for reading in READINGS[1:]:
         with contextlib.suppress(UsageError):  # it has no such answers, or none that the protocol scores
-            if any(record.read(reading) != (None, None) for record in run.records):
+            if answers(run, reading):
                 yield score(run, protocol, by, reading)
+
+
+def answers(run: Run, reading: Reading) -> bool:
+    """Return whether a run has answers of a reading; a run that found nothing has final ones."""
+    return reading == "final" or any(record.read(reading) != (None, None) for record in run.records)
 
 
 def read_published(path: Path) -> dict[str, Any]:
@@ -154,45 +85,6 @@ def read_published(path: Path) -> dict[str, Any]:
     return value
 
 
-def check(run: Run, document: Mapping[str, Any]) -> Check:
-    """Score a run as a document says that it was scored, and set each figure beside the published one."""
-    figures = [figure for entry in document["scores"] for figure in _checked(run, entry)]
-    here = _facts(run)
-    facts = [Fact(name, document.get(name), value) for name, value in here.items()]
-    return Check(run.name, tuple(facts), tuple(figures))
-
-
-def _checked(run: Run, entry: Mapping[str, Any]) -> Iterator[Checked]:
-    """Yield the figures of one score of a document."""
-    try:
-        protocol, reading, by = (
-            protocols.named(entry["protocol"]),
-            reading_named(entry["reading"]),
-            [str(key) for key in entry["by"]],
-        )
-        there = {
-            (row["target"], row["by"], row["group"], name): [float(figure[end]) for end in ("value", "low", "high")]
-            for row in entry["rows"]
-            for name, figure in row["figures"].items()
-        }
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        fault = f"{type(error).__name__}: {error}"
-        raise ZeroovError(f"these published figures cannot be checked ({fault}); was the file changed?") from error
-    found = score(run, protocol, by, reading)
-    own = {
-        (row.target, row.by, row.group, name): 100 * figure.value
-        for row in found.rows
-        for name, figure in row.figures.items()
-    }
-    for place in dict.fromkeys([*there, *own]):
-        target, key, group, name = place
-        what = f"{target} {name}" if name != "pointing" else name
-        label = ", ".join(filter(None, (protocol.name, reading, f"{key} {group}".strip(), what)))
-        value, *ends = there.get(place, (None, 0.0, 0.0))
-        interval = (ends[0], ends[1]) if place in there else None
-        yield Checked(label, value, own.get(place), interval)
-
-
 def records_digest(run: Run) -> str:
     """Return a digest of what was asked, what is true and what was answered, whatever the order of the records."""
     digest = hashlib.sha256()
@@ -202,7 +94,7 @@ def records_digest(run: Run) -> str:
     return digest.hexdigest()
 
 
-def _facts(run: Run) -> dict[str, Any]:
+def facts_of(run: Run) -> dict[str, Any]:
     """Return what figures depend on, beside the protocol; it is the same where a run is repeated exactly."""
     made = made_with(run.manifest)
     return {
@@ -216,6 +108,11 @@ def _facts(run: Run) -> dict[str, Any]:
         "zeroov": made.get("zeroov"),
         "records": records_digest(run),
     }
+
+
+def recipe_keys(run: Run) -> dict[str, Any]:
+    """Return the recipe's keys that decide a run's answers, with their values, models without their folders."""
+    return without_folders(deciding(made_with(run.manifest)))
 
 
 def without_folders(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -235,11 +132,3 @@ def models_of(made: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _public(stage: str, reference: Any) -> Any:
     return public_name(stage, reference) if isinstance(reference, str) else reference
-
-
-def _said(fact: Fact) -> str:
-    """Say whether a fact is the same."""
-    if fact.same:
-        return "the same"
-    texts = [json.dumps(value) if isinstance(value, dict) else str(value) for value in (fact.published, fact.here)]
-    return f"{texts[0]} published, {texts[1]} here"

@@ -13,11 +13,11 @@ import numpy as np
 from zeroov import recipe as recipes
 from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
 from zeroov.bench.scoring.metrics import Floats, figures
-from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps, truth_share
+from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps_by_target, truth_share
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Rule, Target
 from zeroov.bench.scoring.statistics import percentiles, resampled_sums
 from zeroov.bench.scoring.tables import Cell, Table, aligned, percent
-from zeroov.errors import UsageError, did_you_mean
+from zeroov.errors import UsageError, count_of, did_you_mean
 
 DRAWS = 2_000  # for intervals, whose ends then err by some hundredths of their width; tests draw more
 # COCO's 32 x 32 and 96 x 96 pixels, as shares of its common image of 640 x 480: images here are of many sizes.
@@ -108,7 +108,7 @@ class Score:
         reading = "" if self.reading == "final" else f"; reading {self.reading}"
         return (
             f"{self.run}{f' ({self.about})' if self.about else ''}\n"
-            f"{sum(self.statuses.values())} samples: {counts}{reading}\n"
+            f"{count_of(sum(self.statuses.values()), 'sample')}: {counts}{reading}\n"
             f"protocol {self.protocol.name}: {self.protocol.about}"
         )
 
@@ -142,15 +142,26 @@ class Score:
 
 def score(run: Run, protocol: Protocol, by: Sequence[str] = (), reading: Reading = "final", *, seed: int = 0) -> Score:
     """Score a run's answers as a protocol does, for all samples and for the groups of each key of `GROUPS` in `by`."""
+    return score_of(run, overlaps_by_target(run.records, protocol, reading), protocol, by, reading, seed=seed)
+
+
+def score_of(
+    run: Run,
+    counts: Mapping[Target, Overlaps],
+    protocol: Protocol,
+    by: Sequence[str] = (),
+    reading: Reading = "final",
+    *,
+    seed: int = 0,
+) -> Score:
+    """Score a run as `score` does; `counts` is what the protocol counts of it."""
     for key in by:
         if key not in GROUPS:
             raise UsageError(f"no breakdown by `{key}`{did_you_mean(key, GROUPS)}")
     rows = []
-    for target in TARGETS:
-        found = overlaps(run.records, protocol, target, reading)
-        if found is not None:
-            rows.append(row_of(found, seed))
-            rows += [row for key in by for row in _grouped(run.records, found, key, seed)]
+    for found in counts.values():
+        rows.append(row_of(found, seed))
+        rows += [row for key in by for row in _grouped(run.records, found, key, seed)]
     if not any(row.target != "point" for row in rows):
         raise UsageError(why_nothing(run, protocol, reading))
     return Score(run.name, about(run.manifest), protocol, reading, statuses(run), tuple(rows))

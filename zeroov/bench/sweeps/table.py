@@ -18,6 +18,7 @@ from zeroov.bench.scoring.statistics import judged, resampled_sums
 from zeroov.bench.scoring.tables import Cell, Table, aligned, with_best
 from zeroov.bench.sweeps.settings import as_text as value_text
 from zeroov.bench.sweeps.sweep import Swept
+from zeroov.errors import count_of
 from zeroov.recipe import Recipe
 from zeroov.types import Bool
 
@@ -26,7 +27,10 @@ Row = dict[str, Any]
 
 
 def rows_of(swept: Swept, protocol: Protocol) -> list[Row]:
-    """Return each setting's figures with 95 % intervals, and a paired test of its mIoU against the run's own."""
+    """Return each setting's figures with 95 % intervals, and a paired test of its mIoU against the run's own.
+
+    Figures, intervals and differences are in percent.
+    """
     targets = {
         "box": _overlaps(swept, counted(swept.records, protocol, "box"), protocol.box),
         "mask": _overlaps(swept, counted(swept.records, protocol, "mask"), protocol.mask),
@@ -34,7 +38,7 @@ def rows_of(swept: Swept, protocol: Protocol) -> list[Row]:
     }
     return [
         {"setting": dict(setting.changes), "own": number == swept.own}
-        | {name: parts[number] for name, parts in targets.items() if parts}
+        | {name: _in_percent(parts[number]) for name, parts in targets.items() if parts}
         for number, setting in enumerate(swept.settings)
     ]
 
@@ -96,18 +100,14 @@ def leading(row: Row) -> float:
     return float(part.get("mIoU", part.get("Pr@0.5")))
 
 
-def in_percent(row: Row) -> Row:
-    """Return a row whose figures, intervals and differences are in percent; counts and p are as they were."""
-    return {name: _part(part) if name in ("box", "mask", "pointing") else part for name, part in row.items()}
-
-
-def _part(part: Row) -> Row:
+def _in_percent(part: Row) -> Row:
+    """Return a part of a row with its figures, intervals and differences in percent; counts and p are as they were."""
     found: Row = {}
     for name, value in part.items():
         if isinstance(value, list):
             found[name] = [100 * end for end in value]
         elif isinstance(value, dict):
-            found[name] = _part(value)
+            found[name] = _in_percent(value)
         else:
             found[name] = value if name in ("samples", "p") else 100 * value
     return found
@@ -167,7 +167,7 @@ def _marks(row: Row, top: Row | None) -> list[str]:
 
 
 def _scored(document: Mapping[str, Any]) -> str:
-    return f"{len(document['settings'])} settings x {document['samples']} samples"
+    return f"{count_of(len(document['settings']), 'setting')} x {count_of(document['samples'], 'sample')}"
 
 
 def _remarks(document: Mapping[str, Any]) -> list[str]:
@@ -176,9 +176,9 @@ def _remarks(document: Mapping[str, Any]) -> list[str]:
     if not any(row["own"] for row in document["settings"]):
         wanted = " ".join(f"{key}={value}" for key, value in document["own"].items())
         remarks.append(f"no p, since the recipe's own setting is not among these; its values are {wanted}")
-    for name, reason in (("without_dumps", "have no dumps"), ("absent", "have no object")):
+    for name, reason in (("without_dumps", "without dumps"), ("absent", "without an object")):
         if document.get(name):
-            remarks.append(f"{document[name]} truths {reason}")
+            remarks.append(f"{count_of(document[name], 'truth')} {reason}")
     return remarks
 
 

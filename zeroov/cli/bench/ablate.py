@@ -65,7 +65,7 @@ def ablate(
     from zeroov.bench.scoring.protocols import named
     from zeroov.bench.sweeps.settings import parse_grid
     from zeroov.bench.sweeps.sweep import recipe_of, sweep
-    from zeroov.bench.sweeps.table import as_table, as_text, in_percent, leading, own_values, rows_of
+    from zeroov.bench.sweeps.table import as_table, as_text, leading, own_values, rows_of
 
     asked, scoring, values = chosen_form(form, json), named(protocol), parse_grid([*(grid or []), *(more or [])])
     if plot:
@@ -87,14 +87,13 @@ def ablate(
         "own": own_values(recipe_of(run), list(values)),
         "unit": "percent",
     }
-    rows = rows_of(swept, scoring)
+    document["settings"] = rows_of(swept, scoring)
     if best:
-        rows.sort(key=lambda row: -leading(row))
+        document["settings"].sort(key=lambda row: -leading(row))
     if plot:
         from zeroov.show.ablation import write_ablation
 
-        write_ablation(plot, document | {"settings": rows})  # it takes shares
-    document["settings"] = [in_percent(row) for row in rows]
+        write_ablation(plot, document)
     if asked == "json":
         options.say_json(document)
     elif asked == "text":

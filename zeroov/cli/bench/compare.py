@@ -11,7 +11,7 @@ import typer
 from zeroov.cli import options
 from zeroov.cli.bench.score import Partial, ProtocolName, ReadingName, Seed
 from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def compare(
     --questions` writes, or by image and expression, as COCO results and logs of language models do. A file may state
     its own format: `boxes` and `scale` beside its `predictions` in JSON, in a first line of JSON lines, or by the
     columns of a CSV (x0,y0,x1,y1 or x,y,w,h). Of an `answer` in words the first four numbers are the box, whole ones in
-    hundredths where no scale is given.
+    hundredths where no scale is given. Where a file's boxes would lie far nearer the truth in another order or scale, a
+    note says so.
 
     Example: zeroov bench compare ours=runs/fast runs/paper LQVG=lqvg.json --format latex --intervals
     """
@@ -97,7 +98,7 @@ def compare(
         say_table(asked, found.table(intervals))
     if pictures:
         say = options.say if asked == "text" else options.note
-        say(f"\n{len(drawn)} samples drawn in {pictures}")
+        say(f"\n{count_of(len(drawn), 'sample')} drawn in {pictures}")
 
 
 def _note(text: str) -> None:

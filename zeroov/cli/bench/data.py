@@ -10,7 +10,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Json
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ def data(
     for report in reports:
         found = len(report.split.samples) if report.split else None
         if found is not None and report.published not in (None, found):
-            options.note(f"warning: {report.name} has {found:,} samples, {report.published:,} are published")
+            options.note(f"warning: {report.name} has {count_of(found, 'sample')}, {report.published:,} are published")
     for problem in problems:
         options.note(f"warning: not exported: {problem}")
     if unopened:
-        options.note(f"warning: {len(unopened)} images have no size in {questions}, since they cannot be opened")
+        options.note(f"warning: no size in {questions} for {count_of(len(unopened), 'image')} that cannot be opened")
     if problems or unopened or not all(report.complete for report in reports):
         raise typer.Exit(1)
 
@@ -165,7 +165,7 @@ def say_reports(benchmark: Benchmark, root: Path, reports: Sequence[SplitReport]
         state = "every file is there" if not report.missing else f"FILES MISSING: {len(report.missing):,}"
         bad = [look for look in report.looks if look.problem]
         opened = f"{len(report.looks)} opened" + (f", {len(bad)} WRONG" if bad else "")
-        options.say(f"{report.name:9} {len(report.split.samples):,} samples{published}; {state}; {opened}")
+        options.say(f"{report.name:9} {count_of(len(report.split.samples), 'sample')}{published}; {state}; {opened}")
         _say_some("missing", report.missing, most)
         _say_some("wrong", [f"{look.sample.id}: {look.problem}" for look in bad], most)
         missing = set(report.missing)  # printed above

@@ -9,7 +9,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Json
-from zeroov.errors import first_few
+from zeroov.errors import count_of, first_few
 from zeroov.files.paths import expanded
 
 COLUMNS = ("class", "proposed", "right", "deleted", "added", "precision", "recall", "mean_iou")
@@ -39,11 +39,11 @@ def labels(
             | {"only_first": list(compared.only_first), "only_corrected": list(compared.only_corrected)}
         )
         return
-    options.say(f"{compared.images} images")
+    options.say(count_of(compared.images, "image"))
     say_table([COLUMNS, *([_cell(row[name]) for name in COLUMNS] for row in rows)])
     for what, names in (("first", compared.only_first), ("corrected", compared.only_corrected)):
         if names:
-            options.note(f"left out: {len(names)} images only among the {what} labels ({first_few(names)})")
+            options.note(f"left out: {count_of(len(names), 'image')} only among the {what} labels ({first_few(names)})")
 
 
 def _cell(value: Any) -> str:

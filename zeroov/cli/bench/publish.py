@@ -53,15 +53,17 @@ def verify(
 ) -> None:
     """Score a run as published figures were scored, and say of each figure whether it is the same.
 
-    Same: in the two decimals that are printed. Near: inside the published 95 % interval. Exit code 1 where one is not
-    the same.
+    Same: in the two decimals that are printed. Near: inside the published 95 % interval. Missing: one of the two lacks
+    it. Also said: which keys of the recipe differ, and what could not be compared. Exit code 1 where a figure is not
+    the same, or not compared.
 
     Example: zeroov bench verify runs/mine fast.json
     """
     from zeroov.bench.runs.records import read_run
-    from zeroov.bench.scoring import publish as publishing
+    from zeroov.bench.scoring.publish import read_published
+    from zeroov.bench.scoring.verify import check
 
-    found = publishing.check(read_run(run), publishing.read_published(published))
+    found = check(read_run(run), read_published(published))
     if json:
         options.say_json(found.to_json())
     else:

@@ -10,6 +10,7 @@ import typer
 from zeroov.cli import options
 from zeroov.cli.bench.score import Partial, ProtocolName, ReadingName, Seed
 from zeroov.cli.options import Json
+from zeroov.errors import count_of
 
 
 def report(
@@ -65,4 +66,4 @@ def report(
     if json:
         options.say_json({"file": str(target), "bytes": len(data), "pictures": made.pictures})
     else:
-        options.say(f"wrote     {target}: {made.pictures} pictures, {len(data) / 1e6:.1f} MB")
+        options.say(f"wrote     {target}: {count_of(made.pictures, 'picture')}, {len(data) / 1e6:.1f} MB")

@@ -9,7 +9,7 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import Device, Json, RecipeName, Set
-from zeroov.errors import UsageError
+from zeroov.errors import UsageError, count_of
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the data set is.")]
 
@@ -81,7 +81,9 @@ def run(
     if json:
         options.say_json({"folder": str(out), "shard": f"{part.index}/{part.count}"} | vars(outcome))
     else:
-        options.say(f"{outcome.samples} samples, {outcome.done_now} of them done now, {outcome.failed} failed")
+        options.say(
+            f"{count_of(outcome.samples, 'sample')}, {outcome.done_now} of them done now, {outcome.failed} failed"
+        )
         options.say(f"score     zeroov bench score {out}")
     if outcome.failed and not allow_failures:
         raise typer.Exit(1)
@@ -99,4 +101,4 @@ def merge(
     from zeroov.files.atomic import ensure_writable_folder
 
     count = join(folders, ensure_writable_folder(out))
-    options.say(f"{count} records in {out / 'records.jsonl'}")
+    options.say(f"{count_of(count, 'record')} in {out / 'records.jsonl'}")

@@ -10,6 +10,7 @@ from zeroov.cli import options
 from zeroov.cli.dumps import export, prune
 from zeroov.cli.options import Json, Maps
 from zeroov.cli.report import counting, say_table, size
+from zeroov.errors import count_of
 
 if TYPE_CHECKING:
     from zeroov.dumps.inventory import Entry, Inventory
@@ -39,8 +40,9 @@ def ls(folder: Maps, json: Json = False) -> None:
     if document["groups"]:
         say_table(rows)
     options.say(
-        f"{len(inventory.entries)} dumps, {size(document['bytes'])}: {document['pictures']} pictures, "
-        f"{document['expressions']} pairs of picture and expression"
+        f"{count_of(len(inventory.entries), 'dump')}, {size(document['bytes'])}: "
+        f"{count_of(document['pictures'], 'picture')}, "
+        f"{count_of(document['expressions'], 'pair')} of picture and expression"
     )
     for what, hint in (
         ("orphans", "evolve dumps whose overview is not here"),

@@ -10,7 +10,7 @@ import typer
 from zeroov.cli import options
 from zeroov.cli.options import Json, Maps, Set
 from zeroov.cli.report import counting, size
-from zeroov.errors import UsageError, did_you_mean
+from zeroov.errors import UsageError, count_of, did_you_mean
 
 if TYPE_CHECKING:
     from zeroov.dumps.inventory import Entry, Inventory
@@ -79,9 +79,9 @@ def prune(
     if not going:
         options.say("nothing meets that; `zeroov dumps ls` says what is there")
     elif yes:
-        options.say(f"removed {len(going)} files ({counts}), {size(freed)} freed")
+        options.say(f"removed {count_of(len(going), 'file')} ({counts}), {size(freed)} freed")
     else:
-        options.say(f"would remove {len(going)} files ({counts}), {size(freed)}; add --yes to do it")
+        options.say(f"would remove {count_of(len(going), 'file')} ({counts}), {size(freed)}; add --yes to do it")
 
 
 def _meeting(

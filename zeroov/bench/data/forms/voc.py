@@ -16,7 +16,7 @@ from xml.parsers import expat
 from zeroov.bench.data.draft import LEFT_OUT, Draft, Place
 from zeroov.bench.data.files import below, first_of, names_in, read_bytes, require
 from zeroov.bench.data.text import is_utf8, read_lines
-from zeroov.errors import DatasetError
+from zeroov.errors import DatasetError, count_of
 
 SPLITS = ("train", "val", "test")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -156,12 +156,13 @@ def _check_complete(
         if file:
             last = max(last, *(number for _, number in _numbers(scratch, file)), -1)
     absent = [name for name, file in others.items() if not file]
+    held = count_of(objects, "object")
     if last >= objects or (not absent and last + 1 != objects):
         raise DatasetError(
-            f"the XML files hold {objects} objects and the lists count {last + 1}; objects are numbered over all "
+            f"the XML files hold {held} and the lists count {last + 1}; objects are numbered over all "
             "files, so that numbers would mean other objects than the authors': bring every XML file here, or the "
             f"lists that belong to these. Get them: {layout.source}"
         )
     if absent and objects != layout.objects:
-        what = f"{objects} objects, {layout.objects} published, and no list of {' and '.join(absent)} to check against"
+        what = f"{held}, {layout.objects} published, and no list of {' and '.join(absent)} to check against"
         draft.remark(Place(listed), what, "read as it is; an XML file less would shift every later number")
