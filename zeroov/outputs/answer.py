@@ -23,6 +23,7 @@ from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.formats.png import fits_png, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.images import enlarged_by, png, ringed, scene_overlay, write_rgb_png
+from zeroov.outputs.selection import selection_json
 from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8, Window
@@ -189,6 +190,7 @@ class Answer:
             "answer": self.words,
             "answer_box_xyxy": list(answer_box.xyxy) if answer_box and not self.searched else None,
             "stages": {name: cost.to_json() for name, cost in first.costs.items()} if first else {},
+            "select": selection_json(first) if first else None,
             "zoom": [each.to_json() for each in self.closer],
             "searched": self.searched,
             **self.provenance,

@@ -120,6 +120,14 @@ def draw_box(axes: Axes, corners_xyxy: XYXY, **line: Any) -> None:
     axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, **style))
 
 
+def label(axes: Axes, corners_xyxy: XYXY, text: str) -> None:
+    """Write a few letters at a box's upper left corner, above it."""
+    x0, y0, _, _ = corners_xyxy
+    behind = withStroke(linewidth=2.0, foreground="black")
+    style: dict[str, Any] = {"color": "white", "size": 7, "va": "bottom", "zorder": 6, "path_effects": [behind]}
+    axes.text(x0, y0, text, family=FAMILY, clip_on=False, **style, **PLAIN)
+
+
 def is_tiny(corners_xyxy: XYXY, hw: HW) -> bool:
     """Return whether a box is so narrow in a picture of this size that it gets a ring."""
     x0, y0, x1, y1 = corners_xyxy

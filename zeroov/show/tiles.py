@@ -16,12 +16,15 @@ from zeroov.frames import box_to_mask, cell_centres_xy, min_max, resize_map, res
 from zeroov.look import Cost, Look, Outline
 from zeroov.outputs.answer import Closer
 from zeroov.outputs.images import overlay
+from zeroov.outputs.selection import why
 from zeroov.show import page as pages
 from zeroov.show.page import YELLOW, draw_box
 from zeroov.show.words import legible, wrapped
-from zeroov.types import Bool, Box, Evolved, Float32, Picture, Uint8
+from zeroov.types import Bool, Box, Evolved, Float32, Picture, Selection, Uint8
 
 DIM = 0.4  # how much of its light the rest loses beside what is marked
+
+LABELLED = 9  # the best candidates, which bear their rank and value
 
 HEAT = matplotlib.colormaps["inferno"]
 
@@ -61,6 +64,9 @@ def tiles_of(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
         cells = f"{count_of(seeds, 'seed')} grew to {count_of(grown, 'cell')}"
         yield Tile("Evolve: grown from seeds", cells, lambda axes: _draw_region(axes, picture, rgb, evolved))
         yield outline_tile("Evolve: mask and box", picture, rgb, Outline(evolved.mask, evolved.box))
+    if selection := look.selection:
+        chosen = selection
+        yield Tile("Select: candidates", why(chosen), lambda axes: _draw_candidates(axes, picture, rgb, chosen))
     if refined:
         predicted = f"predicted IoU {refined.predicted_iou:.2f}" if refined.box else ""
         caption = ", ".join(filter(None, (_cost(costs.get("refine")), predicted)))
@@ -134,6 +140,19 @@ def _draw_found(axes: Axes, picture: Picture, rgb: Uint8, mask: Bool, box: Box |
         draw_box(axes, box.xyxy)
         if pages.is_tiny(box.xyxy, picture.hw):
             pages.draw_ring(axes, box.xyxy, picture.hw)
+
+
+def _draw_candidates(axes: Axes, picture: Picture, rgb: Uint8, selection: Selection) -> None:
+    """Draw every candidate's box with its rank and value; what is not meant is thin and grey."""
+    _draw_pixels(axes, picture, rgb)
+    choice = selection.choice
+    meant = choice.group or choice.order[:1]
+    for rank, at in reversed(list(enumerate(choice.order, start=1))):
+        box = selection.candidates[at].box
+        line = {} if at in meant else {"linewidth": 0.9, "edgecolor": "white"}
+        draw_box(axes, box.xyxy, **line)
+        if rank <= LABELLED:
+            pages.label(axes, box.xyxy, f"{rank}: {choice.values[at]:.2f}")
 
 
 def _draw_region(axes: Axes, picture: Picture, rgb: Uint8, evolved: Evolved) -> None:
