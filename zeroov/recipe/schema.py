@@ -126,6 +126,7 @@ class RefineRecipe:
     checkpoint: str = key("sam_vit_h_4b8939.pth", named)
     dtype: str = key("float32", DTYPE)
     prompt: str = key("box", one_of("box", "box+point", "box+mask"))
+    choose: str = key("predicted", one_of("predicted", "agreement"))  # among SAM's three masks
     inclusive_box: bool = key(False)  # the official code's corners: the last pixel instead of the edge
     least_part: float = key(0.5, between(0, 1))  # a part of the mask below this share of the largest one is left out
 

@@ -147,13 +147,14 @@ def encode(sam: Any, picture: Picture) -> EncodedPicture:
 def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
 
-    With `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is. Parts of
-    the mask below `recipe.least_part` are left out.
+    With `recipe.choose` "agreement" the predicted IoU counts times how far the evolved map agrees with the mask. With
+    `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is. Parts of the
+    mask below `recipe.least_part` are left out.
     """
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
-    return _best(sam, encoded, *decoded, recipe)
+    return _best(sam, encoded, *decoded, recipe, evolved if recipe.choose == "agreement" else None)
 
 
 @torch.inference_mode()
@@ -218,9 +219,22 @@ def _hypotheses(
     return low_res, predicted_iou
 
 
-def _best(sam: Any, encoded: EncodedPicture, low_res: Tensor, predicted_iou: Tensor, recipe: RefineRecipe) -> Refined:
-    """Return the hypothesis with the highest predicted IoU, at the image's size."""
-    best = int(predicted_iou[0].argmax())
+def _best(
+    sam: Any,
+    encoded: EncodedPicture,
+    low_res: Tensor,
+    predicted_iou: Tensor,
+    recipe: RefineRecipe,
+    agreeing: Evolved | None = None,
+) -> Refined:
+    """Return the hypothesis with the highest predicted IoU, times its agreement with a map if one is given."""
+    worth = predicted_iou[0].float().cpu()
+    if agreeing:
+        side = low_res.shape[-1]
+        heat = on_square(agreeing.fused, encoded.resized_hw, sam.image_encoder.img_size, side)
+        masks = (low_res[0] > sam.mask_threshold).cpu().numpy()
+        worth = worth * torch.tensor([agreement(mask, heat) for mask in masks])
+    best = int(worth.argmax())
     # Only the best hypothesis is brought to the image's size: the others would triple the memory.
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
     found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part)
@@ -242,6 +256,25 @@ def large_parts(mask: Bool, least: float) -> Bool:
     return large
 
 
+RING = 5  # pixels of SAM's own masks, of 256 a side, around a mask
+
+
+def agreement(mask: Bool, heat: Float32) -> float:
+    """Return how far a map is hotter in a mask than around it, from 0 to 1; a half where they do not differ."""
+    ring = cv2.dilate(mask.astype(np.uint8), np.ones((2 * RING + 1, 2 * RING + 1), np.uint8)).astype(bool) & ~mask
+    inside = float(heat[mask].mean()) if mask.any() else 0.0
+    around = float(heat[ring].mean()) if ring.any() else 0.0
+    return inside / (inside + around) if inside + around > 0 else 0.5
+
+
+def on_square(heat: Float32, resized_hw: HW, side: int, low_res_side: int) -> Float32:
+    """Return a map of the picture as it lies in SAM's square, whose rest is 0, at the size of SAM's own masks."""
+    square = np.zeros((side, side), dtype=np.float32)
+    square[: resized_hw[0], : resized_hw[1]] = resize_map(heat, resized_hw)
+    reduced: Float32 = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0].numpy()
+    return reduced
+
+
 def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:
     """Return the evolved map as SAM's mask prompt: (low_res_side, low_res_side) log-odds.
 
@@ -249,8 +282,6 @@ def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) 
     "surely not".
     """
     grown = np.where(evolved.region, evolved.fused, np.float32(0))
-    square = np.zeros((side, side), dtype=np.float32)
-    square[: resized_hw[0], : resized_hw[1]] = resize_map(grown, resized_hw)
-    odds = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0]
-    logits: Float32 = torch.logit(odds, eps=LEAST_ODDS).numpy()
+    odds = on_square(grown, resized_hw, side, low_res_side)
+    logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
     return logits

@@ -17,6 +17,7 @@ from zeroov.bench.data.sample import Sample
 from zeroov.bench.runs.records import QUESTION, Corners, Record, Rle
 from zeroov.errors import ZeroovError
 from zeroov.files.content import content_of
+from zeroov.look import Look
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.rle import encode_rle
 from zeroov.raster.scene import image_content
@@ -60,6 +61,7 @@ def record(sample: Sample, content: str, answer: Answer, root: Path) -> Record:
         point=frames.peak_xy(evolved.fused, evolved.region, hw) if evolved else None,
         seconds=_seconds(answer),
         dumps=dict(first.keys),
+        candidates=_candidates(first),
         content=content,
     )
 
@@ -118,6 +120,23 @@ def _seconds(answer: Answer) -> dict[str, float]:
         for stage, cost in look.costs.items():
             spent[stage] = round(spent.get(stage, 0.0) + cost.seconds, 6)
     return spent
+
+
+def _candidates(look: Look) -> tuple[dict[str, Any], ...]:
+    """Return who may have been meant, the best first."""
+    if look.selection is None:
+        return ()
+    selection, choice = look.selection, look.selection.choice
+    chosen = choice.group or choice.order[:1]
+    return tuple(
+        {
+            "box": list(selection.candidates[at].box.xyxy),
+            "value": round(choice.values[at], 6),
+            "sources": list(selection.candidates[at].sources),
+            "chosen": at in chosen,
+        }
+        for at in choice.order
+    )
 
 
 def _corners(box: Box | None) -> Corners | None:

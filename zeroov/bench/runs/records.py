@@ -37,7 +37,8 @@ class Record:
     `{"size": [H, W], "counts": text}`, of the image's size. `box` and `mask` are the answer, the `coarse_` ones what it
     was before Refine, `answer_box` the model's own box in the words of its `answer`. `point` is where the attention
     that was cut has its maximum, (x, y). `error` says why a sample failed. `seconds` and `dumps` are by stage.
-    `content` identifies the question, its image and its truth, as `recording.contents_of` has it.
+    `candidates` are the boxes among which one was chosen, the best first, each with its `value`, its `sources` and
+    whether it was `chosen`. `content` identifies the question, its image and its truth (`recording.contents_of`).
     """
 
     id: str
@@ -61,6 +62,7 @@ class Record:
     error: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     dumps: Mapping[str, str] = field(default_factory=dict)
+    candidates: tuple[Mapping[str, Any], ...] = ()
     content: str = ""
 
     def __post_init__(self) -> None:
@@ -84,6 +86,8 @@ class Record:
         _require(timed, "`seconds` maps stages to numbers", self.seconds)
         keyed = isinstance(self.dumps, Mapping) and all(isinstance(key, str) for key in self.dumps.values())
         _require(keyed, "`dumps` maps stages to keys", self.dumps)
+        listed = isinstance(self.candidates, tuple) and all(map(_is_candidate, self.candidates))
+        _require(listed, "`candidates` are boxes with `value`, `sources` and `chosen`", self.candidates)
         found = self.box is not None or self.mask is not None
         _require(found == (self.status == "found"), "a box or a mask goes with `found`, and only with it", self.status)
         _require(bool(self.error) == (self.status == "failed"), "an `error` goes with `failed`, and only with it", "")
@@ -185,6 +189,21 @@ def is_rle(value: Any, hw: tuple[int, int]) -> bool:
     size, counts = value["size"], value["counts"]
     sized = isinstance(size, (list, tuple)) and list(size) == list(hw)
     return sized and isinstance(counts, str) and COUNTS.fullmatch(counts) is not None
+
+
+def _is_candidate(value: Any) -> bool:
+    """Return whether a value is what a record holds of a candidate."""
+    if not isinstance(value, Mapping) or set(value) != {"box", "value", "sources", "chosen"}:
+        return False
+    box, sources = value["box"], value["sources"]
+    return (
+        isinstance(box, (list, tuple))
+        and _numbers((*box,), 4)
+        and _numbers((value["value"],), 1)
+        and isinstance(value["chosen"], bool)
+        and isinstance(sources, (list, tuple))
+        and all(isinstance(source, str) for source in sources)
+    )
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

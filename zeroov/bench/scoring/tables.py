@@ -65,6 +65,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def as_text(table: Table) -> str:
+    """Return a table for a terminal, with its notes below."""
+    rows = [[*labels, *(cell.plain for cell in cells)] for labels, cells in table.rows]
+    return "\n".join([aligned([table.headings, *rows]), *(("", *table.notes) if table.notes else ())])
+
+
 def percent(share: float, *, sign: bool = False) -> str:
     """Return a share as the field prints it: in percent, with two decimals."""
     return f"{100 * share:{'+' if sign else ''}.2f}"

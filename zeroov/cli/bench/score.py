@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zeroov.cli import options
 from zeroov.cli.bench.tables import Form, Intervals, Json, chosen_form, say_lines, say_table
 from zeroov.cli.options import Json as JsonOnly
+from zeroov.errors import UsageError
+
+if TYPE_CHECKING:
+    from zeroov.bench.runs.records import Run
 
 ProtocolName = Annotated[
     str, typer.Option("--protocol", metavar="NAME", help="How to count; `zeroov bench protocols` lists them.")
@@ -24,6 +28,10 @@ By = Annotated[
     str, typer.Option("--by", metavar="KEYS", help="Break down, e.g. category,kind,size; sizes by share of image.")
 ]
 Partial = Annotated[bool, typer.Option("--partial", help="Take a run that is not finished for what is there.")]
+Oracle = Annotated[
+    bool,
+    typer.Option("--oracle", help="Of a run that chooses among candidates: the best one's IoU, and where it loses."),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap.")]
 
 
@@ -33,6 +41,7 @@ def score(
     by: By = "",
     reading: ReadingName = "final",
     partial: Partial = False,
+    oracle: Oracle = False,
     seed: Seed = 0,
     form: Form = "text",
     intervals: Intervals = False,
@@ -52,6 +61,9 @@ def score(
     from zeroov.bench.scoring import score as scoring
 
     chosen, asked = protocols.named(protocol), chosen_form(form, json)
+    if oracle:
+        _say_oracle(records.read_run(run, partial=partial), by, asked)
+        return
     read_as = records.reading_named(reading)
     found = scoring.score(records.read_run(run, partial=partial), chosen, options.listed(by), read_as, seed=seed)
     if asked == "json":
@@ -60,6 +72,23 @@ def score(
         say_lines(str(found))
     else:
         say_table(asked, found.table(intervals))
+
+
+def _say_oracle(run: Run, by: str, form: str) -> None:
+    """Print where a run that chooses among candidates loses."""
+    from zeroov.bench.scoring import oracle
+    from zeroov.bench.scoring.tables import as_text
+
+    keys = options.listed(by) or ["kind"]
+    if keys not in (["kind"], ["category"]):
+        raise UsageError(f"--oracle breaks down by kind or by category, got --by {by}")
+    found = oracle.fates(run, keys[0])
+    if form == "json":
+        options.say_json(oracle.oracle_json(found, run.name))
+    elif form == "text":
+        say_lines(as_text(oracle.oracle_table(found, run.name)))
+    else:
+        say_table(form, oracle.oracle_table(found, run.name))
 
 
 def protocols(json: JsonOnly = False) -> None:
