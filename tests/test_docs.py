@@ -47,6 +47,11 @@ def test_the_table_of_costs_has_every_shipped_recipe() -> None:
     assert set(re.findall(r"^\| `([a-z-]+)`", costs, re.MULTILINE)) == set(recipes.names())
 
 
+def test_the_readme_lists_every_shipped_recipe() -> None:
+    table = (ROOT / "README.md").read_text().partition("### Recipes")[2].partition("\n## ")[0].partition("\n### ")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE)) == set(recipes.names())
+
+
 def test_the_readme_names_only_commands_and_recipes_that_exist() -> None:
     text = (ROOT / "README.md").read_text()
     commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}

@@ -26,18 +26,26 @@ def test_folder_is_made_with_its_parents(tmp_path):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "taken").write_text("mine")
     for path in (tmp_path / "taken", tmp_path / "taken" / "below"):
-        with pytest.raises(OutputError, match=r"taken.*name another") as caught:
-            atomic.ensure_writable_folder(path)
-        assert "\n" not in str(caught.value)
+        for check in (atomic.ensure_writable_folder, atomic.require_writable_folder):
+            with pytest.raises(OutputError, match=r"taken.*name another") as caught:
+                check(path)
+            assert "\n" not in str(caught.value)
     assert (tmp_path / "taken").read_text() == "mine"
 
 
+def test_a_check_of_a_folder_makes_none(tmp_path):
+    for path in (tmp_path, tmp_path / "a" / "b"):
+        assert atomic.require_writable_folder(path) == path
+    assert not any(tmp_path.iterdir())
+
+
 @needs_proc
-def test_folder_that_the_system_refuses():
+@pytest.mark.parametrize("check", [atomic.ensure_writable_folder, atomic.require_writable_folder])
+def test_folder_that_the_system_refuses(check):
     with pytest.raises(OutputError, match="cannot be written to"):
-        atomic.ensure_writable_folder(DISCONNECTED)
+        check(DISCONNECTED)
     with pytest.raises(OutputError, match="cannot be written to"):
-        atomic.ensure_writable_folder("/proc")
+        check("/proc")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

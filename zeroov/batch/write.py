@@ -14,7 +14,7 @@ from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, Decided, info_of
 from zeroov.batch.pictures import PICTURES, Pictures, Shown, open_pictures
 from zeroov.errors import Failed, OutputError, attempt, first_few
-from zeroov.files.atomic import ensure_writable_folder
+from zeroov.files.atomic import require_writable_folder
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.decide import Deciding
 from zeroov.outputs.found import Found, SceneInfo
@@ -60,7 +60,7 @@ def one_by_one(
     """Open the writers of each format into the folder `out`, apart: what one of them refuses costs no other."""
     for name in formats:
         require_format(name, [*FORMATS, *PICTURES])
-    ensure_writable_folder(out)
+    require_writable_folder(out)
     asked: dict[str, Any] = {"expressions": expressions, "images": images, **options}
     return {
         name: open_pictures(out, name, images) if name in PICTURES else open_writers(out, [name], **asked)

@@ -30,11 +30,11 @@ def evolve(
             f"`{maps}` is no folder of dumps; make some with `zeroov overview` and `zeroov focus` --out DIR"
         )
     from zeroov.dumps import DumpStore
-    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.files.atomic import require_writable_folder
     from zeroov.outputs.images import write_mask_png
     from zeroov.pipeline.replay import replay
 
-    out = ensure_writable_folder(out)
+    out = require_writable_folder(out)
     results: list[dict[str, Any]] = []
     try:
         for dump, value, name in replay(DumpStore(maps), DumpStore(out), chosen):

@@ -30,13 +30,13 @@ def focus(
     chosen = options.chosen(recipe, set_)
     if "{expression}" in chosen.focus.prompt and not expression.strip():
         raise UsageError(f'recipe `{chosen.name}` reads the expression in Focus; give it, or --set focus.prompt=""')
-    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.look import Question
     from zeroov.raster.scene import open_source
     from zeroov.types import clean_expression
 
-    out = ensure_writable_folder(out)
+    out = require_writable_folder(out)
     text = clean_expression(expression) if expression.strip() else ""
     with options.progress() as progress, Pipeline(chosen, device, out) as pipeline, open_source(image) as scene:
         (made,) = pipeline.focus([Question(scene.read(), text)], progress)

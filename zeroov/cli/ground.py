@@ -82,7 +82,7 @@ def ground(
     """
     chosen = options.chosen(recipe, set_, zoom)
     from zeroov.cli.report import refuse_own, say_answer
-    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.outputs.answer import forget
     from zeroov.outputs.formats.png import fits_png
@@ -101,7 +101,7 @@ def ground(
     where: dict[str, Any] = {"aoi": aoi, "bbox": bbox, "point": point}
     names = options.format_names(formats)
     image = picture if is_address(picture) else Path(picture)
-    refuse_own(Path(image), out := ensure_writable_folder(out))
+    refuse_own(Path(image), out := require_writable_folder(out))
     asked: dict[str, Any] = {
         "label": label,
         "tolerance": tolerance,

@@ -26,13 +26,13 @@ def overview(
     Example: zeroov overview photo.jpg "the white plane" --out maps/
     """
     chosen = options.chosen(recipe, set_)
-    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.look import Question
     from zeroov.raster.scene import open_source
     from zeroov.types import clean_expression
 
-    out = ensure_writable_folder(out)
+    out = require_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out) as pipeline, open_source(image) as scene:
         (look,) = pipeline.glance([Question(scene.read(), clean_expression(expression))], progress)
         assert pipeline.store is not None

@@ -34,12 +34,12 @@ def refine(
         raise DumpError(f"`{evolved}` is no folder of evolve dumps; make them with `zeroov evolve MAPS --out DIR`")
     from zeroov.dumps import DumpStore
     from zeroov.dumps.values import to_evolved
-    from zeroov.files.atomic import ensure_writable_folder, write_json
+    from zeroov.files.atomic import ensure_writable_folder, require_writable_folder, write_json
     from zeroov.ground import Pipeline
     from zeroov.outputs.images import write_mask_png
     from zeroov.raster.scene import open_picture
 
-    folder = ensure_writable_folder(out or evolved)
+    folder = require_writable_folder(out or evolved)
     if chosen.min_score:
         options.note(
             f"min_score = {chosen.min_score:g} is not applied: a score needs the model's answer, which evolve dumps do "
@@ -61,7 +61,7 @@ def refine(
             mask, box = (refined.mask, refined.box) if refined and refined.box else (value.mask, value.box)
             name = f"{Path(source).stem}-{dump.key[:8]}"
             mask_path = folder / f"{name}.refine.png"
-            write_mask_png(mask_path, mask)
+            write_mask_png(ensure_writable_folder(folder) / mask_path.name, mask)
             progress.report("refine", len(results) + 1, len(found))
             result = {
                 "source": picture.source,

@@ -18,7 +18,7 @@ from zeroov.dumps.partners import fitting, focus_index
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, write_quantised
 from zeroov.errors import DumpError, OutputError
-from zeroov.files.atomic import ensure_writable_folder, write_atomically
+from zeroov.files.atomic import ensure_writable_folder, require_writable_folder, write_atomically
 
 log = logging.getLogger("zeroov")
 Arrays = dict[str, NDArray[Any]]
@@ -32,7 +32,7 @@ def export(maps: DumpStore, out: Path) -> Iterator[Path]:
     `evolve_mask`. Where a sample has several dumps of a stage, `focus_` becomes `focus_<first digits of its key>_`.
     `about` is JSON text: the header of each dump. Focus dumps that serve no Overview dump get a file of their own.
     """
-    ensure_writable_folder(out)
+    require_writable_folder(out)
     focuses, evolves, served = focus_index(maps), _evolves(maps), set[str]()
     for dump in maps.all("overview"):
         others = fitting(dump, focuses.get(dump.about["picture"]["digest"], []))
@@ -50,15 +50,20 @@ def quantise_all(maps: DumpStore, out: DumpStore) -> Iterator[Dump]:
     """
     if maps.folder.resolve() == out.folder.resolve():
         raise OutputError(f"`{out.folder}` is the folder of the dumps themselves; name another with --out")
-    ensure_writable_folder(out.folder)
+    require_writable_folder(out.folder)
     for stage in (stage for stage in STAGES if stage != "focus"):
         for dump in maps.all(stage):
-            write_atomically(out.path(stage, dump.key), dump.path.read_bytes())
+            _copy(dump, out)
     for dump in maps.all("focus"):
         if "quantised" in dump.about:
-            write_atomically(out.path("focus", dump.key), dump.path.read_bytes())
+            _copy(dump, out)
         else:
             yield write_quantised(out, dump)
+
+
+def _copy(dump: Dump, out: DumpStore) -> None:
+    ensure_writable_folder(out.folder)
+    write_atomically(out.path(dump.stage, dump.key), dump.path.read_bytes())
 
 
 def _evolves(maps: DumpStore) -> dict[str, list[Dump]]:
@@ -90,7 +95,7 @@ def _write(out: Path, dumps: Sequence[Dump]) -> Path:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     stem = PurePath(first.about["picture"]["source"]).stem[:80]
-    path = out / f"{stem}-{first.key[:8]}.npz"
+    path = ensure_writable_folder(out) / f"{stem}-{first.key[:8]}.npz"
     write_atomically(path, buffer.getvalue())
     return path
 

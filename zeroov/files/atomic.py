@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,16 +23,40 @@ Buffer = bytes | memoryview
 def ensure_writable_folder(path: str | os.PathLike[str]) -> Path:
     """Create a folder with its parents and prove that a file can be made in it; return it."""
     folder = expanded(path)
-    try:
+    with _as_refusal(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(folder)
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        _probe(folder)
+    return folder
+
+
+def require_writable_folder(path: str | os.PathLike[str]) -> Path:
+    """Prove that a folder can be written to, or made where it is not there; make none, and return its path.
+
+    For checks before the work: a command that is refused leaves no folder behind.
+    """
+    folder = expanded(path)
+    with _as_refusal(folder):
+        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        if not there.is_dir():
+            raise FileExistsError if there == folder else NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        _probe(there)
+    return folder
+
+
+def _probe(folder: Path) -> None:
+    probe = _temporary(folder)
+    probe.touch(exist_ok=False)
+    probe.unlink()
+
+
+@contextlib.contextmanager
+def _as_refusal(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except FileExistsError as error:
         raise OutputError(f"`{folder}` is a file, expected a folder to write to; name another") from error
     except OSError as error:
         raise OutputError(f"`{folder}` cannot be written to ({error.strerror}); name another folder") from error
-    return folder
 
 
 def refuse_folder(path: str | os.PathLike[str]) -> None:

@@ -192,8 +192,8 @@ def require_format(name: str, known: Iterable[str]) -> None:
 class Writers:
     """Several formats at once."""
 
-    def __init__(self, writers: Mapping[str, Writer]) -> None:
-        self._writers = writers
+    def __init__(self, writers: Mapping[str, Writer], folder: Path) -> None:
+        self._writers, self._folder = writers, folder
 
     def check(self, info: SceneInfo) -> None:
         """Refuse a scene that one of the formats cannot be written for; worth a call before the search begins."""
@@ -204,11 +204,13 @@ class Writers:
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add an image to every format, or to none where one refuses it."""
         self.check(info)
+        files.ensure_writable_folder(self._folder)
         for writer in self._writers.values():
             writer.add(info, founds, provenance)
 
     def finish(self) -> tuple[Path, ...]:
         """Finish every format; return all files, each of which is there."""
+        files.ensure_writable_folder(self._folder)
         finished = {name: writer.finish() for name, writer in self._writers.items()}
         for name, paths in finished.items():
             for path in paths:
@@ -227,7 +229,9 @@ def open_writers(
     expressions: Sequence[str] = (),
     images: Iterable[str | os.PathLike[str]] = (),
 ) -> Writers:
-    """Make writers of formats by name, into a folder, which is made, or, for one format, to a file of its ending.
+    """Make writers of formats by name, into a folder, or, for one format, to a file of its ending.
+
+    Nothing is made before the first image is added.
 
     `expressions` are all that are asked, in their order: they are the classes of annotations, whether found or not,
     unless `label` names the one class, or `classes` that of an expression; what is found for another is appended.
@@ -244,13 +248,13 @@ def open_writers(
         raise UsageError(f"no format was given; known: {', '.join(FORMATS)}")
     path = expanded(target)
     in_folder = _is_folder(path, names)
-    files.ensure_writable_folder(path if in_folder else path.parent)
+    folder = files.require_writable_folder(path if in_folder else path.parent)
     asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))
     if tolerance is not None and not tolerance >= 0:
         raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
     options = {"label": label, "classes": classes, "tolerance": tolerance, "square": square, "expressions": asked}
     sources = tuple(os.fspath(image) for image in images)
-    return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names})
+    return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names}, folder)
 
 
 def _is_folder(path: Path, names: list[str]) -> bool:

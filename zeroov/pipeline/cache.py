@@ -11,7 +11,7 @@ from zeroov import hardware
 from zeroov.dumps import Dump, DumpStore
 from zeroov.dumps.values import Parts
 from zeroov.errors import DumpError
-from zeroov.files.atomic import ensure_writable_folder
+from zeroov.files.atomic import require_writable_folder
 from zeroov.files.paths import expanded
 from zeroov.look import Cost, Question
 from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage
@@ -60,7 +60,7 @@ def fill(
                 waiting[key] = question
     pending, size = list(waiting.items()), models.recipe.runtime.batch
     if pending and store:
-        ensure_writable_folder(store.folder)  # an error before the work, not after it
+        require_writable_folder(store.folder)  # an error before the work, not after it
     load_seconds = models.load(work.model) if pending else 0.0  # before the meter, which measures the stage alone
     for start in range(0, len(pending), size):
         batch = pending[start : start + size]

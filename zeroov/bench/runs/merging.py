@@ -12,7 +12,7 @@ from zeroov.bench.runs.manifest import summary
 from zeroov.bench.runs.records import read_manifest, read_records
 from zeroov.bench.runs.shards import Shard
 from zeroov.errors import OutputError, UsageError
-from zeroov.files.atomic import write_atomically, write_json
+from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.files.journal import about_path, require_same
 from zeroov.files.lock import Lock
 
@@ -64,7 +64,7 @@ def merge(folders: Sequence[Path], out: Path) -> int:
     )
     manifests = [manifest for _, manifest in parts.values()]
     made_with = {**(alike or {}), "shard": "1/1"}
-    whole = out / "records.jsonl"
+    whole = ensure_writable_folder(out) / "records.jsonl"
     with Lock(whole.with_suffix(".lock"), whole, wait=True):
         if whole.exists():
             require_same(whole, _made_with(whole), made_with)

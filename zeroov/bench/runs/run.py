@@ -23,7 +23,7 @@ from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.recording import contents_of, failed_record, record
 from zeroov.bench.runs.shards import Shard
 from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
-from zeroov.files.atomic import ensure_writable_folder
+from zeroov.files.atomic import ensure_writable_folder, require_writable_folder
 from zeroov.files.journal import Journal, read_items
 from zeroov.ground import Pipeline, ground_pictures
 from zeroov.outputs.answer import Answer
@@ -64,13 +64,13 @@ def run(
     there; several runs may share it, also at once: a map has the name of what made it, and is written whole.
     """
     maps = manifest.dumps_folder(folder, dumps)
-    started, shard, folder = time.time(), shard or Shard(), ensure_writable_folder(folder)
+    started, shard, folder = time.time(), shard or Shard(), require_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with contextlib.ExitStack() as closing:
         pipeline = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
         about = manifest.made_with(split, recipe, pipeline, shard)
         refuse_other_runs(folder, shard, about)
-        journal = closing.enter_context(Journal(folder / f"records{shard.suffix}.jsonl", about))
+        journal = closing.enter_context(Journal(ensure_writable_folder(folder) / f"records{shard.suffix}.jsonl", about))
         if retry_failed:
             journal.rewrite({str(item["id"]) for item in read_items(journal.path) if item["status"] != "failed"})
         samples = shard.take(split.samples)

@@ -98,7 +98,7 @@ def merge(
     Shards that do not belong together, overlap, or are not all there are refused, with what is missing.
     """
     from zeroov.bench.runs.merging import merge as join
-    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.files.paths import expanded
 
-    count = join(folders, ensure_writable_folder(out))
+    count = join(folders, expanded(out))
     options.say(f"{count_of(count, 'record')} in {out / 'records.jsonl'}")
