@@ -48,26 +48,26 @@ _COUNTS: list[tuple[Asked, int]] = [
     ((family.name, sub), count) for family in FAMILIES.values() for sub, count in family.scenes.items()
 ]
 _ABSENT_FORMS = ("place", "superlative", "attributes", "relation", "relation, anchor described", "between")
-SCENES, ABSENT_SCENES = 500, 60
+_ABSENT = {"test": 60, "val": 40, "plain": 12}
 
 
 def schedule(split: str) -> list[Asked]:
     """Return what each scene of a split of fixed length asks: `test`, `val` with two fifths of it, `plain` a fifth."""
-    part = {"test": 1.0, "val": 0.4, "plain": 0.2}[split]
+    part, absent = {"test": 1.0, "val": 0.4, "plain": 0.2}[split], _ABSENT[split]
     asked: list[Asked] = []
     owed = 0.0
     for each, count in _COUNTS:
         owed += part * count
         asked += [each] * (whole := int(owed + 0.5))
         owed -= whole
-    asked += [(ABSENT, _ABSENT_FORMS[number % len(_ABSENT_FORMS)]) for number in range(round(part * ABSENT_SCENES))]
+    asked += [(ABSENT, _ABSENT_FORMS[number % len(_ABSENT_FORMS)]) for number in range(absent)]
     order = np.random.default_rng(9).permutation(len(asked))
     return [asked[int(place)] for place in order]
 
 
 def drawn(rng: np.random.Generator) -> Asked:
     """Draw what a scene of the training split asks, with the shares of the test split."""
-    at = int(rng.integers(SCENES + ABSENT_SCENES))
+    at = int(rng.integers(sum(count for _, count in _COUNTS) + _ABSENT["test"]))
     for each, count in _COUNTS:
         if at < count:
             return each

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from zeroov.mini.expressions import SYNONYMS
 from zeroov.mini.kinds import COLOURS, KINDS
 
 Style = Literal["short", "long"]
@@ -201,14 +202,17 @@ class Speech:
             opener = self._pick([each for each in _OPENERS if "image" not in each or "image" not in text])
             text = f"{opener}the {subject} {'are' if plural else 'is'} {self._pick(_PARTICIPLES)} {tail}"
         if useless or len(text.split()) < WORDS[0]:
-            able = [each for each in _USELESS[: 3 if plural else None] if len(f"{text} {each}".split()) >= WORDS[0]]
-            text += f", {self._pick(able)}"
+            options = [f"{text}, {each}" for each in _USELESS[: 3 if plural else None]]
+            able = [each for each in options if WORDS[0] <= len(each.split()) <= WORDS[1]]
+            text = self._pick(able) if able else text
         return f"{text[0].upper()}{text[1:]}."
 
     def _mistyped(self, text: str) -> str:
         words = text.split(" ")
         known = {
-            word for name in (*KINDS, *COLOURS, *(kind.plural for kind in KINDS.values())) for word in name.split()
+            word
+            for name in (*KINDS, *SYNONYMS.values(), *COLOURS, *(kind.plural for kind in KINDS.values()))
+            for word in name.split()
         }
         able = [at for at, word in enumerate(words) if len(word) >= 4 and word.isalpha() and word.lower() not in known]
         if not able:
