@@ -40,6 +40,8 @@ _MAKE: Mapping[str, Callable[[Draft], None]] = {
     "extent": many.extent,
 }
 _SYNONYM_SHARE = 0.1
+_CONTAINER_PX = 110
+"""What others lie in is longer than this, and what lies in it is not."""
 _INSIDE_KINDS = ("vehicle", "plane", "storage tank")
 
 
@@ -189,7 +191,8 @@ def _remove_meant(draft: Draft) -> None:
 def _finished(seed: int, rng: np.random.Generator, draft: Draft, asked: Asked, draws: int) -> HardQuestion:
     """Say and paint a question whose objects have their places."""
     text = _text(draft, asked[0])
-    things = draft.layout.things
+    order = [draft.layout.things[int(at)] for at in rng.permutation(len(draft.layout.things))]
+    things = sorted(order, key=lambda thing: thing.placed.long_px < _CONTAINER_PX)  # painted before what lies in them
     terrain = draft.terrain or list(TERRAINS)[int(rng.choice(len(TERRAINS), p=[0.3, 0.2, 0.15, 0.2, 0.15]))]
     scene = paint_scene(seed, rng, (SIDE, SIDE), terrain, [thing.placed for thing in things])
     place = {id(thing): at for at, thing in enumerate(things)}

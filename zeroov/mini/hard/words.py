@@ -12,7 +12,8 @@ from zeroov.mini.expressions import SYNONYMS
 from zeroov.mini.kinds import COLOURS, KINDS
 
 Style = Literal["short", "long"]
-SHORT_SHARE, USELESS_SHARE, TYPO_SHARE = 0.55, 1 / 3, 0.03
+SHORT_SHARE, USELESS_SHARE, TYPO_SHARE = 0.55, 0.23, 0.03
+"""Sentences that would be too short take a useless clause too: with them it is a third."""
 WORDS = (10, 25)
 """Fewest and most words of a long sentence."""
 HELD_OUT_WORDS = (
@@ -30,7 +31,7 @@ _VERBS = (
     *("is situated", "is positioned", "can be seen", "which is found"),
 )
 _USELESS = (
-    *("clearly visible from above", "as seen in this aerial view of the area", "as captured by the camera high above"),
+    *("clearly visible to the viewer", "as seen in this aerial view of the area", "as captured by the camera high above"),
     *(
         "casting a small shadow on the ground",
         "standing out clearly against the ground",
