@@ -31,7 +31,11 @@ _VERBS = (
     *("is situated", "is positioned", "can be seen", "which is found"),
 )
 _USELESS = (
-    *("clearly visible to the viewer", "as seen in this aerial view of the area", "as captured by the camera high above"),
+    *(
+        "clearly visible to the viewer",
+        "as seen in this aerial view of the area",
+        "as captured by the camera high above",
+    ),
     *(
         "casting a small shadow on the ground",
         "standing out clearly against the ground",
