@@ -10,6 +10,8 @@ from segment_anything import SamPredictor
 
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
+from zeroov.look import Outline
+from zeroov.outputs.found import found_of
 from zeroov.recipe import RefineRecipe
 from zeroov.refine.sam import (
     MINI,
@@ -83,6 +85,30 @@ def test_parts_of_one_size_stay_and_nothing_stays_nothing() -> None:
     np.testing.assert_array_equal(large_parts(mask, 1), mask)
     mask[2:6, 2:6] = mask[10:14, 10:14] = True
     np.testing.assert_array_equal(large_parts(mask, 1), mask)
+
+
+def test_a_rest_beyond_a_border_without_data_widens_no_box() -> None:
+    """The border cuts a part in two; only then is the smaller rest a part of its own, and it is left out."""
+    mask, valid = np.zeros((40, 60), np.bool_), np.ones((40, 60), np.bool_)
+    mask[10:30, 10:30] = mask[20, 30:40] = True  # a thin arm to the right
+    valid[:, 28:39] = False  # of the arm one pixel is left
+    outline = Outline(large_parts(mask, 0.5, valid), mask_to_box(mask))
+    found = found_of(Picture(np.zeros((40, 60, 3), np.uint8), valid=valid), outline, "the roof", 0.5)
+    assert found is not None
+    assert found.box == Box(10, 10, 28, 30)
+    assert found.mask.all()
+    both = large_parts(mask, 0, valid)
+    np.testing.assert_array_equal(both, mask)
+
+
+def test_what_lies_mostly_where_there_is_no_data_is_still_not_found() -> None:
+    mask, valid = np.zeros((40, 60), np.bool_), np.ones((40, 60), np.bool_)
+    mask[10:30, 10:30] = mask[35:38, 50:53] = True
+    valid[:, 10:25] = False
+    large = large_parts(mask, 0.5, valid)
+    assert large.sum() == 400, "the small blob is gone, and what is to be cut off still there"
+    outline = Outline(large, mask_to_box(large))
+    assert found_of(Picture(np.zeros((40, 60, 3), np.uint8), valid=valid), outline, "x", 0.5) is None
 
 
 def test_the_box_is_that_of_the_parts_that_are_kept(sam: Any, picture: Picture) -> None:

@@ -144,29 +144,42 @@ def encode(sam: Any, picture: Picture) -> EncodedPicture:
 
 
 @torch.inference_mode()
-def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None) -> Refined:
+def refine(
+    sam: Any,
+    encoded: EncodedPicture,
+    box: Box,
+    recipe: RefineRecipe,
+    evolved: Evolved | None,
+    valid: Bool | None = None,
+) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
 
     With `recipe.choose` "agreement" the predicted IoU counts times how far the evolved map agrees with the mask. With
     `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is. Parts of the
-    mask below `recipe.least_part` are left out.
+    mask below `recipe.least_part` are left out, as `large_parts` does it; `valid` is the picture's.
     """
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
-    return _best(sam, encoded, *decoded, recipe, evolved if recipe.choose == "agreement" else None)
+    return _best(sam, encoded, *decoded, recipe, valid, evolved if recipe.choose == "agreement" else None)
 
 
 @torch.inference_mode()
-def refine_at(sam: Any, encoded: EncodedPicture, point_xy: tuple[float, float], recipe: RefineRecipe) -> Refined:
+def refine_at(
+    sam: Any,
+    encoded: EncodedPicture,
+    point_xy: tuple[float, float],
+    recipe: RefineRecipe,
+    valid: Bool | None = None,
+) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for a point (image pixels) on the object.
 
-    Parts of the mask below `recipe.least_part` are left out.
+    Parts of the mask are left out as in `refine`.
     """
     (height, width), (inside_h, inside_w) = encoded.image_hw, encoded.resized_hw
     x, y = point_xy[0] * inside_w / width, point_xy[1] * inside_h / height
     points = torch.tensor([[[x, y]]], device=sam.device), torch.ones((1, 1), dtype=torch.int, device=sam.device)
-    return _best(sam, encoded, *_hypotheses(sam, encoded, points, None, None), recipe)
+    return _best(sam, encoded, *_hypotheses(sam, encoded, points, None, None), recipe, valid)
 
 
 @torch.inference_mode()
@@ -225,6 +238,7 @@ def _best(
     low_res: Tensor,
     predicted_iou: Tensor,
     recipe: RefineRecipe,
+    valid: Bool | None,
     agreeing: Evolved | None = None,
 ) -> Refined:
     """Return the hypothesis with the highest predicted IoU, times its agreement with a map if one is given."""
@@ -237,15 +251,19 @@ def _best(
     best = int(worth.argmax())
     # Only the best hypothesis is brought to the image's size: the others would triple the memory.
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part)
+    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part, valid)
     return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
 
 
-def large_parts(mask: Bool, least: float) -> Bool:
+def large_parts(mask: Bool, least: float, valid: Bool | None = None) -> Bool:
     """Return a mask (H, W) without the parts that have fewer than `least` times the largest part's pixels.
 
-    Pixels that touch, along an edge or at a corner, are one part. Of parts of one size all stay.
+    Pixels that touch, along an edge or at a corner, are one part. Of parts of one size all stay. What lies on pixels
+    that are not `valid` (`None`: all are) is cut off later, and a part may fall apart by that: parts are those of the
+    valid pixels. The other pixels of large parts stay, to show whoever cuts them off how much of the mask they are.
     """
+    if valid is not None:
+        return large_parts(mask & valid, least) | (large_parts(mask, least) & ~valid)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if least == 0 or count <= 2:  # the first is the ground
         return mask
