@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from tests.outputs.found_objects import PROVENANCE, SCENE, loaded
-from zeroov.outputs.found import Found
+from zeroov import frames
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.square import LEAST_TOLERANCE, MOST_CHANGE
 from zeroov.outputs.write import write
@@ -20,6 +22,7 @@ from zeroov.types import Box
 
 shapely = pytest.importorskip("shapely")
 pytest.importorskip("rasterio")
+pyproj = pytest.importorskip("pyproj")
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24)).filter(np.any)
 L_SHAPE = np.array([(-40, -30), (40, -30), (40, 10), (5, 10), (5, 35), (-40, 35)], float)
 
@@ -63,6 +66,24 @@ def test_a_building_has_right_angles_and_few_corners(degrees: float, seed: int, 
         assert shapely.get_num_coordinates(shape) <= 11  # six corners, and seldom a step or two
         truth = shapely.Polygon(turned(degrees) + np.array((7, 9)))
         assert shape.symmetric_difference(truth).area < 0.1 * truth.area
+
+
+@pytest.mark.parametrize("degrees", [0, 5, 20, 33, 45])
+@pytest.mark.parametrize("square", [False, True])
+def test_a_straight_wall_is_one_edge_in_geojson_too(tmp_path: Path, degrees: float, square: bool) -> None:
+    mask = np.zeros((200, 200), np.uint8)  # a small scene
+    cv2.fillPoly(mask, [np.round((turned(degrees) * 1.2) * 16).astype(int)], 1, shift=4)
+    info = SceneInfo("a.tif", (224, 224), "EPSG:32633", (0.5, 0.0, 500_000.0, 0.0, -0.5, 5_000_000.0))
+    one = found(mask)
+    (path,) = write(tmp_path / "a.geojson", ["geojson"], info, [one], PROVENANCE, tolerance=1.5, square=square)
+    (feature,) = loaded(path)["features"]
+    shape = shapely.from_geojson(json.dumps(feature["geometry"]))
+    assert shape.is_valid
+    assert shapely.get_num_coordinates(shape) <= 9  # six corners, the first one twice, and a corner cut off
+    back = pyproj.Transformer.from_crs("EPSG:4326", info.crs, always_xy=True)
+    on_map = shapely.transform(shape, lambda points: np.column_stack(back.transform(*points.T)))
+    exact = shapely.transform(polygons(one), lambda points: frames.pixel_to_map(points, info.transform))
+    assert on_map.intersection(exact).area > 0.98 * on_map.union(exact).area
 
 
 @given(MASKS, st.sampled_from((0.0, 0.5, 1.0, 2.5)))

@@ -60,7 +60,7 @@ def feature_collection(
         exact = exact_polygons(found)
         in_pixels = box_polygon(found.box) if boxes else reshaped(exact, tolerance, square)
         try:
-            geometry = in_degrees(in_pixels, info.hw, info.transform, projection)
+            geometry = in_degrees(in_pixels, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:
             raise OutputError(
                 f"an object in `{info.source}` cannot be GeoJSON: {first_line(error)}; {KEEP_CRS}"

@@ -152,7 +152,7 @@ class GeoPackage:
                 if in_scenes:
                     shapes[layer].append(on_map(shape, info.transform))
                 else:
-                    shapes[layer].append(in_degrees(shape, info.hw, info.transform, projections[info]))
+                    shapes[layer].append(in_degrees(shape, info.transform, projections[info]))
         layers = {}
         for layer, placed in shapes.items():
             # A box in degrees may be cut at the antimeridian.
