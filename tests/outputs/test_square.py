@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from tests.outputs.found_objects import PROVENANCE, SCENE, loaded
 from zeroov import frames
+from zeroov.errors import UsageError
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.square import LEAST_TOLERANCE, MOST_CHANGE
@@ -22,6 +25,7 @@ from zeroov.types import Box
 
 shapely = pytest.importorskip("shapely")
 pytest.importorskip("rasterio")
+pyogrio = pytest.importorskip("pyogrio")
 pyproj = pytest.importorskip("pyproj")
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24)).filter(np.any)
 L_SHAPE = np.array([(-40, -30), (40, -30), (40, 10), (5, 10), (5, 35), (-40, 35)], float)
@@ -113,6 +117,27 @@ def test_a_courtyard_stays() -> None:
     assert len(shape.interiors) == 1
     assert shapely.get_num_coordinates(shape) == 10
     assert shape.area == pytest.approx(mask.sum(), rel=0.02)
+
+
+def test_only_the_named_classes_are_squared(tmp_path: Path) -> None:
+    one = found(building(20, 0))
+    field = replace(one, expression="the field")
+    classes = {one.expression: "building", field.expression: "field"}
+    options: dict[str, Any] = {"classes": classes, "expressions": list(classes), "tolerance": 2.0}
+    formats, founds = ["geojson", "gpkg"], [one, field]
+    plain = write(tmp_path / "plain", formats, SCENE, founds, PROVENANCE, **options)
+    chosen = write(tmp_path / "chosen", formats, SCENE, founds, PROVENANCE, square=[" building"], **options)
+
+    def corners(paths: tuple[Path, ...]) -> list[list[int]]:
+        features = [shapely.from_geojson(json.dumps(each["geometry"])) for each in loaded(paths[0])["features"]]
+        rows = shapely.from_wkb(pyogrio.raw.read(paths[1], layer="masks")[2])
+        return [shapely.get_num_coordinates(shapes).tolist() for shapes in (features, rows)]
+
+    for before, after in zip(corners(plain), corners(chosen), strict=True):
+        assert before[0] == before[1] == after[1]
+        assert after[0] < after[1]
+    with pytest.raises(UsageError, match=r"`buildings` is no class of what is asked; did you mean `building`\?"):
+        write(tmp_path, formats, SCENE, [], PROVENANCE, square=["buildings"], **options)
 
 
 def test_maps_are_squared_and_measured_exactly(tmp_path: Path) -> None:
