@@ -21,6 +21,7 @@ from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.decide import decide
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.write import write
 from zeroov.types import Box, Overview
 
 SAID = {  # expression: score, where the object's left side is, whether the model denies it
@@ -115,7 +116,10 @@ def test_export_needs_no_model(
     after = json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"][0]["attributes"]
     assert after.pop("recipe_digest") != before.pop("recipe_digest")
     assert after == before
-    assert (after["expression"], after["class"]) == ("the ship", "ship")
+    assert after["expression"] == "the ship"
+    document = json.loads((tmp_path / "out" / "coco.json").read_text())
+    names = {each["id"]: each["name"] for each in document["categories"]}
+    assert names[document["annotations"][0]["category_id"]] == "ship"
     other = run(*command, "--export", "--set", "evolve.alpha=0.9", code=1)
     assert "evolve.alpha = " in other.output
     run(*command, "--export", "--retry-failed", code=2)
@@ -220,5 +224,17 @@ def test_one_object_of_one_class_is_there_once() -> None:
     assert overlap(ships[0], ships[1]) == pytest.approx(18 / 22)
     assert overlap(ships[0], found_at(90, 0.5, "the ship")) == 0
     assert [each.expression for each in merged(ships, classes)] == ["the white ship", "the grey ship"]
-    assert merged(ships, classes)[0].extra == {"class": "ship"}
     assert merged(ships, {}) == ships
+
+
+def test_a_map_has_one_column_of_classes(tmp_path: Path) -> None:
+    pyogrio = pytest.importorskip("pyogrio")
+    pytest.importorskip("rasterio")
+    classes = {"the ship": "ship"}
+    founds = merged([found_at(10, 0.7, "the ship")], classes)
+    info = SceneInfo("a.tif", (100, 120), "EPSG:32633", (0.5, 0.0, 500_000.0, 0.0, -0.5, 5_000_000.0))
+    features, package = write(tmp_path, ["geojson", "gpkg"], info, founds, {}, classes=classes)
+    (feature,) = json.loads(features.read_text())["features"]
+    for names in (list(feature["properties"]), pyogrio.read_info(package, layer="masks")["fields"].tolist()):
+        assert [name for name in names if "class" in name] == ["class"]
+    assert feature["properties"]["class"] == "ship"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -23,7 +22,7 @@ def merged(founds: Sequence[Found], classes: Mapping[str, str]) -> list[Found]:
         rivals = [founds[other] for other in kept if named[other] == named[number]]
         if all(overlap(founds[number], other) < SAME for other in rivals):
             kept.append(number)
-    return [_named(founds[number], named[number]) for number in sorted(kept)]
+    return [founds[number] for number in sorted(kept)]
 
 
 def overlap(one: Found, other: Found) -> float:
@@ -36,8 +35,3 @@ def overlap(one: Found, other: Found) -> float:
     shared = one.mask[y0 - ay0 : y1 - ay0, x0 - ax0 : x1 - ax0] & other.mask[y0 - by0 : y1 - by0, x0 - bx0 : x1 - bx0]
     both = int(np.count_nonzero(shared))
     return both / (one.pixels + other.pixels - both)
-
-
-def _named(found: Found, name: str) -> Found:
-    """Return an object that says its class where that is not its expression."""
-    return found if name == found.expression else replace(found, extra={**found.extra, "class": name})
