@@ -100,9 +100,8 @@ def written(folder: Path, *files: str) -> list[Path]:
 def update(folder: Path, images: dict[str, str], unwritten: tuple[str, ...] = (), **formats: list[str]) -> set[str]:
     """Write the files of formats, and return the names of the older ones that are removed."""
     paths = {name: written(folder, *files) for name, files in formats.items()}
-    return {
-        str(path.relative_to(folder)) for path in update_list(folder / "answers.written.json", paths, unwritten, images)
-    }
+    removed = update_list(folder / "answers.written.json", paths, unwritten, images)
+    return {str(path.relative_to(folder)) for paths in removed.values() for path in paths}
 
 
 def test_another_format_of_the_same_images_stays(tmp_path: Path) -> None:
@@ -119,6 +118,22 @@ def test_a_file_that_has_another_name_now_does_not_stay_twice(tmp_path: Path) ->
     assert update(tmp_path, {"/c.png": "3"}, yolo=["yolo/c.txt"]) == set(), "a and b were not asked this time"
     moved = {"/a.png": "1", "/deeper/b.png": "2", "/c.png": "3"}
     assert update(tmp_path, moved, yolo=["yolo/a.txt", "yolo/deeper-b.txt", "yolo/c.txt"]) == {"yolo/b.txt"}
+
+
+def test_a_copy_that_was_not_asked_this_time_keeps_its_file(tmp_path: Path) -> None:
+    image, copy = (tmp_path / name for name in ("a.png", "copy.png"))
+    copy.write_text("an image")
+    update(tmp_path, {str(image): "1", str(copy): "1"}, yolo=["yolo/a.txt", "yolo/copy.txt"])
+    assert update(tmp_path, {str(image): "1"}, yolo=["yolo/a.txt"]) == set()
+    copy.unlink()
+    assert update(tmp_path, {str(image): "1"}, yolo=["yolo/a.txt"]) == {"yolo/copy.txt"}
+
+
+def test_the_reason_names_the_image_that_changed_and_the_way_back(tmp_path: Path) -> None:
+    update(tmp_path, {"/a.png": "1", "/b.png": "2"}, yolo=["yolo/a.txt", "yolo/b.txt"])
+    (removed,) = update_list(tmp_path / "answers.written.json", {}, (), {"/a.png": "1", "/b.png": "3"}).items()
+    assert removed[0] == "b.png changed since format yolo was written; with --format yolo it is written again"
+    assert len(removed[1]) == 2, "the whole format goes: its lists of images and of classes name them all"
 
 
 def test_a_format_that_cannot_be_written_now_keeps_its_older_file(tmp_path: Path) -> None:

@@ -129,8 +129,14 @@ def write_all(
     removed = attempt(partial(update_list, journal.with_suffix(".written.json"), written, unwritten, held), fatal=())
     if isinstance(removed, Failed):
         log.warning("files of older answers may be left: %s", removed.reason)
-    elif removed:
-        log.warning("%d files of older answers were removed (%s)", len(removed), first_few(list(map(str, removed))))
+    else:
+        for reason, paths in removed.items():
+            log.warning(
+                "%d files of older answers were removed (%s): %s",
+                len(paths),
+                first_few([str(path) for path in paths]),
+                reason,
+            )
     reasons_of = {name: "; ".join(reasons) for name, reasons in failed.items()}
     return Outcome(len(asking.images), done_now, changed, unanswered, counts, reasons_of, unwritten, written)
 

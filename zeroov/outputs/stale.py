@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
+from zeroov.errors import first_few
 from zeroov.files import atomic
 
 log = logging.getLogger("zeroov")
@@ -54,30 +56,35 @@ def remove_older(folder: Path, names: Iterable[str], written: Path, keep: Sequen
 
 def update_list(
     path: Path, written: Mapping[str, Sequence[Path]], unwritten: Collection[str], images: Mapping[str, str]
-) -> list[Path]:
-    """Bring a batch's list of its files up to date; remove and return those in its folder that are of older answers.
+) -> dict[str, list[Path]]:
+    """Bring a batch's list of its files up to date; remove those in its folder that are of older answers.
 
     `written` are the files that each format has now, and `images` the content of each image in them, by its place. An
-    older file of these formats goes where all of its format's images are among them: it has another name now. The files
-    of another format stay, as long as none of the images in them was replaced; so do those of formats that are
-    `unwritten`, because writing them failed.
+    older file of these formats goes where all of its format's images are among them, or were moved and are among them
+    by their content: it has another name now. The files of another format all stay, as long as none of the images in
+    them was replaced; so do those of formats that are `unwritten`, because writing them failed. Return what was
+    removed, by the reason.
     """
     folder, entries = path.parent, _entries(path)
-    removed: list[Path] = []
+    removed: dict[str, list[Path]] = {}
     for name, (files, held) in list(entries.items()):
+        replaced = [place for place, content in held.items() if images.get(place, content) != content]
         if name in written:
             going = {place: content for place, content in held.items() if place not in images}
-            if set(going.values()) <= set(images.values()):
-                removed += remove_older(folder, sorted(set(files) - _names(folder, written[name])), path)
+            if set(going.values()) <= set(images.values()) and not any(map(os.path.exists, going)):
+                reason = f"format {name} does not write them any more"
+                removed[reason] = remove_older(folder, sorted(set(files) - _names(folder, written[name])), path)
                 del entries[name]
-        elif name not in unwritten and any(images.get(place, content) != content for place, content in held.items()):
-            removed += remove_older(folder, files, path)
+        elif name not in unwritten and replaced:
+            changed = first_few([PurePath(place).name for place in replaced])
+            reason = f"{changed} changed since format {name} was written; with --format {name} it is written again"
+            removed[reason] = remove_older(folder, files, path)
             del entries[name]
     for name, paths in written.items():
         files, held = entries.get(name, ([], {}))
         entries[name] = sorted({*files, *_names(folder, paths)}), {**held, **images}
     atomic.write_json(path, {name: {"files": files, "images": held} for name, (files, held) in entries.items()})
-    return removed
+    return {reason: paths for reason, paths in removed.items() if paths}
 
 
 def _entries(path: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
