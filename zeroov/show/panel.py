@@ -43,13 +43,16 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
     box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
-    words = f"answer: {answer.words}" if answer.words.strip() else ""
+    name, frame = PurePath(answer.source).name, ""
+    if answer.area:  # the box is in pixels of the image, and the words are not
+        name, frame = f"{name}, its part {list(answer.area)}", ", in pixels of the part"
+    words = f"answer{frame}: {answer.words}" if answer.words.strip() else ""
     ring = (
         "a white ring shows where a small object is"
         if outline.box and pages.is_tiny(outline.box.xyxy, answer.shown.hw)
         else ""
     )
-    about = found, box, ring, recipe, PurePath(answer.source).name, words
+    about = found, box, ring, recipe, name, words
     return _drawn_panel(answer.shown, answer.expression, about, tiles, form)
 
 
