@@ -262,6 +262,8 @@ def test_a_part_is_said_to_be_one_and_whose_pixels_the_words_count(monkeypatch):
     whole = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, answer).texts)
     area = Window(10, 20, 100, 80)
     part = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, replace(answer, area=area)).texts)
+    hinted = drawn_figure(monkeypatch, replace(answer, area=area, looks=(), words=""))
+    assert "its part [10, 20, 100, 80]" in " ".join(hinted.texts[1].get_text().split()), "one picture is narrow"
     assert "part" not in whole
     assert "answer: [1, 2, 3, 4]" in whole
     said = " ".join(part.split())
