@@ -13,7 +13,7 @@ from zeroov.batch.classes import merged
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, Decided, info_of
 from zeroov.batch.pictures import PICTURES, Pictures, Shown, open_pictures
-from zeroov.errors import Failed, OutputError, attempt, first_few
+from zeroov.errors import Failed, OutputError, attempt, count_of, first_few
 from zeroov.files.atomic import require_writable_folder
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.decide import Deciding
@@ -131,12 +131,8 @@ def write_all(
         log.warning("files of older answers may be left: %s", removed.reason)
     else:
         for reason, paths in removed.items():
-            log.warning(
-                "%d files of older answers were removed (%s): %s",
-                len(paths),
-                first_few([str(path) for path in paths]),
-                reason,
-            )
+            gone, names = count_of(len(paths), "file"), first_few([str(path) for path in paths])
+            log.warning("removed %s of older answers (%s): %s", gone, names, reason)
     reasons_of = {name: "; ".join(reasons) for name, reasons in failed.items()}
     return Outcome(len(asking.images), done_now, changed, unanswered, counts, reasons_of, unwritten, written)
 
