@@ -64,6 +64,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     "language": {
         "language/nouns": ("language/test_phrase.py",),
         "language/phrase": ("language/test_phrase.py",),
+        "language/reader": ("language/test_phrase.py",),
         "language/position": ("language/test_position.py",),
     },
     "zoom": {
