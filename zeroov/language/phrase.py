@@ -7,7 +7,8 @@ in whatever script, has one that may be asked for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from zeroov.language import words as w
@@ -19,6 +20,11 @@ _SPECIAL = re.compile(r"<\|[^<>|]*\|>")
 """The language model's own special tokens say nothing of the object."""
 
 
+_AND_A = re.compile(r" and (?:(?:the|an?) |(?=(?:another|some|several|two) ))")
+_APART = w.vocabulary("away apart far farther farthest furthest further isolated separate separated distant")
+_TOGETHER = w.vocabulary("near next adjacent close closer closest nearest beside by alongside proximity abutting")
+
+
 class Relation(NamedTuple):
     """How the object lies to another, in the expression's words, and the other object without its article."""
 
@@ -27,12 +33,21 @@ class Relation(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Line:
+    """A row or column of like things: the `number`th from its `side` (-1: top or left, 1), or 0: the middle one."""
+
+    kind: str
+    number: int
+    side: int
+
+
+@dataclass(frozen=True)
 class Phrase:
     """A referring expression and its parts.
 
     `category` is the head noun phrase in the singular. `position` is the place in the image that is named outright;
-    `toward` the side to which a superlative points ("leftmost"), or from which an `ordinal` counts. The first of a row
-    is its extreme, and no ordinal.
+    `toward` the side to which a superlative points ("leftmost"; (0, 0) is the middle), or from which an `ordinal`
+    counts. The first of a row is its extreme, and no ordinal.
     """
 
     text: str
@@ -45,11 +60,50 @@ class Phrase:
     ordinal: str | None = None
     named: bool = True
     """The expression says what kind of thing is meant; else the category is only a substitute."""
+    far: bool = False
+    """The position is far out at its side."""
+    middle: bool = False
+    """The middle of the position's side was named: "the center of the left"."""
+    edge: Position | None = None
+    """The side whose edge the object lies at; (0, 0): any."""
+    sizes: tuple[str, ...] = ()
+    line: Line | None = None
+    cut: bool = False
+    """The picture does not show all of it."""
+    extent: str | None = None
+    """"width" or "height", if it reaches across the picture."""
+    path: tuple[Position, ...] = ()
+    """The places that it leads from and to."""
+    lone: bool = False
+    near_kind: bool = False
+    """Another of its kind is near."""
+    count: int | None = None
+    plural: bool = False
+    unread: tuple[str, ...] = ()
+    """Words of which nothing was made."""
 
     @property
     def place(self) -> Position | None:
         """Give the best guess of where in the image to look: the position, or else the superlative's side."""
         return self.toward if self.position is None else self.position
+
+    @property
+    def rank(self) -> int | None:
+        """Give the ordinal as a number; -1 is the last."""
+        return w.RANKS[self.ordinal] if self.ordinal else None
+
+    @cached_property
+    def anchors(self) -> tuple[tuple[Phrase, ...], ...]:
+        """Give each relation's other objects as phrases of their own, two where it names two."""
+        return tuple(tuple(parse(other) for other in _AND_A.split(relation.other)) for relation in self.relations)
+
+    def same_kind(self, anchor: Phrase) -> bool:
+        """Return whether another object is of this one's kind: "tank" beside "storage tank", or "the other one"."""
+        nouns, others = self.category.split(), anchor.category.split()
+        if not anchor.named or others in (["one"], ["other"]):
+            return not w.ONES.isdisjoint(others)
+        shorter = min(len(nouns), len(others))
+        return self.named and nouns[-shorter:] == others[-shorter:]
 
 
 def parse(expression: str) -> Phrase:
@@ -65,20 +119,55 @@ def _phrase(reader: Reader, text: str) -> Phrase:
     """Put together what was read; without a head noun, a relation's object or the whole text takes its place."""
     head = reader.head
     if head is None and reader.relations:
-        head = read_noun(reader.words, reader.relations[0][1])
+        other = read_noun(reader.words, reader.relations[0][1])
+        head = other if other.nouns else None
     extreme = reader.ordinal in w.FIRST and bool(reader.toward or (head and head.superlative))
     whole = join(reader.words[after(reader.words, 0, w.LEADERS | w.ARTICLES | MARKS) :]) or text.strip() or text
-    return Phrase(
+    relations = tuple(
+        Relation(words, join(reader.words[after(reader.words, start, w.ARTICLES) : end]))
+        for words, start, end in reader.relations
+    )
+    merged = w.merged(reader.places) if reader.places else None
+    said = reader.remarks
+    phrase = Phrase(
         text=text,
         category=head.category if head else whole,
-        attributes=tuple(reader.attributes),
-        position=w.merged(reader.places) if reader.places else None,
-        relations=tuple(
-            Relation(words, join(reader.words[after(reader.words, start, w.ARTICLES) : end]))
-            for words, start, end in reader.relations
-        ),
+        attributes=tuple(said.attributes),
+        position=merged,
+        relations=relations,
         superlative=reader.superlative,
         toward=reader.toward,
         ordinal=None if extreme else reader.ordinal,
         named=reader.head is not None,
+        far=said.far,
+        middle=bool(merged and any(merged) and (said.middle or (0, 0) in reader.places)),
+        edge=w.merged(said.edges) if said.edges else None,
+        sizes=(*(word for word in said.attributes if word in w.SMALL or word in w.LARGE), *said.sizes),
+        line=Line(*said.line) if said.line else None,
+        cut=said.cut,
+        extent=said.extent,
+        path=tuple(reader.route) if reader.arrives and any(map(any, reader.route)) else (),
+        lone=said.lone,
+        near_kind="adjacent" in said.attributes,
+        count=None if reader.head is None or reader.head.one_of else reader.head.count,
+        plural=reader.head is not None and reader.head.plural,
+        unread=tuple(said.unread),
     )
+    return phrase if not relations else _with_its_kind(phrase)
+
+
+def _with_its_kind(phrase: Phrase) -> Phrase:
+    """Take from the relations to things of the same kind what compares the things: "away from the others"."""
+    lone, near, superlative = phrase.lone, phrase.near_kind, phrase.superlative
+    for relation in phrase.relations:
+        said = frozenset(relation.words.split())
+        if any(word in w.DIRECTIONS for word in said) or said.isdisjoint(_APART | _TOGETHER | {"than"}):
+            continue
+        if all(phrase.same_kind(parse(other)) for other in _AND_A.split(relation.other)):
+            if "than" in said:
+                superlative = superlative or next((word for word in said if word in w.COMPARATIVES), None)
+            elif said & _APART:
+                lone = True
+            else:
+                near = True
+    return replace(phrase, lone=lone, near_kind=near, superlative=superlative)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zeroov.language import words as w
-from zeroov.language.nouns import Noun, Place, image_end, read_noun, read_place
+from zeroov.language.nouns import Noun, Place, image_end, read_noun, read_other, read_place
+from zeroov.language.remarks import Remarks
 from zeroov.language.words import Position, after
 
 MARKS = frozenset(",;:.!?()&/")
@@ -16,6 +17,9 @@ _GLUED = re.compile(r"(\w{4,}[^\Wi])(?:in|on|at)")
 _NO_PLACE = frozenset(w.DIRECTIONS) | w.EMPHASIS | w.DETERMINERS
 _SIDES = frozenset(w.DIRECTIONS) | w.vocabulary("above below under beneath underneath over behind front from than")
 """Words of a relation that say that the object does not lie where its neighbour lies."""
+
+
+_LINE_OPENERS = w.vocabulary("in on at of from within")
 
 
 def join(words: Sequence[str]) -> str:
@@ -30,7 +34,7 @@ class Reader:
     words: list[str]
     index: int = 0
     head: Noun | None = None
-    attributes: list[str] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
     places: list[Position] = field(default_factory=list)
     relations: list[tuple[str, int, int]] = field(default_factory=list)
     superlative: str | None = None
@@ -43,6 +47,10 @@ class Reader:
     path: bool = False
     """A "from" came: sides are where the object goes, not where it is."""
     negated: bool = False
+    route: list[Position] = field(default_factory=list)
+    """The places after "from", in order."""
+    arrives: bool = False
+    """The way leads "to" one of them."""
 
     def __post_init__(self) -> None:
         start = after(self.words, 0, w.LEADERS | MARKS)
@@ -53,23 +61,39 @@ class Reader:
         start, word = self.index, self.words[self.index]
         if word in w.CLOSERS or word in w.RELATIVE or word in w.JOINERS or word == "not":
             self._connect(word)
-        elif self._feature() or self._from(word) or self._nearest(word) or self._opener():
+        elif self._size() or self._feature() or self._from(word) or self._nearest(word) or self._opener():
             self.predicate = False
         elif word in w.VERBS:
             self.predicate = True
             self.path = False
+            self.remarks.spanning = word in w.SPANS
             self.anchored &= start > 0 and self.words[start - 1] in w.RELATIVE
             self.index += 1
         elif not self._bare_place() and not (self.head is None and self._name()):
-            if self.predicate and w.is_superlative(word):
-                self.superlative, self.toward = self.superlative or word, self.toward or w.EXTREMES.get(word)
-            elif word in w.ORDINALS and not self.anchored:
-                self.ordinal = self.ordinal or word
-            elif self.predicate and w.is_adjective(word) and not w.is_participle(word) and not self.negated:
-                self.attributes.append(word)
-            elif not w.is_adverb(word):
-                self.predicate = False
+            self._remark(word)
             self.index += 1
+
+    def _remark(self, word: str) -> None:
+        """Take one word of which no place, name or neighbour was made."""
+        if self.predicate and w.is_superlative(word):
+            self.superlative, self.toward = self.superlative or word, self.toward or w.EXTREMES.get(word)
+        elif word in w.ORDINALS and not self.anchored:
+            self.ordinal = self.ordinal or word
+        elif not self.anchored and not self.negated and self.remarks.take(self.words, self.index):
+            pass
+        elif self.predicate and w.is_adjective(word) and not w.is_participle(word) and not self.negated:
+            self.remarks.attributes.append(word)
+        elif word in w.SPANS:
+            self.remarks.spanning = True
+        elif not w.is_adverb(word):
+            self.predicate = False
+            self.remarks.leave(word)
+
+    def _size(self) -> bool:
+        """Read "by its large size"."""
+        end = None if self.anchored else self.remarks.size(self.words, self.index)
+        self.index = end or self.index
+        return end is not None
 
     def _connect(self, word: str) -> None:
         """Pass a word that joins or parts clauses; after a relation "and the pond" names one more other object."""
@@ -83,7 +107,7 @@ class Reader:
                 self._extend(more.end)
             self.index = max(self.index, more.end)
         elif word not in w.RELATIVE:
-            self.anchored = self.path = self.negated = False
+            self.anchored = self.path = self.negated = self.remarks.spanning = False
 
     def _feature(self) -> bool:
         """Read "with a white roof" as an attribute."""
@@ -94,7 +118,7 @@ class Reader:
         if not thing.nouns and self.words[self.index] in w.VERBS:
             return False  # "has been parked"
         if thing.nouns and not self.negated:
-            self.attributes.append(join(self.words[self.index : thing.end]))
+            self.remarks.attributes.append(join(self.words[self.index : thing.end]))
         self.index = max(end, thing.end)
         return True
 
@@ -108,7 +132,8 @@ class Reader:
             self.superlative = self.superlative.removesuffix(" of")
             self.toward = place.position if place.position is not None else self.toward
         else:
-            self.path = True
+            self.path, self.arrives = True, False
+            self.route = [place.position] if place and place.position else []
         self.index = place.end if place else self.index + 1
         return True
 
@@ -142,15 +167,37 @@ class Reader:
         if place:
             self._put(place)
             return True
-        other = read_noun(self.words, end)
+        other = read_other(self.words, end)
         of_image = image_end(self.words, end)
         if other.nouns and (of_image is None or of_image < other.end):
-            if self.anchored and self.words[self.index] == "of" and self.relations[-1][2] == self.index:
-                self._extend(other.end)  # "the edge of the lake"
-            else:
-                self._relate(self.index, other)
-        self.index = max(end, other.end, of_image or 0)
+            self._beside(other)
+        else:
+            self._within(other, of_image is not None)
+        self.index = max(self.index, end, other.end, of_image or 0)
         return True
+
+    def _beside(self, other: Noun) -> None:
+        """Take what a preposition leads to: another object, or something that is none."""
+        word, after_it = self.words[self.index], self.words[other.end : other.end + 1]
+        if self.anchored and word == "of" and self.relations[-1][2] == self.index:
+            self._extend(other.end)  # "the edge of the lake"
+        elif other.nouns == ["itself"]:
+            self.remarks.lone |= word == "by"
+        elif len(other.nouns) == 1 and other.nouns[0] in w.EXTENTS and self.remarks.spanning:
+            self.remarks.extent = w.EXTENTS[other.nouns[0]]
+        elif other.nouns[-1] in w.EDGES and (after_it != ["of"] or image_end(self.words, other.end + 1) is not None):
+            self.remarks.edges.append((0, 0))  # "by the edge": of the image, any side
+        elif word in _LINE_OPENERS and (end := self.remarks.stand_in(self.words, other, self.head)) is not None:
+            self.index = end
+        else:
+            self._relate(self.index, other)
+
+    def _within(self, other: Noun, in_image: bool) -> None:
+        """Take what a preposition leads to where that is no object: the image itself, or words without a noun."""
+        if in_image and self.words[self.index] in ("beyond", "off", "past", "outside"):
+            self.remarks.cut = True  # "extends beyond the image"
+        if self.words[self.index] == "of" and (other.count or 0) > 1 and self.head:  # "the larger ship of the two"
+            self.superlative = self.superlative or self.remarks.comparative
 
     def _opened(self, start: int, openers: Mapping[str, Sequence[tuple[str, ...]]] = w.OPENERS) -> int | None:
         """Return where the preposition at `start` ends, or `None` where there is none."""
@@ -179,7 +226,10 @@ class Reader:
         """Take a place that was read: of the image, of the last relation's object, or of another one."""
         if place.other is not None:
             self._relate(self.index, place.other)
-        elif place.position is not None and not self.negated and not self.path:
+        elif place.position is not None and self.path:
+            self.route.append(place.position)
+            self.arrives |= self.words[self.index] in ("to", "toward", "towards", "into", "onto")
+        elif place.position is not None and not self.negated:
             if self.anchored:
                 self._extend(place.end)
             # "In the lot on the left" is on the left itself; "below the lot on the left" may be anywhere, and "the
@@ -187,6 +237,7 @@ class Reader:
             near = _SIDES.isdisjoint(self.relations[-1][0].split()) if self.anchored else True
             if near and not (self.anchored and self.words[self.index] == "to"):
                 self.places.append(place.position)
+                self.remarks.place(place, place.position)
         self.index = place.end
 
     def _relate(self, start: int, other: Noun) -> None:
@@ -210,8 +261,13 @@ class Reader:
         glued = _GLUED.fullmatch(noun.nouns[-1]) if noun.nouns else None
         if glued and read_place(self.words, noun.end):
             noun.nouns[-1] = glued[1]
-        self.attributes += noun.attributes
+        placed = bool(noun.places)
+        self.remarks.far |= placed and not w.FAR.isdisjoint(noun.attributes)
+        self.remarks.middle |= (0, 0) in noun.places and any(w.merged(noun.places))
+        self.remarks.describe([word for word in noun.attributes if not (placed and word in w.FAR)])
         self.places += noun.places
+        if "one" in self.words[noun.start : noun.end] and not noun.nouns:  # "the larger one"
+            noun.superlative = noun.superlative or self.remarks.comparative
         self.superlative = noun.superlative or noun.ordinal or self.superlative
         self.toward = w.EXTREMES.get(noun.superlative or "", self.toward)
         self.ordinal = noun.ordinal or self.ordinal
