@@ -58,7 +58,6 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "search": {
         "search/choose": ("search/test_choose.py",),
-        "search/relation": ("search/test_relation.py",),
         "search/tiles": ("search/test_tiles.py",),
     },
     "language": {
@@ -82,7 +81,10 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "outputs/rle": ("outputs/test_rle.py", "outputs/test_labels.py"),
         "outputs/polygons": ("outputs/test_polygons.py",),
     },
-    "candidates": {"candidates/parts": ("candidates",)},
+    "candidates": {
+        "candidates/parts": ("candidates/test_parts.py",),
+        "candidates/relation": ("candidates/test_relation.py",),
+    },
     "refine": {"refine/sam": ("refine/test_sam.py",)},
 }
 # Where a module is not all pure, the functions that are.
