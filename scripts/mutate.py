@@ -63,7 +63,8 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     "language": {
         "language/nouns": ("language/test_phrase.py",),
         "language/phrase": ("language/test_phrase.py",),
-        "language/reader": ("language/test_phrase.py",),
+        "language/reader": ("language/test_phrase.py", "language/test_reading.py"),
+        "language/remarks": ("language/test_reading.py",),
         "language/position": ("language/test_position.py",),
     },
     "zoom": {
@@ -82,8 +83,13 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "outputs/polygons": ("outputs/test_polygons.py",),
     },
     "candidates": {
+        "candidates/among": ("candidates/test_choose.py",),
+        "candidates/choose": ("candidates/test_choose.py",),
         "candidates/parts": ("candidates/test_parts.py",),
+        "candidates/place": ("candidates/test_choose.py",),
+        "candidates/relate": ("candidates/test_choose.py",),
         "candidates/relation": ("candidates/test_relation.py",),
+        "candidates/size": ("candidates/test_choose.py",),
     },
     "refine": {"refine/sam": ("refine/test_sam.py",)},
 }

@@ -67,12 +67,11 @@ def relation_weights(
     words that do not speak of places, all weigh 1; words that are not understood mean nearness.
     """
     known = [anchor for anchor in anchors if anchor.score > 0]
-    spoken = w.tokens(words)
-    said = frozenset(spoken)
-    if not candidates or not known or said & _NO_PLACE:
+    said = frozenset(w.tokens(words))
+    if not candidates or not known or not is_of_places(words):
         return np.ones(len(candidates))
     pairs = _pairs(_corners(candidates), _corners(known))
-    way = w.merged(_DIRECTIONS[word] for word in spoken if word in _DIRECTIONS)
+    way = way_of(words)
     fit = _beside(pairs, said, way, math.hypot(*scene_hw)) if any(way) else _near(pairs, said)
     scores = np.array([anchor.score for anchor in known])
     share = np.where(pairs.same, 0, fit * (scores / scores.max())).max(axis=1)
@@ -80,6 +79,16 @@ def relation_weights(
     if placed.any() and not any(way):
         share[placed] = _compared(share[placed], said)
     return np.asarray(LEAST + (1 - LEAST) * np.clip(share, 0, 1), dtype=np.float64)
+
+
+def way_of(words: str) -> Position:
+    """Return the side that a relation's words name, (0, 0) for none: "above and to the left of" is (-1, -1)."""
+    return w.merged(_DIRECTIONS[word] for word in w.tokens(words) if word in _DIRECTIONS)
+
+
+def is_of_places(words: str) -> bool:
+    """Return whether a relation's words speak of where things lie: "larger than" does not."""
+    return _NO_PLACE.isdisjoint(w.tokens(words))
 
 
 def _corners(things: Sequence[Candidate]) -> _Values:

@@ -181,6 +181,8 @@ class Reader:
         word, after_it = self.words[self.index], self.words[other.end : other.end + 1]
         if self.anchored and word == "of" and self.relations[-1][2] == self.index:
             self._extend(other.end)  # "the edge of the lake"
+        elif word in ("by", "of") and self.words[other.start] in ("its", "their"):  # "distinguished by its red roof"
+            self.remarks.attributes.append(f"with {join(self.words[other.start : other.end])}")
         elif other.nouns == ["itself"]:
             self.remarks.lone |= word == "by"
         elif len(other.nouns) == 1 and other.nouns[0] in w.EXTENTS and self.remarks.spanning:
