@@ -65,6 +65,7 @@ EXAMPLES: list[tuple[str, list[Candidate], int]] = [
     ("the plane to the left of the other plane", [at(300, 250), at(200, 250)], 1),
     ("the plane to the right of the plane on the top", [at(100, 60), at(250, 80), at(90, 400), at(240, 420)], 1),
     ("the plane above the plane in the middle", [at(250, 100), at(250, 250), at(250, 400), at(60, 250)], 0),
+    ("the plane to the right of the second plane from the left", ROW, 2),
     ("the court between the other courts", [at(100, 250), at(250, 255), at(400, 250)], 1),
 ]
 

@@ -41,26 +41,29 @@ def counted(layout: Layout, phrase: Phrase) -> tuple[Values, bool]:
     if phrase.line:
         lines = _lines(layout, phrase.line.kind)
         wanted, enough = _line(phrase.line, len(lines))
-        total = np.zeros(len(layout))
         for number, members in enumerate(lines):
             total[members] = max(math.log(LEAST), abs(number - wanted) * math.log(STEP))
         kept = lines[wanted]
-    elif phrase.rank:
+    elif phrase.ordinal:
         fit = at_place(layout, phrase.position, phrase.far, phrase.middle) if phrase.position else total
         if (by_word := by_size(layout, phrase)) is not None and phrase.superlative not in w.LARGEST | w.SMALLEST:
             fit = fit + by_word
         kept = np.flatnonzero(fit >= fit.max() + math.log(COUNTED)).tolist()
-    if phrase.rank:
-        order = _in_order(layout, phrase)
-        row = [position for position in order if position in kept]
-        wanted = len(row) - 1 if phrase.rank < 0 else phrase.rank - 1
-        enough &= wanted < len(row)
+    if phrase.ordinal:
+        row = [position for position in _in_order(layout, phrase) if position in kept]
+        meant, there = _place_of(phrase.rank or 0, len(row))
         ranked = np.full(len(layout), math.log(LEAST))
         for number, position in enumerate(row):
-            off = abs(number - min(wanted, len(row) - 1))
-            ranked[position] = max(math.log(LEAST), off * math.log(STEP))
-        total = ranked + (total if phrase.line else 0)
+            ranked[position] = max(math.log(LEAST), abs(number - meant) * math.log(STEP))
+        total, enough = ranked + (total if phrase.line else 0), enough and there
     return total, enough
+
+
+def _place_of(rank: int, count: int) -> tuple[float, bool]:
+    """Return which of so many, from 0, a rank names, and whether there are so many; 0 is the middle, -1 the last."""
+    if rank <= 0:
+        return (count - 1 if rank else (count - 1) / 2), True
+    return min(rank, count) - 1, rank <= count
 
 
 def _line(line: Line, count: int) -> tuple[int, bool]:
@@ -93,6 +96,8 @@ def _in_order(layout: Layout, phrase: Phrase) -> list[int]:
     """Return the boxes in the order in which an ordinal counts them."""
     if phrase.superlative in w.LARGEST or phrase.superlative in w.SMALLEST:
         along = layout.area if phrase.superlative in w.SMALLEST else -layout.area
+    elif phrase.ordinal == "middle":
+        along = layout.centre_xy[:, int(np.argmax(np.ptp(layout.centre_xy * layout.aspect_xy, axis=0)))]
     elif phrase.toward and any(phrase.toward):
         along = -(layout.centre_xy @ np.array(phrase.toward))
     elif phrase.toward:  # closest to the centre

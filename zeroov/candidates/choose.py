@@ -13,7 +13,7 @@ import numpy as np
 
 from zeroov.candidates.among import beside_its_kind, counted, isolated
 from zeroov.candidates.layout import Layout, Values
-from zeroov.candidates.place import at_edge, at_place, cut_off, outermost
+from zeroov.candidates.place import at_edge, at_place, beside_middle, cut_off, outermost
 from zeroov.candidates.relate import Seen, related
 from zeroov.candidates.size import by_aspect, by_extent, by_path, by_size
 from zeroov.frames import HW
@@ -98,7 +98,7 @@ def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[
     toward = phrase.toward if not phrase.ordinal else None
     away = (phrase.superlative or "").startswith(FARTHEST)
     said: dict[str, tuple[object, Callable[[], Values]]] = {
-        "place": (phrase.position, lambda: at_place(layout, phrase.position or (0, 0), phrase.far, phrase.middle)),
+        "place": (phrase.position, lambda: _at_place(layout, phrase)),
         "extreme": (toward, lambda: outermost(layout, toward or (0, 0), away)),
         "edge": (phrase.edge, lambda: at_edge(layout, phrase.edge or (0, 0))),
         "cut": (phrase.cut, lambda: cut_off(layout)),
@@ -124,6 +124,13 @@ def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[
             factors.notes.append(f"there are fewer than `{phrase.ordinal or 'that'}` says: the last one was taken")
     _relate(those, phrase, hw, anchors, factors)
     return factors
+
+
+def _at_place(layout: Layout, phrase: Phrase) -> Values:
+    position = phrase.position or (0, 0)
+    if phrase.off_middle:
+        return beside_middle(layout, position)
+    return at_place(layout, position, phrase.far, phrase.middle)
 
 
 def _relate(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], factors: _Factors) -> None:

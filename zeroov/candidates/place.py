@@ -41,6 +41,15 @@ def at_place(layout: Layout, position: Position, far: bool = False, middle: bool
     return total
 
 
+def beside_middle(layout: Layout, position: Position) -> Values:
+    """Return how well centres lie at a side of the middle: "just left of the center"."""
+    total = np.zeros(len(layout))
+    for axis, side in enumerate(position):
+        off = layout.centre_xy[:, axis] - 0.5
+        total -= _beyond(MIDDLE / 2 - side * off, 0) + _beyond(side * off, THIRD) if side else UNSAID * off**2
+    return total
+
+
 def _beyond(distance: Values, plateau: float) -> Values:
     return np.asarray(np.maximum(distance - plateau, 0) ** 2 / (2 * SOFT**2))
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zeroov.candidates.among import counted
 from zeroov.candidates.layout import Layout, Values
 from zeroov.candidates.place import at_place, outermost
-from zeroov.candidates.relation import is_of_places, relation_weights, way_of
+from zeroov.candidates.relation import is_of_places, relation_weights
 from zeroov.candidates.size import by_size
 from zeroov.frames import HW
+from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.language.words import Position
 from zeroov.types import Candidate
@@ -78,7 +80,7 @@ def _to_one(
     candidates: Sequence[Candidate], phrase: Phrase, words: str, anchor: Phrase, seen: Sequence[Candidate], hw: HW
 ) -> Related:
     """Return what a relation to one other object says."""
-    layout, way = Layout.of(candidates, hw), way_of(words)
+    layout, way = Layout.of(candidates, hw), w.way_of(w.tokens(words))
     own = bool(phrase.position or phrase.superlative or phrase.ordinal)
     exponent = BESIDE_OWN if own else PLACED if anchor.place else PLACELESS
     unseen = _unseen(layout, way, anchor) if any(way) else None
@@ -116,6 +118,8 @@ def _own_place(layout: Layout, anchor: Phrase) -> Values:
     if anchor.toward and not anchor.ordinal:
         most = outermost(layout, anchor.toward)
         total += most - most.max(initial=-np.inf)
+    if anchor.ordinal or anchor.line:
+        total += counted(layout, anchor)[0]
     by_word = by_size(layout, anchor)
     return total if by_word is None else np.asarray(total + by_word)
 

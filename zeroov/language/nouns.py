@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zeroov.language import words as w
 from zeroov.language.words import Position, after
 
 _OBJECT_STARTS = w.ARTICLES | {"its", "their"}
-_SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS
+_SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS | {"entire", "whole", *(f"{word}'s" for word in w.IMAGE)}
 
 
 @dataclass
@@ -43,7 +43,10 @@ class Noun:
 
 @dataclass(frozen=True)
 class Place:
-    """A side, corner or middle: of the image, or of `other`; `position` is `None` where neither is known."""
+    """A side, corner or middle: of the image, or of `other`; `position` is `None` where neither is known.
+
+    `among`: it is the place among `other`, "the left of the two planes", or among all: "the middle of the row".
+    """
 
     position: Position | None
     end: int
@@ -52,13 +55,26 @@ class Place:
     far: bool = False
     middle: bool = False
     """The middle of a side: "the center of the left"."""
+    off_middle: bool = False
+    """A side of the middle: "left of the center"."""
     edge: bool = False
     line: str | None = None
     """"row" or "column": the side of the things, not of the image."""
+    among: bool = False
 
 
 def _at(words: Sequence[str], index: int) -> str:
     return words[index] if index < len(words) else ""
+
+
+def opened(
+    words: Sequence[str], start: int, openers: Mapping[str, Sequence[tuple[str, ...]]] = w.OPENERS
+) -> int | None:
+    """Return where the preposition at `start` ends, or `None` where there is none."""
+    for opener in openers.get(words[start], ()) if start < len(words) else ():
+        if tuple(words[start : start + len(opener)]) == opener:
+            return start + len(opener)
+    return None
 
 
 def names_at(words: Sequence[str], index: int) -> bool:
@@ -131,7 +147,7 @@ def read_noun(words: Sequence[str], start: int) -> Noun:
     while noun.end < len(words):
         if _take(noun, words):
             noun.end += 1
-        elif words[noun.end] == "of" and _is_share(noun) and noun.end + 1 < len(words):
+        elif words[noun.end] == "of" and _is_share(noun, words) and noun.end + 1 < len(words):
             _share(noun, words)
         else:
             break
@@ -156,11 +172,11 @@ def read_other(words: Sequence[str], start: int) -> Noun:
     return noun
 
 
-def _is_share(noun: Noun) -> bool:
+def _is_share(noun: Noun, words: Sequence[str]) -> bool:
     """Return whether a phrase before "of" only says how many or which, and not what."""
     if len(noun.nouns) == 1 and w.singular(noun.nouns[0]) in w.PARTITIVES:
         return True
-    return not noun.nouns and not noun.places and noun.end > noun.start
+    return not noun.nouns and noun.end > noun.start and (not noun.places or words[noun.end - 1] == "one")
 
 
 def image_end(words: Sequence[str], start: int) -> int | None:
@@ -196,11 +212,13 @@ def read_place(words: Sequence[str], start: int) -> Place | None:
     end = _run(words, first, found)
     if not found:
         return None
+    off_middle = False
     while _at(words, end) in ("of", "and"):
         more: list[Position] = []
         further = _run(words, after(words, end + 1, _SKIPPED_BEFORE_PLACE), more)
         if not more or names_at(words, further):
             break  # "left of the middle building" names another object
+        off_middle |= words[end] == "of" and (0, 0) not in found and not any(w.merged(more))
         found, end = found + more, further
     if names_at(words, end):
         return None  # "the left building"
@@ -210,7 +228,8 @@ def read_place(words: Sequence[str], start: int) -> Place | None:
     named = words[start:end]
     said = {
         "far": not w.FAR.isdisjoint(named) and any(position),
-        "middle": (0, 0) in found and any(position) and not all(position),
+        "middle": (0, 0) in found and any(position) and not all(position) and not off_middle,
+        "off_middle": off_middle,
         "edge": not w.EDGES.isdisjoint(named),
     }
     line = next((w.LINES[word] for word in named if word in w.LINES), None)
@@ -220,9 +239,12 @@ def read_place(words: Sequence[str], start: int) -> Place | None:
             return Place(position, of_image, end, None, **said, line=line)
     if link in ("of", "within", "inside"):
         other = read_other(words, end + 1)
+        if len(other.nouns) == 1 and other.nouns[0] in w.LINES:  # "the left of the row": of the things in it
+            return Place(position, other.end, end, None, among=True)
         if other.nouns and line:
             return Place(position, other.end, end, None, **said, line=line)  # "the top row of planes"
         if other.nouns:
-            return Place(position, other.end, end + 1, other)
+            among = _at(words, end + 1) == "the" and (other.count or 0) > 1
+            return Place(position, other.end, end + 1, other, among=among)
         return Place(None, end + 1, end + 1)  # "of it": of what, is not known
     return Place(position, end, end, None, **said, line=line)

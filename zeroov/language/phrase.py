@@ -22,7 +22,10 @@ _SPECIAL = re.compile(r"<\|[^<>|]*\|>")
 
 _AND_A = re.compile(r" and (?:(?:the|an?) |(?=(?:another|some|several|two) ))")
 _APART = w.vocabulary("away apart far farther farthest furthest further isolated separate separated distant")
-_TOGETHER = w.vocabulary("near next adjacent close closer closest nearest beside by alongside proximity abutting")
+_TOGETHER = w.vocabulary(
+    "near next adjacent close closer closest nearest beside by alongside proximity abutting",
+    "neighboring neighbouring adjoining",
+)
 
 
 class Relation(NamedTuple):
@@ -47,7 +50,7 @@ class Phrase:
 
     `category` is the head noun phrase in the singular. `position` is the place in the image that is named outright;
     `toward` the side to which a superlative points ("leftmost"; (0, 0) is the middle), or from which an `ordinal`
-    counts. The first of a row is its extreme, and no ordinal.
+    counts. The first of a row is its extreme, and no ordinal; "middle" is one: "in the middle of the three".
     """
 
     text: str
@@ -64,6 +67,8 @@ class Phrase:
     """The position is far out at its side."""
     middle: bool = False
     """The middle of the position's side was named: "the center of the left"."""
+    off_middle: bool = False
+    """The position is a side of the middle, not of the image: "left of the center"."""
     edge: Position | None = None
     """The side whose edge the object lies at; (0, 0): any."""
     sizes: tuple[str, ...] = ()
@@ -89,8 +94,8 @@ class Phrase:
 
     @property
     def rank(self) -> int | None:
-        """Give the ordinal as a number; -1 is the last."""
-        return w.RANKS[self.ordinal] if self.ordinal else None
+        """Give the ordinal as a number; -1 is the last, 0 the middle one."""
+        return w.RANKS.get(self.ordinal, 0) if self.ordinal else None
 
     @cached_property
     def anchors(self) -> tuple[tuple[Phrase, ...], ...]:
@@ -141,6 +146,7 @@ def _phrase(reader: Reader, text: str) -> Phrase:
         named=reader.head is not None,
         far=said.far,
         middle=bool(merged and any(merged) and (said.middle or (0, 0) in reader.places)),
+        off_middle=said.off_middle and len(reader.places) == 1,
         edge=w.merged(said.edges) if said.edges else None,
         sizes=(*(word for word in said.attributes if word in w.SMALL or word in w.LARGE), *said.sizes),
         line=Line(*said.line) if said.line else None,

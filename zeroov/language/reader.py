@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from zeroov.language import words as w
-from zeroov.language.nouns import Noun, Place, image_end, read_noun, read_other, read_place
+from zeroov.language.nouns import Noun, Place, image_end, opened, read_noun, read_other, read_place
 from zeroov.language.remarks import Remarks
 from zeroov.language.words import Position, after
 
@@ -19,6 +19,8 @@ _SIDES = frozenset(w.DIRECTIONS) | w.vocabulary("above below under beneath under
 """Words of a relation that say that the object does not lie where its neighbour lies."""
 
 
+_JOINED = [[word] for word in w.JOINERS]
+_BEYOND = w.vocabulary("beyond off past outside")
 _LINE_OPENERS = w.vocabulary("in on at of from within")
 
 
@@ -61,7 +63,14 @@ class Reader:
         start, word = self.index, self.words[self.index]
         if word in w.CLOSERS or word in w.RELATIVE or word in w.JOINERS or word == "not":
             self._connect(word)
-        elif self._size() or self._feature() or self._from(word) or self._nearest(word) or self._opener():
+        elif (
+            self._heading(word)
+            or self._size()
+            or self._feature()
+            or self._from(word)
+            or self._nearest(word)
+            or self._opener()
+        ):
             self.predicate = False
         elif word in w.VERBS:
             self.predicate = True
@@ -75,8 +84,10 @@ class Reader:
 
     def _remark(self, word: str) -> None:
         """Take one word of which no place, name or neighbour was made."""
-        if self.predicate and w.is_superlative(word):
+        if (self.predicate and w.is_superlative(word)) or (word in w.EXTREMES and not self.anchored):
             self.superlative, self.toward = self.superlative or word, self.toward or w.EXTREMES.get(word)
+        elif word in w.COMPARATIVES and self.words[self.index + 1 : self.index + 2] == ["one"] and not self.anchored:
+            self.superlative = self.superlative or word
         elif word in w.ORDINALS and not self.anchored:
             self.ordinal = self.ordinal or word
         elif not self.anchored and not self.negated and self.remarks.take(self.words, self.index):
@@ -88,6 +99,12 @@ class Reader:
         elif not w.is_adverb(word):
             self.predicate = False
             self.remarks.leave(word)
+
+    def _heading(self, word: str) -> bool:
+        """Pass "facing left", "pointing to the upper right"."""
+        end = self.remarks.heading(self.words, self.index) if self.head and word in w.HEADINGS else None
+        self.index = end or self.index
+        return end is not None
 
     def _size(self) -> bool:
         """Read "by its large size"."""
@@ -111,7 +128,7 @@ class Reader:
 
     def _feature(self) -> bool:
         """Read "with a white roof" as an attribute."""
-        end = self._opened(self.index, w.FEATURE_OPENERS)
+        end = opened(self.words, self.index, w.FEATURE_OPENERS)
         if end is None:
             return False
         thing = read_noun(self.words, end)
@@ -131,6 +148,8 @@ class Reader:
             self.superlative = f"{self.ordinal} {join(self.words[self.index : place.words_end])}"
             self.superlative = self.superlative.removesuffix(" of")
             self.toward = place.position if place.position is not None else self.toward
+        elif place and self.anchored and not w.ORDINALS.isdisjoint(self.words[self.relations[-1][1] : self.index]):
+            self._extend(place.end)  # "right of the second plane from the left"
         else:
             self.path, self.arrives = True, False
             self.route = [place.position] if place and place.position else []
@@ -158,14 +177,17 @@ class Reader:
 
     def _opener(self) -> bool:
         """Read a place of the image, or a relation to another object, that starts with a preposition."""
-        end = self._opened(self.index)
+        end = opened(self.words, self.index)
         if end is None:
             return False
-        while end < len(self.words) and self.words[end] in w.JOINERS and (more := self._opened(end + 1)) is not None:
+        while (
+            end < len(self.words) and self.words[end] in w.JOINERS and (more := opened(self.words, end + 1)) is not None
+        ):
             end = more  # "above and to the left of"
         place = read_place(self.words, end)
         if place:
-            self._put(place)
+            self.remarks.cut |= place.edge and self.words[self.index] in _BEYOND
+            self._put(self._beyond_middle(place, end))
             return True
         other = read_other(self.words, end)
         of_image = image_end(self.words, end)
@@ -175,6 +197,13 @@ class Reader:
             self._within(other, of_image is not None)
         self.index = max(self.index, end, other.end, of_image or 0)
         return True
+
+    def _beyond_middle(self, place: Place, start: int) -> Place:
+        """Read "above the center" as a side of it."""
+        side = w.way_of(self.words[self.index : start])
+        if place.position == (0, 0) and any(side) and place.other is None and not self.path:
+            return replace(place, position=side, off_middle=True)
+        return place
 
     def _beside(self, other: Noun) -> None:
         """Take what a preposition leads to: another object, or something that is none."""
@@ -191,22 +220,17 @@ class Reader:
             self.remarks.edges.append((0, 0))  # "by the edge": of the image, any side
         elif word in _LINE_OPENERS and (end := self.remarks.stand_in(self.words, other, self.head)) is not None:
             self.index = end
+        elif word in ("of", "in", "among", "amongst") and other.plural and self._is_kind(other):
+            pass  # "the left tank of the pair of tanks"
         else:
             self._relate(self.index, other)
 
     def _within(self, other: Noun, in_image: bool) -> None:
         """Take what a preposition leads to where that is no object: the image itself, or words without a noun."""
-        if in_image and self.words[self.index] in ("beyond", "off", "past", "outside"):
-            self.remarks.cut = True  # "extends beyond the image"
+        self.remarks.cut |= in_image and self.words[self.index] in _BEYOND  # "extends beyond the image"
+        self.remarks.lone |= "own" in other.attributes and not self.anchored  # "on its own"
         if self.words[self.index] == "of" and (other.count or 0) > 1 and self.head:  # "the larger ship of the two"
             self.superlative = self.superlative or self.remarks.comparative
-
-    def _opened(self, start: int, openers: Mapping[str, Sequence[tuple[str, ...]]] = w.OPENERS) -> int | None:
-        """Return where the preposition at `start` ends, or `None` where there is none."""
-        for opener in openers.get(self.words[start], ()) if start < len(self.words) else ():
-            if tuple(self.words[start : start + len(opener)]) == opener:
-                return start + len(opener)
-        return None
 
     def _bare_place(self) -> bool:
         """Read a place without a preposition: "top left", "and the bottom of a pond"."""
@@ -217,8 +241,12 @@ class Reader:
                 return False
             self.index = skipped  # all at once: one by one, each would read the whole row again
             return True
+        goal = read_place(self.words, place.end + 1) if self.words[place.end : place.end + 1] == ["to"] else None
+        if goal and goal.position and place.position and not self.anchored:  # "running north to south"
+            self.route, self.arrives, self.index = [place.position, goal.position], True, goal.end
+            return True
         lone = place.end == self.index + 1
-        if lone and self.words[self.index] == "right" and self._opened(place.end) is not None:
+        if lone and self.words[self.index] == "right" and opened(self.words, place.end) is not None:
             self.index = place.end  # "right next to"
         else:
             self._put(place)
@@ -226,7 +254,9 @@ class Reader:
 
     def _put(self, place: Place) -> None:
         """Take a place that was read: of the image, of the last relation's object, or of another one."""
-        if place.other is not None:
+        if place.among and (self.head is None or place.other is None or self._is_kind(place.other)):
+            self._single_out(place)
+        elif place.other is not None:
             self._relate(self.index, place.other)
         elif place.position is not None and self.path:
             self.route.append(place.position)
@@ -241,6 +271,23 @@ class Reader:
                 self.places.append(place.position)
                 self.remarks.place(place, place.position)
         self.index = place.end
+
+    def _is_kind(self, other: Noun) -> bool:
+        return self.head is not None and w.singular(self.head.nouns[-1]) == w.singular(other.nouns[-1])
+
+    def _single_out(self, place: Place) -> None:
+        """Take "the left of the two planes", or "the plane in the middle of the row"."""
+        if self.anchored or self.negated:
+            return
+        if place.position == (0, 0):
+            self.ordinal = self.ordinal or "middle"
+        else:
+            self.superlative = join(self.words[self.index : place.words_end]).removesuffix(" of")
+            self.toward = self.toward or place.position
+        if self.head is None and place.other:
+            self.head = place.other
+            self.head.one_of = True
+            self.remarks.describe(self.head.attributes)
 
     def _relate(self, start: int, other: Noun) -> None:
         """Add a relation whose own words begin at `start`."""
@@ -267,7 +314,12 @@ class Reader:
         self.remarks.far |= placed and not w.FAR.isdisjoint(noun.attributes)
         self.remarks.middle |= (0, 0) in noun.places and any(w.merged(noun.places))
         self.remarks.describe([word for word in noun.attributes if not (placed and word in w.FAR)])
-        self.places += noun.places
+        if noun.one_of and noun.places and not any(w.merged(noun.places)):
+            self.ordinal = "middle"  # "the middle one of the three bridges"
+        elif noun.one_of and noun.places and not noun.superlative:  # "the upper one of the two bridges"
+            self.toward, noun.superlative = w.merged(noun.places), join(self.words[noun.start : noun.start + 2])
+        else:
+            self.places += noun.places
         if "one" in self.words[noun.start : noun.end] and not noun.nouns:  # "the larger one"
             noun.superlative = noun.superlative or self.remarks.comparative
         self.superlative = noun.superlative or noun.ordinal or self.superlative

@@ -13,7 +13,9 @@ _BEFORE_SIZE = w.vocabulary("its a an the by with of in to for has having charac
 _NEUTRAL = (
     w.DETERMINERS
     | w.EMPHASIS
-    | w.vocabulary("located situated positioned placed seen found shown visible set there featured present captured")
+    | w.vocabulary(
+        "located situated positioned placed seen found shown visible set there featured present captured one"
+    )
 )
 """Words that tell no object from another."""
 
@@ -27,6 +29,7 @@ class Remarks:
     edges: list[Position] = field(default_factory=list)
     far: bool = False
     middle: bool = False
+    off_middle: bool = False
     line: tuple[str, int, int] | None = None
     cut: bool = False
     lone: bool = False
@@ -69,6 +72,7 @@ class Remarks:
         """Take how exactly the object's own place was named."""
         self.far |= place.far
         self.middle |= place.middle
+        self.off_middle |= place.off_middle
         if place.edge:
             self.edges.append(position)
         if place.line:
@@ -85,6 +89,17 @@ class Remarks:
             return None
         self.sizes.append(word)
         return start + (2 if following[0] in w.SIZE_NOUNS else 3)
+
+    def heading(self, words: Sequence[str], index: int) -> int | None:
+        """Read "facing left", "pointing to the upper right", "facing upwards": no place; return where it ends."""
+        start = index + 1
+        start += words[start : start + 1] in (["to"], ["toward"], ["towards"])
+        place = read_place(words, start)
+        turn = start < len(words) and words[start] in w.TURNS
+        if not turn and (place is None or place.other is not None):
+            return None
+        self.leave(words[index])
+        return start + 1 if turn or place is None else place.end
 
     def stand_in(self, words: Sequence[str], other: Noun, head: Noun | None) -> int | None:
         """Read "in the second row", "in the last row of planes": where the things stand; return where it ends."""
@@ -106,10 +121,12 @@ class Remarks:
 
 
 def _end_of_line(words: Sequence[str], other: Noun) -> int | None:
-    """Return where "the end", or "the end of the row", ends; `None` where it is something else."""
-    if other.nouns != ["end"]:
+    """Return where "the end", "all sides", or "the end of the row" ends; `None` where it is something else."""
+    if other.nouns not in (["end"], ["side"], ["sides"], ["position"]):
         return None
     if words[other.end : other.end + 1] != ["of"]:
         return other.end
+    if (place := read_place(words, other.end + 1)) and place.line:
+        return other.end  # "of the top row": read next
     line = read_noun(words, other.end + 1)
     return line.end if line.line or (line.nouns and line.nouns[-1] in w.LINES) else None

@@ -74,7 +74,7 @@ FRUSTUM = "frustum of a cone"
 """DIOR-RSVG's way to say what shape a cooling tower has: one adjective."""
 _PARTLY = [
     f"{much} {how}"
-    for much in ("partially", "partly", "half", "incompletely")
+    for much in ("partially", "partly", "half", "incompletely", "not fully", "not entirely")
     for how in ("visible", "seen", "shown", "captured", "cropped", "cut", "cut off")
 ]
 CUT = frozenset(_PARTLY) | {"cut off", "cropped", "truncated"}
@@ -98,6 +98,11 @@ SPANS = vocabulary(
     "spans span spanning stretches stretch stretching runs run running extends extend extending crosses crossing",
     "covers covering occupies occupying traverses traversing",
 )
+HEADINGS = vocabulary(
+    "facing pointing pointed heading headed directed oriented moving traveling travelling driving sailing flying"
+)
+"""What a side comes after that is not where a thing lies but where it turns to."""
+TURNS = vocabulary("upward upwards downward downwards leftward leftwards rightward rightwards forward outward inward")
 FAR = vocabulary("far very extreme")
 """Words before a side that mean its outer part."""
 NOUNS_TOO = vocabulary("light square")
@@ -116,7 +121,7 @@ VERBS = vocabulary(
     "sits sit spans span stretches stretch runs run extends extend crosses connects passes appears appear features",
     "contains occupies faces leads points covers curves goes looks seems moves shows displays consists includes",
     "belongs borders adjoins abuts begins starts ends rests intersects overlaps forms exhibits boasts holds serves",
-    "remains sails flies drives floats travels resembles comes",
+    "takes take stays remains sails flies drives floats travels resembles comes",
 )
 CLOSERS = vocabulary("it they he she , ; : . ! ? ( ) but while whereas")
 """What ends a description of another object: what follows is about the first one again."""
@@ -149,6 +154,12 @@ DIRECTIONS: dict[str, Position] = (
 EXTREMES: dict[str, Position] = {
     f"{word}most": place for word, place in DIRECTIONS.items() if word not in _MIDDLE and word not in ("north", "south")
 } | {"highest": (0, -1), "lowest": (0, 1)}
+WAYS: dict[str, Position] = (
+    DIRECTIONS
+    | dict.fromkeys(("above", "over"), (0, -1))
+    | dict.fromkeys(("below", "under", "beneath", "underneath"), (0, 1))
+)
+"""The side of another thing that a word of a relation names."""
 NEAREST = vocabulary("closest nearest furthest farthest")
 
 PREPOSITIONS = vocabulary(
@@ -173,7 +184,15 @@ OPENERS = _by_first_word(
     *("connected to", "attached to", "similar to", "in front of", "in line with", "across from", "away from"),
     *("far from", "on top of", "inside of", "outside of", "opposite to", "along with", "surrounded by"),
     *("apart from", "isolated from", "separate from", "separated from", "distant from", "proximity to"),
-    *("in proximity to", "in close proximity to", "by its proximity to", "by its close proximity to"),
+    *(
+        "in proximity to",
+        "in close proximity to",
+        "neighboring",
+        "neighbouring",
+        "adjoining",
+        "by its proximity to",
+        "by its close proximity to",
+    ),
     *("surrounded with", "enclosed by", "flanked by", "bordered by", "bounded by", "lined by", "encircled by"),
     *("bigger than", "smaller than", "larger than", "longer than", "shorter than", "wider than"),
 )
@@ -188,18 +207,22 @@ BREAKS = (
     PREPOSITIONS
     | CLOSERS
     | RELATIVE
-    | vocabulary("from with without for as than via per during up down away having featuring not so also then there")
+    | vocabulary(
+        "from with without for as than via per during up down away having featuring not so also then there just almost"
+    )
 )
 """What ends a noun phrase."""
 
 _HYPHENS = re.compile(r"[-_\u2010-\u2015]+")
 _GLUED_MOST = re.compile(r"\b(left|right|top|bottom|upper|lower|\w{4,5}ern)[ -]most\b")
+_IS = re.compile(r"\b(that|it|which|who|there|here)['\u2019]s\b")
 _TOKEN = re.compile(r"[,;:.!?()&/]|[^\s,;:.!?()&/\"“”«»\[\]{}<>|*`~]+")
 
 
 def tokens(text: str) -> list[str]:
     """Split a text into lower-case words and single marks; hyphens part words, "left-most" is one."""
     lowered = _HYPHENS.sub(" ", _GLUED_MOST.sub(r"\1most", text.lower()))
+    lowered = _IS.sub(r"\1 is", lowered)
     found = [token.strip("'\u2019") for token in _TOKEN.findall(lowered)]
     joined: list[str] = []
     for token in found:
@@ -207,8 +230,9 @@ def tokens(text: str) -> list[str]:
             joined.append(token)
         if joined[-4:] == FRUSTUM.split():
             joined[-4:] = [FRUSTUM]
-        elif " ".join(joined[-2:]) in CUT:
-            joined[-2:] = [" ".join(joined[-2:])]
+        for count in (3, 2):
+            if " ".join(joined[-count:]) in CUT:
+                joined[-count:] = [" ".join(joined[-count:])]
     return joined
 
 
@@ -270,6 +294,11 @@ def merged(places: Iterable[Position]) -> Position:
     for x, y in places:
         across, down = across or x, down or y
     return across, down
+
+
+def way_of(words: Iterable[str]) -> Position:
+    """Return the side that a relation's words name, (0, 0) for none: "above and to the left of" is (-1, -1)."""
+    return merged(WAYS[word] for word in words if word in WAYS)
 
 
 def after(words: Sequence[str], start: int, skipped: frozenset[str]) -> int:
