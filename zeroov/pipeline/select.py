@@ -114,20 +114,22 @@ def gather(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Ca
 def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
     """Ask for the other objects that the expressions name."""
     wanted = [
-        (at, number, replace(case.look.question, expression=parse(relation.other).category))
+        (at, number, part, replace(case.look.question, expression=anchor.category))
         for at, case in enumerate(cases)
-        for number, relation in enumerate(case.phrase.relations)
+        for number, anchors in enumerate(case.phrase.anchors)
+        for part, anchor in enumerate(anchors)
+        if not case.phrase.same_kind(anchor)  # of the same kind the candidates themselves are
     ]
-    seen: dict[int, list[Seen]] = {at: [] for at, _, _ in wanted}
-    questions = [question for _, _, question in wanted]
+    seen: dict[int, list[Seen]] = {at: [] for at, *_ in wanted}
+    questions = [question for *_, question in wanted]
     lists = [listings(stages, source, questions, progress) for source in listing_sources(stages)]
     recipe = stages.recipe.candidates
-    for place, (at, number, _) in enumerate(wanted):
+    for place, (at, number, part, _) in enumerate(wanted):
         found = {
             source: list(zip(each[place].boxes, each[place].scores, strict=True))
             for source, each in zip(listing_sources(stages), lists, strict=True)
         }
-        seen[at].append(Seen(number, pool_of(found, recipe.same, recipe.most)))
+        seen[at].append(Seen(number, pool_of(found, recipe.same, recipe.most), part))
     return [
         replace(case, anchors=tuple(seen[at]), asked=(*case.asked, "anchors")) if at in seen else case
         for at, case in enumerate(cases)
