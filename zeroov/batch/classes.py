@@ -10,6 +10,7 @@ import numpy as np
 from zeroov.outputs.found import Found
 
 SAME = 0.5  # of two masks, intersection over union: from there on they are one object
+ONE_PLACE = 0.7  # likewise of two classes: from there on one of the two is probably wrong
 
 
 def merged(founds: Sequence[Found], classes: Mapping[str, str]) -> list[Found]:
@@ -24,6 +25,28 @@ def merged(founds: Sequence[Found], classes: Mapping[str, str]) -> list[Found]:
         if all(overlap(founds[number], other) < SAME for other in rivals):
             kept.append(number)
     return [_named(founds[number], named[number]) for number in sorted(kept)]
+
+
+def under_two_classes(founds: Sequence[Found]) -> list[tuple[Found, Found, float]]:
+    """Return the pairs of an image's objects that are one object under two classes, with their overlap, best first.
+
+    The objects are those of `merged`. The better score of a pair comes first.
+    """
+    if not founds:
+        return []
+    x0, y0, x1, y1 = np.array([found.window_xyxy for found in founds]).T
+    pairs: list[tuple[Found, Found, float]] = []
+    for number, one in enumerate(founds):  # of a searched scene there are thousands, nearly all apart
+        near = (x0 < x1[number]) & (x1 > x0[number]) & (y0 < y1[number]) & (y1 > y0[number])
+        for other in (founds[each] for each in np.flatnonzero(near).tolist() if each > number):
+            if class_of(one) != class_of(other) and (shared := overlap(one, other)) >= ONE_PLACE:
+                pairs.append((one, other, shared) if one.score >= other.score else (other, one, shared))
+    return sorted(pairs, key=lambda pair: -pair[2])
+
+
+def class_of(found: Found) -> str:
+    """Return the class of one of the objects of `merged`."""
+    return str(found.extra.get("class", found.expression))
 
 
 def overlap(one: Found, other: Found) -> float:
