@@ -290,7 +290,7 @@ def test_export_leaves_nothing_of_a_replaced_or_deleted_picture(
     assert {"yolo/labels/mine.txt", "b.mine.png"} <= left
     assert any("1 images changed since they were answered" in text for text in warnings)
     assert any("files of images that were replaced or are gone were removed" in text for text in warnings)
-    assert "stay as they were" not in exported.output, "what is left is of the same threshold and classes"
+    assert "left as before" not in exported.output, "what is left is of the same threshold and classes"
 
 
 def test_another_threshold_or_class_leaves_nothing_of_the_old_one_and_names_what_stays(
@@ -303,7 +303,7 @@ def test_another_threshold_or_class_leaves_nothing_of_the_old_one_and_names_what
     assert {path.name for path in labels.iterdir()} == {"a.txt", "b.txt"}, "b is as it would be written now"
     exported = run(*one, "--export", "--format", "yolo", "--min-score", "0.8")
     assert {path.name for path in labels.iterdir()} == {"a.txt"}
-    assert "coco, png stay as they were" in exported.output
+    assert "without new images: coco, png; --export" in exported.output
     assert "--export --format coco,png" in exported.output
     (tmp_path / "asked.txt").write_text(LIST.replace("\tship", "\tvessel"))
     assert json.loads(run(*one, "--export", "--format", "yolo", "--json").stdout)["earlier"] == ["coco", "png"]

@@ -150,8 +150,8 @@ def _say(outcome: Outcome) -> None:
         options.say(f"{name:9} {_places(paths)}")
     if outcome.earlier:
         options.note(
-            f"{', '.join(outcome.earlier)} stay as they were, of an earlier threshold or class list, or without new "
-            f"images; write them with --export --format {','.join(outcome.earlier)}"
+            f"left as before, of an earlier threshold or class list or without new images: {', '.join(outcome.earlier)}"
+            f"; --export --format {','.join(outcome.earlier)} writes what is shown now"
         )
 
 
