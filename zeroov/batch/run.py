@@ -14,7 +14,17 @@ from zeroov import recipe as recipes
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, failed_item, item_of
 from zeroov.batch.write import Asking, Outcome, Output, warn_of_refusals, write_all
-from zeroov.errors import Failed, HardwareError, Interrupted, OutputError, Streak, ZeroovError, attempt, first_few
+from zeroov.errors import (
+    Failed,
+    HardwareError,
+    Interrupted,
+    OutputError,
+    Streak,
+    ZeroovError,
+    attempt,
+    count_of,
+    first_few,
+)
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.files.journal import Journal, about_path, read_items
 from zeroov.ground import Pipeline
@@ -126,7 +136,7 @@ def export(
             Answers(read_items(path)),
         )
         missing = [each for each in asking.images if not all(answers.get(each, text) for text in texts)]
-        replaced = _changed(missing, answers, "they have no labels until they are asked, without --export")
+        replaced = _changed(missing, answers, "no labels are written of them until they are asked, without --export")
         named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance}
         return write_all(writers, asking, answers, provenance=named, journal=path, changed=replaced)
 
@@ -169,7 +179,7 @@ def _changed(images: Iterable[Asked], answers: Answers, then: str) -> tuple[str,
     """Return the images, of those not answered whole, that changed since they were answered; warn of them."""
     changed = tuple(str(each.image) for each in images if answers.is_changed(each))
     if changed:
-        log.warning("%d images changed since they were answered (%s); %s", len(changed), first_few(changed), then)
+        log.warning("%s changed since the answer (%s); %s", count_of(len(changed), "image"), first_few(changed), then)
     return changed
 
 

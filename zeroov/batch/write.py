@@ -13,7 +13,7 @@ from zeroov.batch.classes import class_of, merged, under_two_classes
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, Decided, info_of
 from zeroov.batch.pictures import PICTURES, Pictures, Shown, open_pictures
-from zeroov.errors import Failed, OutputError, attempt, first_few
+from zeroov.errors import Failed, OutputError, attempt, count_of, first_few
 from zeroov.files.atomic import require_writable_folder
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.decide import Deciding
@@ -149,7 +149,7 @@ def write_all(
         tidied = Tidied()
     for paths, what in ((tidied.lost, "images that were replaced or are gone"), (tidied.older, "older answers")):
         if paths:
-            log.warning("%d files of %s were removed (%s)", len(paths), what, first_few(list(map(str, paths))))
+            log.warning("removed %s of %s (%s)", count_of(len(paths), "file"), what, first_few(list(map(str, paths))))
     reasons_of = {name: "; ".join(reasons) for name, reasons in failed.items()}
     return Outcome(
         len(asking.images),

@@ -165,8 +165,8 @@ def _twice(pairs: Sequence[Mapping[str, Any]]) -> str:
         for pair in pairs
     ]
     return (
-        f"{len(pairs)} pairs of objects are one object under two classes (IoU {ONE_PLACE:g} or more), of which one at "
-        f"most is right: {first_few(few)}"
+        f"one object under two classes (IoU {ONE_PLACE:g} or more), of which one at most is right: "
+        f"{count_of(len(pairs), 'pair')}, {first_few(few)}"
     )
 
 
