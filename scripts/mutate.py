@@ -58,12 +58,13 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "search": {
         "search/choose": ("search/test_choose.py",),
-        "search/relation": ("search/test_relation.py",),
         "search/tiles": ("search/test_tiles.py",),
     },
     "language": {
         "language/nouns": ("language/test_phrase.py",),
         "language/phrase": ("language/test_phrase.py",),
+        "language/reader": ("language/test_phrase.py", "language/test_reading.py"),
+        "language/remarks": ("language/test_reading.py",),
         "language/position": ("language/test_position.py",),
     },
     "zoom": {
@@ -81,7 +82,15 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "outputs/rle": ("outputs/test_rle.py", "outputs/test_labels.py"),
         "outputs/polygons": ("outputs/test_polygons.py",),
     },
-    "candidates": {"candidates/parts": ("candidates",)},
+    "candidates": {
+        "candidates/among": ("candidates/test_choose.py",),
+        "candidates/choose": ("candidates/test_choose.py",),
+        "candidates/parts": ("candidates/test_parts.py",),
+        "candidates/place": ("candidates/test_choose.py",),
+        "candidates/relate": ("candidates/test_choose.py",),
+        "candidates/relation": ("candidates/test_relation.py",),
+        "candidates/size": ("candidates/test_choose.py",),
+    },
     "refine": {"refine/sam": ("refine/test_sam.py",)},
 }
 # Where a module is not all pure, the functions that are.

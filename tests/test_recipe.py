@@ -34,7 +34,7 @@ def test_official_differs_from_paper_by_the_official_bugs_alone() -> None:
     paper, official = recipes.load("paper").to_dict(), recipes.load("official").to_dict()
     differing = {
         f"{section}.{key}": official[section][key]
-        for section in ("overview", "focus", "evolve", "refine", "zoom", "search", "runtime")
+        for section in ("overview", "focus", "evolve", "refine", "zoom", "search", "select", "runtime")
         for key in paper[section]
         if paper[section][key] != official[section][key]
     }

@@ -16,7 +16,7 @@ import torch
 
 from scripts.training.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
 from scripts.training.vlm.build import HIDDEN, build_model, save_folder
-from scripts.training.vlm.data import Batch, BatchStream, TurnWriter, list_batch
+from scripts.training.vlm.data import Batch, BatchStream, TurnWriter, hard_batch, list_batch
 from scripts.training.vlm.evaluate import evaluate, evaluation_batches, measure_lists
 from scripts.training.vlm.forward import read, see
 from scripts.training.vlm.losses import DenseHeads, answer_loss, said_loss, soft_numbers
@@ -140,6 +140,7 @@ class Trainer:
         stream = BatchStream(self.tokenizer, self.schedule.plans(), self.step, self.args.workers)
         held_out = {"val": evaluation_batches(self.writer, self.args.val_images, 6)}
         lists = [list_batch(self.writer, view, "val", 0, 12) for _, view in LISTED if view]
+        hard = [hard_batch(self.writer, self.schedule.plans()[-1][1], "val", first, 24) for first in (0, 32)]
         if self.schedule.stages[-1].mixed:
             for name, view in HELD_OUT.items():
                 batches = evaluation_batches(self.writer, self.args.val_images // 4, 6, view=view)
@@ -163,6 +164,8 @@ class Trainer:
                     self.log(**{name: figures.line()})
                 if self.schedule.stages[-1].lists:
                     self.log(lists=[measure_lists(self.model, batch, self.words, self.device) for batch in lists])
+                    figures = evaluate(self.model, self.heads, hard, self.words, self.device)
+                    self.log(hard=figures.line())
             if limits.time_to_save() or over:
                 self.save()
             last = time.monotonic()

@@ -372,7 +372,7 @@ def test_a_format_that_cannot_be_finished_costs_no_other(
 ) -> None:
     out, files = tmp_path / "out", images_in([folder / "a.png"])
     writers = one_by_one(out, ["labelstudio", "coco"], ["the ship"], files)
-    (out / "labelstudio.json").mkdir()
+    (out / "labelstudio.json").mkdir(parents=True)
     outcome = batch(pipeline, files, ["the ship"], out, writers)
     assert "labelstudio.json" in outcome.unwritten["labelstudio"]
     assert outcome.files == (out / "coco.json",)

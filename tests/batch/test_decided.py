@@ -116,7 +116,10 @@ def test_export_needs_no_model(
     after = json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"][0]["attributes"]
     assert after.pop("recipe_digest") != before.pop("recipe_digest")
     assert after == before
-    assert (after["expression"], after["class"]) == ("the ship", "ship")
+    assert after["expression"] == "the ship"
+    document = json.loads((tmp_path / "out" / "coco.json").read_text())
+    names = {each["id"]: each["name"] for each in document["categories"]}
+    assert names[document["annotations"][0]["category_id"]] == "ship"
     other = run(*command, "--export", "--set", "evolve.alpha=0.9", code=1)
     assert "evolve.alpha = " in other.output
     run(*command, "--export", "--retry-failed", code=2)
@@ -221,7 +224,6 @@ def test_one_object_of_one_class_is_there_once() -> None:
     assert overlap(ships[0], ships[1]) == pytest.approx(18 / 22)
     assert overlap(ships[0], found_at(90, 0.5, "the ship")) == 0
     assert [each.expression for each in merged(ships, classes)] == ["the white ship", "the grey ship"]
-    assert merged(ships, classes)[0].extra == {"class": "ship"}
     assert merged(ships, {}) == ships
 
 
@@ -240,10 +242,10 @@ def test_one_object_under_two_classes_is_said(tmp_path: Path, command: list[Any]
 
 def test_what_is_one_object_under_two_classes() -> None:
     kept = merged([found_at(left, 0.5, text) for left, text in ((10, "a"), (13, "b"), (14, "c"), (90, "d"))], {})
-    pairs = [(one.expression, other.expression) for one, other, _ in under_two_classes(kept)]
+    pairs = [(one.expression, other.expression) for one, other, _ in under_two_classes(kept, {})]
     assert pairs == [("b", "c"), ("a", "b")], "a and c share 16 of 24 pixels"
-    assert under_two_classes(merged([found_at(10, 0.5, "a"), found_at(10, 0.5, "b")], {"a": "x", "b": "x"})) == []
-    assert under_two_classes([]) == []
+    assert under_two_classes([found_at(10, 0.5, "a"), found_at(10, 0.5, "b")], {"a": "x", "b": "x"}) == []
+    assert under_two_classes([], {}) == []
 
 
 def test_export_takes_the_recipe_that_was_asked_with(tmp_path: Path, command: list[Any], calls: Calls) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 
 from tests.fuzz.damage import odd_value
 from zeroov import frames
+from zeroov.candidates.relation import relation_weights
 from zeroov.language.phrase import parse
 from zeroov.language.position import position_prior
 from zeroov.language.words import vocabulary
 from zeroov.overview.answer import answer_to_image, parse_box, says_absent
 from zeroov.search.choose import rank
-from zeroov.search.relation import relation_weights
 from zeroov.types import Box, Candidate, clean_expression
 
 SPOKEN = sorted(

@@ -53,6 +53,9 @@ def test_every_part_of_a_phrase() -> None:
         attributes=("small", "white"),
         position=(-1, -1),
         relations=(("next to", "old pier"),),  # type: ignore[arg-type]  # a NamedTuple equals its tuple
+        sizes=("small",),
+        count=2,
+        plural=True,
     )
 
 

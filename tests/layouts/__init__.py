@@ -48,6 +48,7 @@ LAYOUTS: dict[str, Layout] = {
     **_family("refcocog-google", "refcocog", "google", "gref"),
     **_family("refcocog-umd", "refcocog", "umd", "gref_umd"),
     **_family("referit", "refclef", "berkeley", "referit"),
+    "mini-hard": Layout(own.write_jsonl, seeds=SEEDS | {"plain": SEEDS["test"]}),
     "file": Layout(own.write_csv),
     "file/jsonl": Layout(own.write_jsonl),
 }

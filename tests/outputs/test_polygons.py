@@ -50,6 +50,20 @@ def test_a_simpler_polygon_is_valid_and_near(mask: np.ndarray, tolerance: float)
     assert shapely.hausdorff_distance(exact, simple) <= tolerance + 1e-9
 
 
+def test_what_is_small_or_thin_is_no_triangle() -> None:
+    """A ring of three corners near to a pixel's four is half of the pixel."""
+    mask = np.zeros((40, 40), bool)
+    mask[5:30, 5:30] = True
+    mask[10, 10] = False  # a hole of one pixel
+    mask[35, 35] = mask[35, 2:20] = True
+    for square in (False, True):
+        shape = polygons(found(mask), 1.0, square)
+        assert shape.is_valid
+        outlines = shapely.polygons(shapely.get_rings(shapely.get_parts(shape)))
+        assert sorted(outline.area for outline in outlines) == [1, 1, 18, 625]
+        assert {shapely.get_num_coordinates(outline) for outline in outlines} == {5}
+
+
 def test_smoother_edges_are_simpler() -> None:
     y, x = np.mgrid[:200, :200]
     disc = (x - 100) ** 2 + (y - 90) ** 2 < 80**2

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from tests.outputs.found_objects import PROVENANCE, SCENE, loaded
-from zeroov.outputs.found import Found
+from zeroov import frames
+from zeroov.errors import UsageError
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.polygons import polygons
 from zeroov.outputs.square import LEAST_TOLERANCE, MOST_CHANGE
 from zeroov.outputs.write import write
@@ -20,6 +25,8 @@ from zeroov.types import Box
 
 shapely = pytest.importorskip("shapely")
 pytest.importorskip("rasterio")
+pyogrio = pytest.importorskip("pyogrio")
+pyproj = pytest.importorskip("pyproj")
 MASKS = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=24)).filter(np.any)
 L_SHAPE = np.array([(-40, -30), (40, -30), (40, 10), (5, 10), (5, 35), (-40, 35)], float)
 
@@ -51,18 +58,39 @@ def corners_are_right(ring: np.ndarray) -> bool:
     return bool((np.abs((edges * np.roll(edges, 1, axis=0)).sum(axis=1)) < 1e-6).all())
 
 
+@example(degrees=35.0, seed=3, tolerance=0.0)  # a hole of one pixel
+@example(degrees=35.0, seed=3, tolerance=2.0)
 @given(st.floats(0, 90), st.integers(0, 5), st.sampled_from((0.0, 2.0)))
 @settings(deadline=None, max_examples=25)
 def test_a_building_has_right_angles_and_few_corners(degrees: float, seed: int, tolerance: float) -> None:
     mask = building(degrees, seed)
     exact, shape = polygons(found(mask)), polygons(found(mask), tolerance, square=True)
     assert shape.is_valid
-    assert corners_are_right(shapely.get_coordinates(shape))
+    rings = shapely.get_rings(shapely.get_parts(shape))
+    assert all(corners_are_right(shapely.get_coordinates(ring)) for ring in rings)
     assert shape.symmetric_difference(exact).area <= MOST_CHANGE * exact.area
     if tolerance:
         assert shapely.get_num_coordinates(shape) <= 11  # six corners, and seldom a step or two
         truth = shapely.Polygon(turned(degrees) + np.array((7, 9)))
         assert shape.symmetric_difference(truth).area < 0.1 * truth.area
+
+
+@pytest.mark.parametrize("degrees", [0, 5, 20, 33, 45])
+@pytest.mark.parametrize("square", [False, True])
+def test_a_straight_wall_is_one_edge_in_geojson_too(tmp_path: Path, degrees: float, square: bool) -> None:
+    mask = np.zeros((200, 200), np.uint8)  # a small scene
+    cv2.fillPoly(mask, [np.round((turned(degrees) * 1.2) * 16).astype(int)], 1, shift=4)
+    info = SceneInfo("a.tif", (224, 224), "EPSG:32633", (0.5, 0.0, 500_000.0, 0.0, -0.5, 5_000_000.0))
+    one = found(mask)
+    (path,) = write(tmp_path / "a.geojson", ["geojson"], info, [one], PROVENANCE, tolerance=1.5, square=square)
+    (feature,) = loaded(path)["features"]
+    shape = shapely.from_geojson(json.dumps(feature["geometry"]))
+    assert shape.is_valid
+    assert shapely.get_num_coordinates(shape) <= 9  # six corners, the first one twice, and a corner cut off
+    back = pyproj.Transformer.from_crs("EPSG:4326", info.crs, always_xy=True)
+    on_map = shapely.transform(shape, lambda points: np.column_stack(back.transform(*points.T)))
+    exact = shapely.transform(polygons(one), lambda points: frames.pixel_to_map(points, info.transform))
+    assert on_map.intersection(exact).area > 0.98 * on_map.union(exact).area
 
 
 @given(MASKS, st.sampled_from((0.0, 0.5, 1.0, 2.5)))
@@ -92,6 +120,27 @@ def test_a_courtyard_stays() -> None:
     assert len(shape.interiors) == 1
     assert shapely.get_num_coordinates(shape) == 10
     assert shape.area == pytest.approx(mask.sum(), rel=0.02)
+
+
+def test_only_the_named_classes_are_squared(tmp_path: Path) -> None:
+    one = found(building(20, 0))
+    field = replace(one, expression="the field")
+    classes = {one.expression: "building", field.expression: "field"}
+    options: dict[str, Any] = {"classes": classes, "expressions": list(classes), "tolerance": 2.0}
+    formats, founds = ["geojson", "gpkg"], [one, field]
+    plain = write(tmp_path / "plain", formats, SCENE, founds, PROVENANCE, **options)
+    chosen = write(tmp_path / "chosen", formats, SCENE, founds, PROVENANCE, square=[" building"], **options)
+
+    def corners(paths: tuple[Path, ...]) -> list[list[int]]:
+        features = [shapely.from_geojson(json.dumps(each["geometry"])) for each in loaded(paths[0])["features"]]
+        rows = shapely.from_wkb(pyogrio.raw.read(paths[1], layer="masks")[2])
+        return [shapely.get_num_coordinates(shapes).tolist() for shapes in (features, rows)]
+
+    for before, after in zip(corners(plain), corners(chosen), strict=True):
+        assert before[0] == before[1] == after[1]
+        assert after[0] < after[1]
+    with pytest.raises(UsageError, match=r"`buildings` is no class of what is asked; did you mean `building`\?"):
+        write(tmp_path, formats, SCENE, [], PROVENANCE, square=["buildings"], **options)
 
 
 def test_maps_are_squared_and_measured_exactly(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.overview.answer import says_absent
 from zeroov.raster.scene import open_source
+from zeroov.refine.sam import large_parts
 from zeroov.types import Box, Overview, Picture, clean_expression
 
 QUICK: dict[str, Any] = {
@@ -50,6 +51,21 @@ def ground_all(pipeline: Pipeline, samples: list[tuple[Any, str]]) -> list[Answe
 @pytest.fixture(scope="module")
 def pipeline(tiny: Path) -> Pipeline:
     return zeroov.load("tiny", device="cpu", **QUICK)
+
+
+def test_what_is_drawn_by_a_box_or_a_point_is_cut_to_valid_pixels_before_small_parts_go(pipeline: Pipeline) -> None:
+    """One look, a search, a hint and a batch all draw with these two."""
+    rgb = np.random.default_rng(0).integers(0, 256, (90, 150, 3), dtype=np.uint8)
+    valid = np.ones((90, 150), np.bool_)
+    valid[:, ::5] = valid[::7] = False
+    whole, holed = Picture(rgb), Picture(rgb, valid=valid)
+    box = Box(20, 10, 90, 70)
+    for draw in (lambda picture: pipeline.draw(picture, box)[0], lambda picture: pipeline.draw_at(picture, (55, 40))):
+        mask, least = draw(holed).mask, pipeline.recipe.refine.least_part
+        cut = large_parts(mask & valid, least)
+        assert (mask & valid).any()
+        np.testing.assert_array_equal(mask & valid, cut)
+        assert (draw(whole).mask & valid != cut).any(), "cut off last, more is left"
 
 
 def test_path_pil_and_array_give_the_same_answer(pipeline: Pipeline, photo: Path) -> None:

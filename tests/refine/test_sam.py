@@ -10,7 +10,10 @@ from segment_anything import SamPredictor
 
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
+from zeroov.look import Outline
+from zeroov.outputs.found import found_of
 from zeroov.recipe import RefineRecipe
+from zeroov.refine.maps import agreement, mask_prompt, on_square
 from zeroov.refine.sam import (
     MINI,
     TINY,
@@ -19,7 +22,6 @@ from zeroov.refine.sam import (
     decode,
     encode,
     large_parts,
-    mask_prompt,
     refine,
     refine_at,
     resized_hw,
@@ -83,6 +85,30 @@ def test_parts_of_one_size_stay_and_nothing_stays_nothing() -> None:
     np.testing.assert_array_equal(large_parts(mask, 1), mask)
     mask[2:6, 2:6] = mask[10:14, 10:14] = True
     np.testing.assert_array_equal(large_parts(mask, 1), mask)
+
+
+def test_a_rest_beyond_a_border_without_data_widens_no_box() -> None:
+    """The border cuts a part in two; only then is the smaller rest a part of its own, and it is left out."""
+    mask, valid = np.zeros((40, 60), np.bool_), np.ones((40, 60), np.bool_)
+    mask[10:30, 10:30] = mask[20, 30:40] = True  # a thin arm to the right
+    valid[:, 28:39] = False  # of the arm one pixel is left
+    outline = Outline(large_parts(mask, 0.5, valid), mask_to_box(mask))
+    found = found_of(Picture(np.zeros((40, 60, 3), np.uint8), valid=valid), outline, "the roof", 0.5)
+    assert found is not None
+    assert found.box == Box(10, 10, 28, 30)
+    assert found.mask.all()
+    both = large_parts(mask, 0, valid)
+    np.testing.assert_array_equal(both, mask)
+
+
+def test_what_lies_mostly_where_there_is_no_data_is_still_not_found() -> None:
+    mask, valid = np.zeros((40, 60), np.bool_), np.ones((40, 60), np.bool_)
+    mask[10:30, 10:30] = mask[35:38, 50:53] = True
+    valid[:, 10:25] = False
+    large = large_parts(mask, 0.5, valid)
+    assert large.sum() == 400, "the small blob is gone, and what is to be cut off still there"
+    outline = Outline(large, mask_to_box(large))
+    assert found_of(Picture(np.zeros((40, 60, 3), np.uint8), valid=valid), outline, "x", 0.5) is None
 
 
 def test_the_box_is_that_of_the_parts_that_are_kept(sam: Any, picture: Picture) -> None:
@@ -265,3 +291,42 @@ def test_a_pixel_just_at_the_threshold_is_not_of_the_object(
     assert not refine(sam, encoded, box, recipe, None).mask.any()
     monkeypatch.setattr(sam, "mask_threshold", float(logits.min()))
     assert refine(sam, encoded, box, recipe, None).mask.any()
+
+
+def test_a_mask_that_the_map_fills_agrees_more_than_one_that_spills_over() -> None:
+    heat = np.zeros((64, 64), np.float32)
+    heat[20:30, 20:40] = 1
+    masks = {name: np.zeros((64, 64), np.bool_) for name in ("right", "spilt", "beside", "none")}
+    masks["right"][20:30, 20:40] = True
+    masks["spilt"][10:60, 10:60] = True
+    masks["beside"][45:55, 45:60] = True
+    values = {name: agreement(mask, heat) for name, mask in masks.items()}
+    assert values["right"] == 1.0
+    assert values["beside"] == values["none"] == 0.5  # the map says nothing
+    assert agreement(masks["right"], heat + 1) == pytest.approx(2 / 3)
+    assert agreement(masks["spilt"], heat + 1) < 0.55
+
+
+def test_a_map_lies_in_sams_square_where_the_picture_lies() -> None:
+    square = on_square(np.ones((4, 4), np.float32), (64, 128), 128, 32)
+    assert square[:16].min() == 1
+    assert square[16:].max() == 0
+
+
+def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> None:
+    from zeroov.refine.sam import _best
+
+    picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
+    encoded = encode(sam, picture)
+    low_res = torch.full((1, 3, 64, 64), -5.0)
+    low_res[0, 0, 2:20, 2:20] = 5
+    low_res[0, 1, 30:40, 30:40] = 5
+    low_res[0, 2, 40:50, 2:12] = 5
+    predicted = torch.tensor([[0.9, 0.7, 0.8]])
+    heat = np.zeros((64, 64), np.float32)
+    heat[30:40, 30:40] = 1
+    region = heat > 0
+    evolved = Evolved(heat, heat, region, region, np.zeros(picture.hw, np.bool_), None)
+    recipe = RefineRecipe(least_part=0)
+    assert _best(sam, encoded, low_res, predicted, recipe, None).predicted_iou == pytest.approx(0.9)
+    assert _best(sam, encoded, low_res, predicted, recipe, None, evolved).predicted_iou == pytest.approx(0.7)

@@ -22,7 +22,7 @@ from zeroov.show import tiles, words
 from zeroov.show.labelled import draw_objects
 from zeroov.show.page import INCHES, Page
 from zeroov.show.panel import draw_panel, write_panel
-from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
+from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined, Window
 
 STAGES = ("overview", "focus", "evolve", "refine")
 RNG = np.random.default_rng(0)
@@ -255,6 +255,22 @@ def test_a_doubtful_find_and_a_ring_are_said_to_be_that(monkeypatch):
     [summary] = [text for text in said if "doubtful" in text]
     assert "the score is below 0.1" in summary
     assert "ring" in summary
+
+
+def test_a_part_is_said_to_be_one_and_whose_pixels_the_words_count(monkeypatch):
+    answer = answer_of(picture_of(60, 90))
+    whole = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, answer).texts)
+    area = Window(10, 20, 100, 80)
+    part = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, replace(answer, area=area)).texts)
+    hinted = drawn_figure(monkeypatch, replace(answer, area=area, looks=(), words=""))
+    assert "its part [10, 20, 100, 80]" in " ".join(hinted.texts[1].get_text().split()), "one picture is narrow"
+    assert "part" not in whole
+    assert "answer: [1, 2, 3, 4]" in whole
+    said = " ".join(part.split())
+    assert "its part [10, 20, 100, 80]" in said
+    assert "answer, in pixels of the part: [1, 2, 3, 4]" in said
+    assert "of the picture" not in said, "a share is one of what is shown"
+    assert "of what is shown" in said
 
 
 def test_a_map_does_not_hide_the_picture_where_it_is_low():

@@ -124,11 +124,11 @@ def test_the_panel_of_a_part_speaks_of_the_part(tmp_path: Path, sheets: list[lis
             answer = answer_of(scene, scene.read(area, 800), found(1100, 1100, 60))
             draw_panel(replace(answer, area=area), scene)
     part, whole = (tiles[0] for tiles in sheets)
-    assert part.title == "400 x 300 pixels"
+    assert part.title == "400 x 300 pixels from (1000, 1000)"
     assert part.expression == "1 found"  # its 60 pixels are drawn as 120
     assert part.rgb is not None
     assert not (part.rgb == RING_RGB).all(axis=2).any()
-    assert whole.title == "4,000 x 3,000 pixels"
+    assert whole.title == "4,000 x 3,000 pixels from (0, 0)"
     assert whole.expression == "1 found; a white ring shows where a small object is"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -24,29 +23,26 @@ def merged(founds: Sequence[Found], classes: Mapping[str, str]) -> list[Found]:
         rivals = [founds[other] for other in kept if named[other] == named[number]]
         if all(overlap(founds[number], other) < SAME for other in rivals):
             kept.append(number)
-    return [_named(founds[number], named[number]) for number in sorted(kept)]
+    return [founds[number] for number in sorted(kept)]
 
 
-def under_two_classes(founds: Sequence[Found]) -> list[tuple[Found, Found, float]]:
+def under_two_classes(founds: Sequence[Found], classes: Mapping[str, str]) -> list[tuple[Found, Found, float]]:
     """Return the pairs of an image's objects that are one object under two classes, with their overlap, best first.
 
-    The objects are those of `merged`. The better score of a pair comes first.
+    The objects are those of `merged`, and so are `classes`. The better score of a pair comes first.
     """
     if not founds:
         return []
+    named = [classes.get(found.expression, found.expression) for found in founds]
     x0, y0, x1, y1 = np.array([found.window_xyxy for found in founds]).T
     pairs: list[tuple[Found, Found, float]] = []
     for number, one in enumerate(founds):  # of a searched scene there are thousands, nearly all apart
         near = (x0 < x1[number]) & (x1 > x0[number]) & (y0 < y1[number]) & (y1 > y0[number])
-        for other in (founds[each] for each in np.flatnonzero(near).tolist() if each > number):
-            if class_of(one) != class_of(other) and (shared := overlap(one, other)) >= ONE_PLACE:
+        for rival in (each for each in np.flatnonzero(near).tolist() if each > number):
+            other = founds[rival]
+            if named[number] != named[rival] and (shared := overlap(one, other)) >= ONE_PLACE:
                 pairs.append((one, other, shared) if one.score >= other.score else (other, one, shared))
     return sorted(pairs, key=lambda pair: -pair[2])
-
-
-def class_of(found: Found) -> str:
-    """Return the class of one of the objects of `merged`."""
-    return str(found.extra.get("class", found.expression))
 
 
 def overlap(one: Found, other: Found) -> float:
@@ -59,8 +55,3 @@ def overlap(one: Found, other: Found) -> float:
     shared = one.mask[y0 - ay0 : y1 - ay0, x0 - ax0 : x1 - ax0] & other.mask[y0 - by0 : y1 - by0, x0 - bx0 : x1 - bx0]
     both = int(np.count_nonzero(shared))
     return both / (one.pixels + other.pixels - both)
-
-
-def _named(found: Found, name: str) -> Found:
-    """Return an object that says its class where that is not its expression."""
-    return found if name == found.expression else replace(found, extra={**found.extra, "class": name})

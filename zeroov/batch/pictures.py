@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol
 
-import numpy as np
-
-from zeroov import frames
 from zeroov.batch.images import OVERLAY, SHEET, Asked
 from zeroov.batch.items import Decided
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.images import reduced_mask
 from zeroov.outputs.names import Names
 from zeroov.raster.scene import open_source
-from zeroov.types import Bool, Picture
+from zeroov.types import Picture
 
 DRAWN, SMALL = 1600, 480  # the longer side of an image on its overlay, and on a sheet, in pixels
 ON_A_PAGE = 20
@@ -137,17 +135,3 @@ PICTURES: dict[str, Callable[[Path, Sequence[str]], Pictures]] = {"overlay": Ove
 def open_pictures(folder: Path, name: str, images: Sequence[str | os.PathLike[str]]) -> Pictures:
     """Return what draws the answers of `images` into a folder, by its name."""
     return PICTURES[name](folder, [os.fspath(image) for image in images])
-
-
-def reduced_mask(founds: Sequence[Found], scene_hw: frames.HW, hw: frames.HW) -> Bool:
-    """Return the mask (h, w) of all objects of a scene in a reduced picture of it."""
-    mask = np.zeros(hw, dtype=np.bool_)
-    for found in founds:
-        x0, y0, x1, y1 = (float(side) for side in found.window_xyxy)
-        window = frames.scale_box((x0, y0, x1, y1), scene_hw, hw)
-        if window is None:
-            continue
-        left, top = min(int(window.x0), hw[1] - 1), min(int(window.y0), hw[0] - 1)
-        right, bottom = max(round(window.x1), left + 1), max(round(window.y1), top + 1)
-        mask[top:bottom, left:right] |= frames.resize_mask(found.mask, (bottom - top, right - left))
-    return mask

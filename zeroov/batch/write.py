@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zeroov.batch.classes import class_of, merged, under_two_classes
+from zeroov.batch.classes import merged, under_two_classes
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, Decided, info_of
 from zeroov.batch.pictures import PICTURES, Pictures, Shown, open_pictures
@@ -127,7 +127,7 @@ def write_all(
         decided = tuple(Decided.of(item, asking.by) for item in whole)
         founds = tuple(merged([found for each in decided for found in each.found], asking.classes))
         _count(counts, decided, founds)
-        twice += [_pair(asked, *pair) for pair in under_two_classes(founds)]
+        twice += [_pair(asked, asking, *pair) for pair in under_two_classes(founds, asking.classes)]
         shown = Shown(asked, info_of(asked, whole[0]), decided, founds, asking.classes, asking.by.min_score)
         for name, writer in writers.items():
             added = attempt(partial(_add, writer, shown, provenance), fatal=())
@@ -192,12 +192,12 @@ def _add(writer: Output, shown: Shown, provenance: Provenance) -> None:
         writer.add(shown)
 
 
-def _pair(asked: Asked, one: Found, other: Found, iou: float) -> dict[str, Any]:
+def _pair(asked: Asked, asking: Asking, one: Found, other: Found, iou: float) -> dict[str, Any]:
     """Return plain values of one object under two classes."""
     scores = [round(each.score, 6) for each in (one, other)]
     return {
         "image": str(asked.image),
-        "classes": [class_of(one), class_of(other)],
+        "classes": [asking.named(one.expression), asking.named(other.expression)],
         "scores": scores,
         "iou": round(iou, 4),
     }

@@ -61,7 +61,7 @@ def batch(
     ] = None,
     label: Label = None,
     tolerance: Tolerance = None,
-    square: Square = False,
+    square: Square = None,
     only_export: Annotated[
         bool, typer.Option("--export", help="Write what is answered; ask nothing, and need no model.")
     ] = False,
@@ -115,7 +115,8 @@ def batch(
     asked = list(classes)
     asking: dict[str, Any] = {"classes": classes, "every": every, "search": scene, "aoi": aoi}
     asking["bands"] = options.band_numbers(bands)
-    named: dict[str, Any] = {"classes": classes, "tolerance": tolerance, "square": square}
+    named: dict[str, Any] = {"classes": classes, "tolerance": tolerance}
+    named["square"] = options.square_classes(square)
     writers = one_by_one(out, options.format_names(formats), asked, files, **named)
     if only_export:
         outcome = export(chosen, files, asked, out, writers, **asking)

@@ -58,7 +58,7 @@ def ground(
     ] = None,
     label: Label = None,
     tolerance: Tolerance = None,
-    square: Square = False,
+    square: Square = None,
     dumps: Dumps = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write panel.png, the picture of every stage.")] = True,
@@ -105,7 +105,7 @@ def ground(
     asked: dict[str, Any] = {
         "label": label,
         "tolerance": tolerance,
-        "square": square,
+        "square": options.square_classes(square),
         "expressions": [expression],
         "images": [image],
     }

@@ -59,7 +59,12 @@ Search = Annotated[
 ]
 
 Square = Annotated[
-    bool, typer.Option("--square", help="Right angles in the polygons of buildings (gpkg, geojson), where they fit.")
+    list[str] | None,
+    typer.Option(
+        "--square",
+        metavar="CLASS|all",
+        help="Right angles in the polygons (gpkg, geojson) of this class, where they fit; repeat for others.",
+    ),
 ]
 
 
@@ -69,6 +74,11 @@ def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) ->
 
     found = recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
     return found.with_values({"zoom.rounds": 1}) if zoom and not found.zoom.rounds else found
+
+
+def square_classes(names: list[str] | None) -> bool | tuple[str, ...]:
+    """Return the classes whose polygons get right angles; for `all` `True`."""
+    return "all" in names or tuple(names) if names else False
 
 
 def same_recipe(chosen: Recipe, recipe: str | None, changes: list[str] | None) -> str:

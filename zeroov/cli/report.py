@@ -32,7 +32,9 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         options.say(f"found     box [{corners}], {count_of(found.pixels, 'pixel')}, score {found.score:.3f}{doubt}")
     if not answer.found:
         options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
-    where = " (about the whole scene, in its reduced pixels)" if answer.searched else ""
+    where = f" (about the whole {'part' if answer.area else 'scene'}, in its reduced pixels)" if answer.searched else ""
+    if answer.area and not answer.searched:
+        where = f" (in pixels of the part {list(answer.area)})"
     if answer.looks:
         options.say(f"answer    {options.plain(answer.words)}{where}")
     if answer.searched:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zeroov.language import words as w
 from zeroov.language.words import Position, after
 
 _OBJECT_STARTS = w.ARTICLES | {"its", "their"}
-_SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS
+_SKIPPED_BEFORE_PLACE = w.DETERMINERS | w.EMPHASIS | {"entire", "whole", *(f"{word}'s" for word in w.IMAGE)}
 
 
 @dataclass
@@ -23,25 +23,58 @@ class Noun:
     places: list[Position] = field(default_factory=list)
     superlative: str | None = None
     ordinal: str | None = None
+    count: int | None = None
+    one_of: bool = False
+    """One of several that were named: "the larger of the two planes"."""
+    line: str | None = None
+    """"row" or "column", if that is what was named, or what the things stand in."""
 
     @property
     def category(self) -> str:
         """Give the name in the singular."""
         return " ".join((*self.nouns[:-1], *map(w.singular, self.nouns[-1:])))
 
+    @property
+    def plural(self) -> bool:
+        """Return whether several things are meant."""
+        many = (self.count or 1) > 1 or (bool(self.nouns) and w.singular(self.nouns[-1]) != self.nouns[-1])
+        return many and not self.one_of
+
 
 @dataclass(frozen=True)
 class Place:
-    """A side, corner or middle: of the image, or of `other`; `position` is `None` where neither is known."""
+    """A side, corner or middle: of the image, or of `other`; `position` is `None` where neither is known.
+
+    `among`: it is the place among `other`, "the left of the two planes", or among all: "the middle of the row".
+    """
 
     position: Position | None
     end: int
     words_end: int
     other: Noun | None = None
+    far: bool = False
+    middle: bool = False
+    """The middle of a side: "the center of the left"."""
+    off_middle: bool = False
+    """A side of the middle: "left of the center"."""
+    edge: bool = False
+    line: str | None = None
+    """"row" or "column": the side of the things, not of the image."""
+    among: bool = False
 
 
 def _at(words: Sequence[str], index: int) -> str:
     return words[index] if index < len(words) else ""
+
+
+def opened(
+    words: Sequence[str], start: int, openers: Mapping[str, Sequence[tuple[str, ...]]] = w.OPENERS
+) -> int | None:
+    """Return where the preposition at `start` ends, or `None` where there is none."""
+    for opener in openers.get(words[start], ()) if start < len(words) else ():
+        if tuple(words[start : start + len(opener)]) == opener:
+            return start + len(opener)
+    return None
 
 
 def names_at(words: Sequence[str], index: int) -> bool:
@@ -54,7 +87,8 @@ def _take(noun: Noun, words: Sequence[str]) -> bool:
     word, following = words[noun.end], _at(words, noun.end + 1)
     fresh = not noun.nouns
     if fresh and (word in w.DETERMINERS or word in w.NUMBERS or word.isdecimal()):
-        pass  # "these", "two", "3": not what it is
+        # "these", "two", "3": not what it is
+        noun.count = w.COUNTS.get(word, int(word) if word.isdecimal() and len(word) < 4 else noun.count)
     elif word in w.ORDINALS:
         if not fresh:
             return False  # "the plane second from the left"
@@ -113,19 +147,36 @@ def read_noun(words: Sequence[str], start: int) -> Noun:
     while noun.end < len(words):
         if _take(noun, words):
             noun.end += 1
-        elif words[noun.end] == "of" and _is_share(noun) and noun.end + 1 < len(words):
-            noun.nouns.clear()  # "one of the planes", "a row of cars": the thing itself follows
-            noun.end += 1
+        elif words[noun.end] == "of" and _is_share(noun, words) and noun.end + 1 < len(words):
+            _share(noun, words)
         else:
             break
     return noun
 
 
-def _is_share(noun: Noun) -> bool:
+def _share(noun: Noun, words: Sequence[str]) -> None:
+    """Pass "one of", "a row of", "the larger of": the thing itself follows."""
+    noun.superlative = noun.superlative or next((word for word in noun.attributes if word in w.COMPARATIVES), None)
+    single = noun.ordinal or noun.superlative or noun.count == 1
+    noun.one_of = noun.one_of or (not noun.nouns and bool(single))
+    noun.line = noun.line or next((w.LINES[word] for word in noun.nouns if word in w.LINES), None)
+    noun.nouns.clear()
+    noun.end += 1
+
+
+def read_other(words: Sequence[str], start: int) -> Noun:
+    """Read another object at `start`; "the first one" and "the others" are things of the kind that was named."""
+    noun = read_noun(words, start)
+    if not noun.nouns and not w.ONES.isdisjoint(words[start : noun.end]):
+        noun.nouns.append("one")
+    return noun
+
+
+def _is_share(noun: Noun, words: Sequence[str]) -> bool:
     """Return whether a phrase before "of" only says how many or which, and not what."""
     if len(noun.nouns) == 1 and w.singular(noun.nouns[0]) in w.PARTITIVES:
         return True
-    return not noun.nouns and not noun.places and noun.end > noun.start
+    return not noun.nouns and noun.end > noun.start and (not noun.places or words[noun.end - 1] == "one")
 
 
 def image_end(words: Sequence[str], start: int) -> int | None:
@@ -161,24 +212,39 @@ def read_place(words: Sequence[str], start: int) -> Place | None:
     end = _run(words, first, found)
     if not found:
         return None
+    off_middle = False
     while _at(words, end) in ("of", "and"):
         more: list[Position] = []
         further = _run(words, after(words, end + 1, _SKIPPED_BEFORE_PLACE), more)
         if not more or names_at(words, further):
             break  # "left of the middle building" names another object
+        off_middle |= words[end] == "of" and (0, 0) not in found and not any(w.merged(more))
         found, end = found + more, further
     if names_at(words, end):
         return None  # "the left building"
     if not {"its", "their"}.isdisjoint(words[start:first]):
         return Place(None, end, end)  # "a shadow to its left"
     position, link = w.merged(found), _at(words, end)
+    named = words[start:end]
+    said = {
+        "far": not w.FAR.isdisjoint(named) and any(position),
+        "middle": (0, 0) in found and any(position) and not all(position) and not off_middle,
+        "off_middle": off_middle,
+        "edge": not w.EDGES.isdisjoint(named),
+    }
+    line = next((w.LINES[word] for word in named if word in w.LINES), None)
     if link in ("of", "in", "within", "inside", "from", "on"):
         of_image = image_end(words, end + 1)
         if of_image is not None:
-            return Place(position, of_image, end)
+            return Place(position, of_image, end, None, **said, line=line)
     if link in ("of", "within", "inside"):
-        other = read_noun(words, end + 1)
+        other = read_other(words, end + 1)
+        if len(other.nouns) == 1 and other.nouns[0] in w.LINES:  # "the left of the row": of the things in it
+            return Place(position, other.end, end, None, among=True)
+        if other.nouns and line:
+            return Place(position, other.end, end, None, **said, line=line)  # "the top row of planes"
         if other.nouns:
-            return Place(position, other.end, end + 1, other)
+            among = _at(words, end + 1) == "the" and (other.count or 0) > 1
+            return Place(position, other.end, end + 1, other, among=among)
         return Place(None, end + 1, end + 1)  # "of it": of what, is not known
-    return Place(position, end, end)
+    return Place(position, end, end, None, **said, line=line)

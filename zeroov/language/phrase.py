@@ -7,22 +7,25 @@ in whatever script, has one that may be asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from zeroov.language import words as w
-from zeroov.language.nouns import Noun, Place, image_end, read_noun, read_place
+from zeroov.language.nouns import read_noun
+from zeroov.language.reader import MARKS, Reader, join
 from zeroov.language.words import Position, after
 
-_MARKS = frozenset(",;:.!?()&/")
-_GLUED = re.compile(r"(\w{4,}[^\Wi])(?:in|on|at)")
-"""A missing space, as RSVG-HR has it: "roundaboutin the middle part"; but "station" is one word."""
 _SPECIAL = re.compile(r"<\|[^<>|]*\|>")
 """The language model's own special tokens say nothing of the object."""
-_NO_PLACE = frozenset(w.DIRECTIONS) | w.EMPHASIS | w.DETERMINERS
-_SIDES = frozenset(w.DIRECTIONS) | w.vocabulary("above below under beneath underneath over behind front from than")
-"""Words of a relation that say that the object does not lie where its neighbour lies."""
+
+
+_AND_A = re.compile(r" and (?:(?:the|an?) |(?=(?:another|some|several|two) ))")
+_APART = w.vocabulary("away apart far farther farthest furthest further isolated separate separated distant")
+_TOGETHER = w.vocabulary(
+    "near next adjacent close closer closest nearest beside by alongside proximity abutting",
+    "neighboring neighbouring adjoining",
+)
 
 
 class Relation(NamedTuple):
@@ -33,12 +36,21 @@ class Relation(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Line:
+    """A row or column of like things: the `number`th from its `side` (-1: top or left, 1), or 0: the middle one."""
+
+    kind: str
+    number: int
+    side: int
+
+
+@dataclass(frozen=True)
 class Phrase:
     """A referring expression and its parts.
 
     `category` is the head noun phrase in the singular. `position` is the place in the image that is named outright;
-    `toward` the side to which a superlative points ("leftmost"), or from which an `ordinal` counts. The first of a row
-    is its extreme, and no ordinal.
+    `toward` the side to which a superlative points ("leftmost"; (0, 0) is the middle), or from which an `ordinal`
+    counts. The first of a row is its extreme, and no ordinal; "middle" is one: "in the middle of the three".
     """
 
     text: str
@@ -51,239 +63,117 @@ class Phrase:
     ordinal: str | None = None
     named: bool = True
     """The expression says what kind of thing is meant; else the category is only a substitute."""
+    far: bool = False
+    """The position is far out at its side."""
+    middle: bool = False
+    """The middle of the position's side was named: "the center of the left"."""
+    off_middle: bool = False
+    """The position is a side of the middle, not of the image: "left of the center"."""
+    edge: Position | None = None
+    """The side whose edge the object lies at; (0, 0): any."""
+    sizes: tuple[str, ...] = ()
+    line: Line | None = None
+    cut: bool = False
+    """The picture does not show all of it."""
+    extent: str | None = None
+    """"width" or "height", if it reaches across the picture."""
+    path: tuple[Position, ...] = ()
+    """The places that it leads from and to."""
+    lone: bool = False
+    near_kind: bool = False
+    """Another of its kind is near."""
+    count: int | None = None
+    plural: bool = False
+    unread: tuple[str, ...] = ()
+    """Words of which nothing was made."""
 
     @property
     def place(self) -> Position | None:
         """Give the best guess of where in the image to look: the position, or else the superlative's side."""
         return self.toward if self.position is None else self.position
 
+    @property
+    def rank(self) -> int | None:
+        """Give the ordinal as a number; -1 is the last, 0 the middle one."""
+        return w.RANKS.get(self.ordinal, 0) if self.ordinal else None
+
+    @cached_property
+    def anchors(self) -> tuple[tuple[Phrase, ...], ...]:
+        """Give each relation's other objects as phrases of their own, two where it names two."""
+        return tuple(tuple(parse(other) for other in _AND_A.split(relation.other)) for relation in self.relations)
+
+    def same_kind(self, anchor: Phrase) -> bool:
+        """Return whether another object is of this one's kind: "tank" beside "storage tank", or "the other one"."""
+        nouns, others = self.category.split(), anchor.category.split()
+        if not anchor.named or others in (["one"], ["other"]):
+            return not w.ONES.isdisjoint(others)
+        shorter = min(len(nouns), len(others))
+        return self.named and nouns[-shorter:] == others[-shorter:]
+
 
 def parse(expression: str) -> Phrase:
     """Take an expression apart; never fails, and the category is empty only where the expression is."""
     words = w.tokens(_SPECIAL.sub(" ", expression))
-    reader = _Reader(words)
+    reader = Reader(words)
     while reader.index < len(words):
         reader.step()
-    return reader.phrase(expression)
+    return _phrase(reader, expression)
 
 
-def _join(words: Sequence[str]) -> str:
-    return " ".join(word for word in words if word not in _MARKS)
+def _phrase(reader: Reader, text: str) -> Phrase:
+    """Put together what was read; without a head noun, a relation's object or the whole text takes its place."""
+    head = reader.head
+    if head is None and reader.relations:
+        other = read_noun(reader.words, reader.relations[0][1])
+        head = other if other.nouns else None
+    extreme = reader.ordinal in w.FIRST and bool(reader.toward or (head and head.superlative))
+    whole = join(reader.words[after(reader.words, 0, w.LEADERS | w.ARTICLES | MARKS) :]) or text.strip() or text
+    relations = tuple(
+        Relation(words, join(reader.words[after(reader.words, start, w.ARTICLES) : end]))
+        for words, start, end in reader.relations
+    )
+    merged = w.merged(reader.places) if reader.places else None
+    said = reader.remarks
+    phrase = Phrase(
+        text=text,
+        category=head.category if head else whole,
+        attributes=tuple(said.attributes),
+        position=merged,
+        relations=relations,
+        superlative=reader.superlative,
+        toward=reader.toward,
+        ordinal=None if extreme else reader.ordinal,
+        named=reader.head is not None,
+        far=said.far,
+        middle=bool(merged and any(merged) and (said.middle or (0, 0) in reader.places)),
+        off_middle=said.off_middle and len(reader.places) == 1,
+        edge=w.merged(said.edges) if said.edges else None,
+        sizes=(*(word for word in said.attributes if word in w.SMALL or word in w.LARGE), *said.sizes),
+        line=Line(*said.line) if said.line else None,
+        cut=said.cut,
+        extent=said.extent,
+        path=tuple(reader.route) if reader.arrives and any(map(any, reader.route)) else (),
+        lone=said.lone,
+        near_kind="adjacent" in said.attributes,
+        count=None if reader.head is None or reader.head.one_of else reader.head.count,
+        plural=reader.head is not None and reader.head.plural,
+        unread=tuple(said.unread),
+    )
+    return phrase if not relations else _with_its_kind(phrase)
 
 
-@dataclass
-class _Reader:
-    """Walk over the words and collect; every step moves `index` on."""
-
-    words: list[str]
-    index: int = 0
-    head: Noun | None = None
-    attributes: list[str] = field(default_factory=list)
-    places: list[Position] = field(default_factory=list)
-    relations: list[tuple[str, int, int]] = field(default_factory=list)
-    superlative: str | None = None
-    toward: Position | None = None
-    ordinal: str | None = None
-    anchored: bool = False
-    """What follows still describes the other object of the last relation."""
-    predicate: bool = False
-    """A copula came: adjectives describe the object."""
-    path: bool = False
-    """A "from" came: sides are where the object goes, not where it is."""
-    negated: bool = False
-
-    def __post_init__(self) -> None:
-        start = after(self.words, 0, w.LEADERS | _MARKS)
-        self.index = start if start < len(self.words) else 0
-
-    def step(self) -> None:
-        """Read the next words, at least one."""
-        start, word = self.index, self.words[self.index]
-        if word in w.CLOSERS or word in w.RELATIVE or word in w.JOINERS or word == "not":
-            self._connect(word)
-        elif self._feature() or self._from(word) or self._nearest(word) or self._opener():
-            self.predicate = False
-        elif word in w.VERBS:
-            self.predicate = True
-            self.path = False
-            self.anchored &= start > 0 and self.words[start - 1] in w.RELATIVE
-            self.index += 1
-        elif not self._bare_place() and not (self.head is None and self._name()):
-            if self.predicate and w.is_superlative(word):
-                self.superlative, self.toward = self.superlative or word, self.toward or w.EXTREMES.get(word)
-            elif word in w.ORDINALS and not self.anchored:
-                self.ordinal = self.ordinal or word
-            elif self.predicate and w.is_adjective(word) and not w.is_participle(word) and not self.negated:
-                self.attributes.append(word)
-            elif not w.is_adverb(word):
-                self.predicate = False
-            self.index += 1
-
-    def _connect(self, word: str) -> None:
-        """Pass a word that joins or parts clauses; after a relation "and the pond" names one more other object."""
-        self.index += 1
-        if word == "not":
-            self.negated = True
-        elif word in w.JOINERS and self.anchored and read_place(self.words, self.index) is None:
-            more = read_noun(self.words, self.index)
-            self.anchored = bool(more.nouns)
-            if more.nouns and self.relations:
-                self._extend(more.end)
-            self.index = max(self.index, more.end)
-        elif word not in w.RELATIVE:
-            self.anchored = self.path = self.negated = False
-
-    def _feature(self) -> bool:
-        """Read "with a white roof" as an attribute."""
-        end = self._opened(self.index, w.FEATURE_OPENERS)
-        if end is None:
-            return False
-        thing = read_noun(self.words, end)
-        if not thing.nouns and self.words[self.index] in w.VERBS:
-            return False  # "has been parked"
-        if thing.nouns and not self.negated:
-            self.attributes.append(_join(self.words[self.index : thing.end]))
-        self.index = max(end, thing.end)
-        return True
-
-    def _from(self, word: str) -> bool:
-        """Read "from the left": the counting direction after an ordinal, else the start of a path."""
-        if word != "from":
-            return False
-        place = read_place(self.words, self.index + 1)
-        if place and self.ordinal and not self.anchored:
-            self.superlative = f"{self.ordinal} {_join(self.words[self.index : place.words_end])}"
-            self.superlative = self.superlative.removesuffix(" of")
-            self.toward = place.position if place.position is not None else self.toward
-        else:
-            self.path = True
-        self.index = place.end if place else self.index + 1
-        return True
-
-    def _nearest(self, word: str) -> bool:
-        """Read "closest to the top edge" or "closest to the pond" after the head."""
-        if word not in w.NEAREST or self.head is None:
-            return False
-        linked = self.index + 1 < len(self.words) and self.words[self.index + 1] in ("to", "from")
-        start = self.index + 1 + linked
-        first, place, end = self.index, read_place(self.words, start), start
-        if place and place.other is None:
-            end = place.end
-            away = -1 if linked and self.words[start - 1] == "from" else 1
-            if place.position is not None:
-                self.toward = away * place.position[0], away * place.position[1]
-        elif linked and (other := place.other if place else read_noun(self.words, start)) and other.nouns:
-            end = other.end
-            self._relate(self.index, other)
-        self.superlative = _join(self.words[first:end])
-        self.index = end
-        return True
-
-    def _opener(self) -> bool:
-        """Read a place of the image, or a relation to another object, that starts with a preposition."""
-        end = self._opened(self.index)
-        if end is None:
-            return False
-        while end < len(self.words) and self.words[end] in w.JOINERS and (more := self._opened(end + 1)) is not None:
-            end = more  # "above and to the left of"
-        place = read_place(self.words, end)
-        if place:
-            self._put(place)
-            return True
-        other = read_noun(self.words, end)
-        of_image = image_end(self.words, end)
-        if other.nouns and (of_image is None or of_image < other.end):
-            if self.anchored and self.words[self.index] == "of" and self.relations[-1][2] == self.index:
-                self._extend(other.end)  # "the edge of the lake"
+def _with_its_kind(phrase: Phrase) -> Phrase:
+    """Take from the relations to things of the same kind what compares the things: "away from the others"."""
+    lone, near, superlative = phrase.lone, phrase.near_kind, phrase.superlative
+    for relation in phrase.relations:
+        said = frozenset(relation.words.split())
+        if any(word in w.DIRECTIONS for word in said) or said.isdisjoint(_APART | _TOGETHER | {"than"}):
+            continue
+        if all(phrase.same_kind(parse(other)) for other in _AND_A.split(relation.other)):
+            if "than" in said:
+                superlative = superlative or next((word for word in said if word in w.COMPARATIVES), None)
+            elif said & _APART:
+                lone = True
             else:
-                self._relate(self.index, other)
-        self.index = max(end, other.end, of_image or 0)
-        return True
-
-    def _opened(self, start: int, openers: Mapping[str, Sequence[tuple[str, ...]]] = w.OPENERS) -> int | None:
-        """Return where the preposition at `start` ends, or `None` where there is none."""
-        for opener in openers.get(self.words[start], ()) if start < len(self.words) else ():
-            if tuple(self.words[start : start + len(opener)]) == opener:
-                return start + len(opener)
-        return None
-
-    def _bare_place(self) -> bool:
-        """Read a place without a preposition: "top left", "and the bottom of a pond"."""
-        place = read_place(self.words, self.index)
-        if place is None:
-            skipped = after(self.words, self.index, _NO_PLACE)
-            if self.head is None or skipped == self.index:
-                return False
-            self.index = skipped  # all at once: one by one, each would read the whole row again
-            return True
-        lone = place.end == self.index + 1
-        if lone and self.words[self.index] == "right" and self._opened(place.end) is not None:
-            self.index = place.end  # "right next to"
-        else:
-            self._put(place)
-        return True
-
-    def _put(self, place: Place) -> None:
-        """Take a place that was read: of the image, of the last relation's object, or of another one."""
-        if place.other is not None:
-            self._relate(self.index, place.other)
-        elif place.position is not None and not self.negated and not self.path:
-            if self.anchored:
-                self._extend(place.end)
-            # "In the lot on the left" is on the left itself; "below the lot on the left" may be anywhere, and "the
-            # fence to the north" says nothing.
-            near = _SIDES.isdisjoint(self.relations[-1][0].split()) if self.anchored else True
-            if near and not (self.anchored and self.words[self.index] == "to"):
-                self.places.append(place.position)
-        self.index = place.end
-
-    def _relate(self, start: int, other: Noun) -> None:
-        """Add a relation whose own words begin at `start`."""
-        if not self.negated:
-            self.relations.append((_join(self.words[start : other.start]), other.start, other.end))
-        self.anchored, self.negated, self.index = not self.negated, False, other.end
-
-    def _extend(self, end: int) -> None:
-        words, start, _ = self.relations[-1]
-        self.relations[-1] = words, start, end
-
-    def _name(self) -> bool:
-        """Read the noun phrase that the expression is about."""
-        noun = read_noun(self.words, self.index)
-        if noun.end == self.index:
-            return False
-        self.index = noun.end
-        if noun.nouns and noun.nouns[-1] in w.IMAGE:
-            return True  # "this image shows ..."
-        glued = _GLUED.fullmatch(noun.nouns[-1]) if noun.nouns else None
-        if glued and read_place(self.words, noun.end):
-            noun.nouns[-1] = glued[1]
-        self.attributes += noun.attributes
-        self.places += noun.places
-        self.superlative = noun.superlative or noun.ordinal or self.superlative
-        self.toward = w.EXTREMES.get(noun.superlative or "", self.toward)
-        self.ordinal = noun.ordinal or self.ordinal
-        self.head = noun if noun.nouns else None
-        return True
-
-    def phrase(self, text: str) -> Phrase:
-        """Put together what was read; without a head noun, a relation's object or the whole text takes its place."""
-        head = self.head
-        if head is None and self.relations:
-            head = read_noun(self.words, self.relations[0][1])
-        extreme = self.ordinal in w.FIRST and bool(self.toward or (head and head.superlative))
-        whole = _join(self.words[after(self.words, 0, w.LEADERS | w.ARTICLES | _MARKS) :]) or text.strip() or text
-        return Phrase(
-            text=text,
-            category=head.category if head else whole,
-            attributes=tuple(self.attributes),
-            position=w.merged(self.places) if self.places else None,
-            relations=tuple(
-                Relation(words, _join(self.words[after(self.words, start, w.ARTICLES) : end]))
-                for words, start, end in self.relations
-            ),
-            superlative=self.superlative,
-            toward=self.toward,
-            ordinal=None if extreme else self.ordinal,
-            named=self.head is not None,
-        )
+                near = True
+    return replace(phrase, lone=lone, near_kind=near, superlative=superlative)

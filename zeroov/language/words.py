@@ -11,6 +11,10 @@ def vocabulary(*words: str) -> frozenset[str]:
     return frozenset(" ".join(words).split())
 
 
+def _numbered(words: str) -> dict[str, int]:
+    return {word: number for number, word in enumerate(words.split(), start=1)}
+
+
 Position = tuple[int, int]
 """Horizontal and vertical place: -1 left or top, 0 middle or unsaid, 1 right or bottom."""
 
@@ -23,11 +27,25 @@ LEADERS = vocabulary(
     "please kindly can could would you i we want need to for out me us where what there here is are see tell",
 )
 """What a request starts with, before it names anything."""
-NUMBERS = vocabulary("one two three four five six seven eight nine ten eleven twelve single pair couple both")
-ORDINALS = vocabulary(
-    "first second third fourth fifth sixth seventh eighth ninth tenth last 1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th"
+COUNTS = _numbered("one two three four five six seven eight nine ten eleven twelve") | {
+    "single": 1,
+    "pair": 2,
+    "couple": 2,
+    "both": 2,
+}
+NUMBERS = frozenset(COUNTS)
+RANKS = (
+    _numbered("first second third fourth fifth sixth seventh eighth ninth tenth")
+    | _numbered("1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th")
+    | {"last": -1}
 )
+"""Ordinals; -1 counts from the other end."""
+ORDINALS = frozenset(RANKS)
 FIRST = ("first", "1st")
+ONES = vocabulary("one ones other others another")
+"""What stands for a thing of the kind that was named before."""
+LINES = {"row": "row", "rows": "row", "line": "row", "lines": "row", "column": "column", "columns": "column"}
+EDGES = vocabulary("edge edges border boundary margin")
 PARTITIVES = vocabulary(
     "group cluster row line set pair couple number series collection bunch lot part piece section portion patch",
     "stretch kind type image picture photo view rest",
@@ -54,7 +72,39 @@ OTHER_ADJECTIVES = vocabulary(
 )
 FRUSTUM = "frustum of a cone"
 """DIOR-RSVG's way to say what shape a cooling tower has: one adjective."""
-ADJECTIVES = COLOURS | SIZES | SHAPES | OTHER_ADJECTIVES | {FRUSTUM}
+_PARTLY = [
+    f"{much} {how}"
+    for much in ("partially", "partly", "half", "incompletely", "not fully", "not entirely")
+    for how in ("visible", "seen", "shown", "captured", "cropped", "cut", "cut off")
+]
+CUT = frozenset(_PARTLY) | {"cut off", "cropped", "truncated"}
+"""Ways to say that the picture does not show all of a thing."""
+LONE = vocabulary("isolated lone solitary standalone alone apart")
+ADJECTIVES = COLOURS | SIZES | SHAPES | OTHER_ADJECTIVES | CUT | {FRUSTUM}
+SMALL = {"small": 1.0, "little": 1.0, "smaller": 1.5, "tiny": 2.0}
+LARGE = {"large": 1.0, "big": 1.0, "larger": 1.5, "bigger": 1.5} | dict.fromkeys(
+    ("huge", "giant", "massive", "enormous", "gigantic"), 2.0
+)
+"""Words of size, and how much they say."""
+LARGEST = vocabulary("largest biggest longest tallest widest larger bigger longer taller wider")
+SMALLEST = vocabulary("smallest tiniest shortest narrowest smaller shorter narrower")
+COMPARATIVES = frozenset(word for word in LARGEST | SMALLEST if word.endswith("er"))
+SIZE_NOUNS = vocabulary("size sized scale dimension dimensions")
+EXTENTS = {"width": "width", "breadth": "width", "horizontally": "width", "horizontal": "width"} | dict.fromkeys(
+    ("height", "length", "vertically", "vertical", "lengthwise"), "height"
+)
+"""The side of the picture along which a thing is long."""
+SPANS = vocabulary(
+    "spans span spanning stretches stretch stretching runs run running extends extend extending crosses crossing",
+    "covers covering occupies occupying traverses traversing",
+)
+HEADINGS = vocabulary(
+    "facing pointing pointed heading headed directed oriented moving traveling travelling driving sailing flying"
+)
+"""What a side comes after that is not where a thing lies but where it turns to."""
+TURNS = vocabulary("upward upwards downward downwards leftward leftwards rightward rightwards forward outward inward")
+FAR = vocabulary("far very extreme")
+"""Words before a side that mean its outer part."""
 NOUNS_TOO = vocabulary("light square")
 """Adjectives that are the thing itself at a phrase's end: "the traffic light"."""
 NOT_PARTICIPLES = vocabulary("shed watershed seabed riverbed flowerbed reed weed speed seed feed hundred")
@@ -71,7 +121,7 @@ VERBS = vocabulary(
     "sits sit spans span stretches stretch runs run extends extend crosses connects passes appears appear features",
     "contains occupies faces leads points covers curves goes looks seems moves shows displays consists includes",
     "belongs borders adjoins abuts begins starts ends rests intersects overlaps forms exhibits boasts holds serves",
-    "remains sails flies drives floats travels resembles comes",
+    "takes take stays remains sails flies drives floats travels resembles comes",
 )
 CLOSERS = vocabulary("it they he she , ; : . ! ? ( ) but while whereas")
 """What ends a description of another object: what follows is about the first one again."""
@@ -84,7 +134,7 @@ IMAGE = vocabulary(
 IMAGE_KIND = vocabulary("satellite aerial remote sensing given input current overall")
 PLACES = vocabulary(
     "part parts side sides corner edge area region section portion half quadrant position end border boundary zone",
-    "third margin point location place hand most",
+    "third margin point location place hand most row rows column columns line lines",
 )
 """What a direction may be followed by and still be one: "the left side"."""
 EMPHASIS = vocabulary(
@@ -104,6 +154,12 @@ DIRECTIONS: dict[str, Position] = (
 EXTREMES: dict[str, Position] = {
     f"{word}most": place for word, place in DIRECTIONS.items() if word not in _MIDDLE and word not in ("north", "south")
 } | {"highest": (0, -1), "lowest": (0, 1)}
+WAYS: dict[str, Position] = (
+    DIRECTIONS
+    | dict.fromkeys(("above", "over"), (0, -1))
+    | dict.fromkeys(("below", "under", "beneath", "underneath"), (0, 1))
+)
+"""The side of another thing that a word of a relation names."""
 NEAREST = vocabulary("closest nearest furthest farthest")
 
 PREPOSITIONS = vocabulary(
@@ -127,6 +183,16 @@ OPENERS = _by_first_word(
     *("next to", "close to", "closer to", "nearer to", "adjacent to", "parallel to", "perpendicular to"),
     *("connected to", "attached to", "similar to", "in front of", "in line with", "across from", "away from"),
     *("far from", "on top of", "inside of", "outside of", "opposite to", "along with", "surrounded by"),
+    *("apart from", "isolated from", "separate from", "separated from", "distant from", "proximity to"),
+    *(
+        "in proximity to",
+        "in close proximity to",
+        "neighboring",
+        "neighbouring",
+        "adjoining",
+        "by its proximity to",
+        "by its close proximity to",
+    ),
     *("surrounded with", "enclosed by", "flanked by", "bordered by", "bounded by", "lined by", "encircled by"),
     *("bigger than", "smaller than", "larger than", "longer than", "shorter than", "wider than"),
 )
@@ -141,18 +207,22 @@ BREAKS = (
     PREPOSITIONS
     | CLOSERS
     | RELATIVE
-    | vocabulary("from with without for as than via per during up down away having featuring not so also then there")
+    | vocabulary(
+        "from with without for as than via per during up down away having featuring not so also then there just almost"
+    )
 )
 """What ends a noun phrase."""
 
 _HYPHENS = re.compile(r"[-_\u2010-\u2015]+")
 _GLUED_MOST = re.compile(r"\b(left|right|top|bottom|upper|lower|\w{4,5}ern)[ -]most\b")
+_IS = re.compile(r"\b(that|it|which|who|there|here)['\u2019]s\b")
 _TOKEN = re.compile(r"[,;:.!?()&/]|[^\s,;:.!?()&/\"“”«»\[\]{}<>|*`~]+")
 
 
 def tokens(text: str) -> list[str]:
     """Split a text into lower-case words and single marks; hyphens part words, "left-most" is one."""
     lowered = _HYPHENS.sub(" ", _GLUED_MOST.sub(r"\1most", text.lower()))
+    lowered = _IS.sub(r"\1 is", lowered)
     found = [token.strip("'\u2019") for token in _TOKEN.findall(lowered)]
     joined: list[str] = []
     for token in found:
@@ -160,6 +230,9 @@ def tokens(text: str) -> list[str]:
             joined.append(token)
         if joined[-4:] == FRUSTUM.split():
             joined[-4:] = [FRUSTUM]
+        for count in (3, 2):
+            if " ".join(joined[-count:]) in CUT:
+                joined[-count:] = [" ".join(joined[-count:])]
     return joined
 
 
@@ -221,6 +294,11 @@ def merged(places: Iterable[Position]) -> Position:
     for x, y in places:
         across, down = across or x, down or y
     return across, down
+
+
+def way_of(words: Iterable[str]) -> Position:
+    """Return the side that a relation's words name, (0, 0) for none: "above and to the left of" is (-1, -1)."""
+    return merged(WAYS[word] for word in words if word in WAYS)
 
 
 def after(words: Sequence[str], start: int, skipped: frozenset[str]) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from zeroov.errors import UsageError, did_you_mean
 
 
 class Classes:
@@ -31,10 +33,23 @@ class Classes:
         """Return the number of what was found for an expression."""
         return self._numbers[self.name(expression)]
 
+    def is_in(self, expression: str, chosen: bool | Collection[str]) -> bool:
+        """Return whether the class of an expression is among the names that are `chosen`; `True`: every one is."""
+        return chosen if isinstance(chosen, bool) else self.name(expression) in chosen
+
     @property
     def names(self) -> list[str]:
         """The names of all classes, in the order of their numbers."""
         return list(self._numbers)
+
+
+def require_classes(names: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    """Return names of classes, each as `class_name` has it; refuse one that is not `known`, where any is."""
+    cleaned = tuple(map(class_name, names))
+    for name in cleaned:
+        if known and name not in known:
+            raise UsageError(f"`{name}` is no class of what is asked{did_you_mean(name, known)}")
+    return cleaned
 
 
 def class_name(text: str) -> str:

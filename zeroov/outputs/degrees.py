@@ -19,21 +19,20 @@ from zeroov.outputs.polygons import on_map
 
 KEEP_CRS = "write gpkg, which keeps the CRS"
 DECIMALS = 7  # of a degree, a centimetre
-# A straight line of the scene is none in degrees: an edge is split until its middle lies this near to its place.
+# A straight line of the scene is none in degrees: an edge is split until its quarters lie this near to their places.
 MOST_BEND_PIXELS = 0.01
-MOST_EDGE_PIXELS = 100.0
-LEAST_EDGES = 16  # along the scene's longer side, so that an edge never spans half of the Earth
+QUARTERS = (0.25, 0.5, 0.75)  # the middle alone says nothing of an edge that bends one way, then the other
 HALVINGS = 40  # of an edge that leads to a pole, where longitudes jump
 Bounds = tuple[float, float, float, float]
 
 
-def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projection: Any) -> Any:
+def in_degrees(in_pixels: Any, transform: Transform, projection: Any) -> Any:
     """Return a polygon or multipolygon in scene pixels as a valid one in longitude and latitude, -180 to 180.
 
     `projection` is pyproj's, from the scene's CRS to WGS 84. Outlines run counterclockwise.
     """
     shapely = need("shapely", "GeoJSON")
-    placed = on_map(shapely.segmentize(in_pixels, longest_edge(hw)), transform)
+    placed = on_map(in_pixels, transform)
     rings, of_part = shapely.get_rings(shapely.get_parts(placed), return_index=True)
     pixel = math.sqrt(abs(transform[0] * transform[4] - transform[1] * transform[3]))
     regions = np.array([_wrapped(_over_pole(outline)) for outline in outlines(rings, pixel, projection)])
@@ -48,11 +47,6 @@ def in_degrees(in_pixels: Any, hw: tuple[int, int], transform: Transform, projec
     for outside, *holes in np.split(regions, np.flatnonzero(np.diff(of_part)) + 1):
         parts.append(shapely.difference(outside, shapely.union_all(holes)) if holes else outside)
     return _rounded(parts)
-
-
-def longest_edge(hw: tuple[int, int]) -> float:
-    """Return how long an edge of a polygon may be, in pixels of its scene, before it is brought into degrees."""
-    return min(MOST_EDGE_PIXELS, max(hw) / LEAST_EDGES)
 
 
 def projection_of(info: SceneInfo) -> Any:
@@ -92,18 +86,19 @@ def outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
     degrees = _degrees(points, projection)
     first = np.flatnonzero(of_ring[1:] == of_ring[:-1])  # of each edge that is still to be looked at
     for _ in range(HALVINGS):
-        middle = (points[first] + points[first + 1]) / 2
-        truly = _degrees(middle, projection)
-        step = _turn(degrees[first + 1] - degrees[first])
-        shrunk = np.column_stack((np.cos(np.radians(truly[:, 1])), np.ones(len(truly))))  # of a degree of longitude
-        bend = np.hypot(*(shrunk * _turn(degrees[first] + step / 2 - truly)).T)
-        pixels = np.hypot(*(points[first + 1] - points[first]).T) / pixel
-        bent = bend * pixels > MOST_BEND_PIXELS * np.hypot(*(shrunk * step).T)
+        edges, step = points[first + 1] - points[first], _turn(degrees[first + 1] - degrees[first])
+        pixels, bent = np.hypot(*edges.T) / pixel, np.zeros(len(first), np.bool_)
+        truly = {share: _degrees(points[first] + share * edges, projection) for share in QUARTERS}
+        for share, placed in truly.items():
+            shrunk = np.column_stack((np.cos(np.radians(placed[:, 1])), np.ones(len(placed))))  # of a degree eastwards
+            bend = np.hypot(*(shrunk * _turn(degrees[first] + share * step - placed)).T)
+            bent |= bend * pixels > MOST_BEND_PIXELS * np.hypot(*(shrunk * step).T)
         if not bent.any():
             break
         at = first[bent] + 1
-        points, of_ring = np.insert(points, at, middle[bent], axis=0), np.insert(of_ring, at, of_ring[at])
-        degrees = np.insert(degrees, at, truly[bent], axis=0)
+        middles = (points[first] + 0.5 * edges)[bent]
+        points, of_ring = np.insert(points, at, middles, axis=0), np.insert(of_ring, at, of_ring[at])
+        degrees = np.insert(degrees, at, truly[0.5][bent], axis=0)
         added = at + np.arange(len(at))
         first = np.concatenate((added - 1, added))
         first.sort()

@@ -101,16 +101,9 @@ def scene_overlay(rgb: Uint8, scene_hw: frames.HW, founds: Sequence[Found]) -> U
     thick, small = _thick(drawn), ringed(founds, scene_hw, (height, width))
     labels: list[tuple[int, int]] = []
     for number, found in enumerate(founds, start=1):
-        x0, y0, x1, y1 = (float(v) for v in found.window_xyxy)
-        window = frames.scale_box((x0, y0, x1, y1), scene_hw, (height, width))
         box = frames.scale_box(found.box.xyxy, scene_hw, (height, width))
-        assert window
         assert box
-        left, top = min(int(window.x0), width - 1), min(int(window.y0), height - 1)
-        high, wide = max(1, round(window.y1 - window.y0)), max(1, round(window.x1 - window.x0))
-        mask = np.zeros_like(covered)
-        part = mask[top : top + high, left : left + wide]
-        part[:] = frames.resize_mask(found.mask, (high, wide))[: part.shape[0], : part.shape[1]]
+        mask = reduced_mask([found], scene_hw, (height, width))
         covered |= mask
         if number in small:
             labels.append(_draw_ring(drawn, box, thick))
@@ -122,6 +115,19 @@ def scene_overlay(rgb: Uint8, scene_hw: frames.HW, founds: Sequence[Found]) -> U
     if len(founds) > 1:
         _draw_numbers(drawn, labels)
     return drawn
+
+
+def reduced_mask(founds: Sequence[Found], scene_hw: frames.HW, hw: frames.HW) -> Bool:
+    """Return the mask (h, w) of all objects of a scene in a picture of it of another size."""
+    mask = np.zeros(hw, dtype=np.bool_)
+    for found in founds:
+        x0, y0, x1, y1 = (float(side) for side in found.window_xyxy)
+        window = frames.scale_box((x0, y0, x1, y1), scene_hw, hw)
+        assert window
+        left, top = min(int(window.x0), hw[1] - 1), min(int(window.y0), hw[0] - 1)
+        right, bottom = max(round(window.x1), left + 1), max(round(window.y1), top + 1)
+        mask[top:bottom, left:right] |= frames.resize_mask(found.mask, (bottom - top, right - left))
+    return mask
 
 
 def _enlarged(rgb: Uint8) -> Uint8:

@@ -9,12 +9,14 @@ import numpy as np
 
 from zeroov.errors import OutputError
 from zeroov.frames import Float64
-from zeroov.outputs.degrees import longest_edge, outlines
+from zeroov.outputs.degrees import outlines
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import SceneInfo
 from zeroov.outputs.polygons import on_map
 
 ELLIPSOID = "WGS84"
+MOST_EDGE_PIXELS = 100.0  # of a part of an edge, which is measured as the shortest way on the ellipsoid
+LEAST_EDGES = 16  # along the scene's longer side, so that a part never spans half of the Earth
 UNKNOWN: dict[str, float | None] = {"area_m2": None, "length_m": None}
 
 
@@ -27,7 +29,8 @@ def measured(in_pixels: Any, info: SceneInfo, projection: Any) -> dict[str, floa
     shapely, pyproj = need("shapely", "an area"), need("pyproj", "an area")
     assert info.transform is not None
     geod = pyproj.Geod(ellps=ELLIPSOID)
-    parts = shapely.get_parts(on_map(shapely.segmentize(in_pixels, longest_edge(info.hw)), info.transform))
+    longest = min(MOST_EDGE_PIXELS, max(info.hw) / LEAST_EDGES)
+    parts = shapely.get_parts(on_map(shapely.segmentize(in_pixels, longest), info.transform))
     rings, of_part = shapely.get_rings(parts, return_index=True)
     a, b, _, d, e, _ = info.transform
     try:

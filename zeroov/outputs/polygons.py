@@ -14,6 +14,8 @@ from zeroov.outputs.found import Found
 from zeroov.outputs.square import LEAST_TOLERANCE, squared
 from zeroov.types import Box
 
+RING_CHANGE = 0.25  # of a ring's area by simplifying: within a tolerance of one pixel a pixel would be a triangle
+
 
 def polygons(found: Found, tolerance: float = 0.0, square: bool = False) -> Any:
     """Return the shapely Polygon or MultiPolygon of a found object's mask, in scene pixels.
@@ -21,7 +23,8 @@ def polygons(found: Found, tolerance: float = 0.0, square: bool = False) -> Any:
     Pixels belong together along edges, not across corners (4-connected): what touches at a corner only is two parts of
     one MultiPolygon, and a hole may touch the outside at a corner. So the result is valid, keeps its holes, and its
     area is the mask's number of pixels exactly. With a `tolerance` in pixels vertices are left out as long as no part
-    of the outline moves further than that; where that would make the result invalid it is left exact.
+    of the outline moves further than that; where that would make the result invalid it is left exact, and so is each
+    ring, of a part or of a hole, whose area would change by more than `RING_CHANGE`.
 
     With `square` each part whose walls stand at right angles gets straight ones: all edges run along one direction or
     across it, in pixels. The others are only simplified.
@@ -55,10 +58,23 @@ def _simplified(shapely: Any, exact: Any, tolerance: float) -> Any:
     """Return a polygon with fewer vertices, all of it within `tolerance`; the same where that would not be valid."""
     # GEOS drops the first vertex of a ring after all others, so that an outline may move twice as far as was allowed.
     for allowed in (tolerance, tolerance / 2) if tolerance else ():
-        simple = shapely.simplify(exact, allowed, preserve_topology=True)
+        simple = _with_small_rings(shapely, exact, shapely.simplify(exact, allowed, preserve_topology=True))
         if simple.is_valid and not simple.is_empty and _is_near(shapely, exact, simple, tolerance):
             return simple
     return exact
+
+
+def _with_small_rings(shapely: Any, exact: Any, simple: Any) -> Any:
+    """Return a simplified polygon in which a ring that lost or won much of its area, as small ones do, is exact."""
+    rings, of_part = shapely.get_rings(shapely.get_parts(simple), return_index=True)
+    before = shapely.get_rings(shapely.get_parts(exact))
+    old, new = shapely.area(shapely.polygons(before)), shapely.area(shapely.polygons(rings))
+    changed = np.abs(new - old) > RING_CHANGE * old
+    if not changed.any():
+        return simple
+    of_parts = np.split(np.where(changed, before, rings), np.flatnonzero(np.diff(of_part)) + 1)
+    parts = [shapely.Polygon(outside, holes) for outside, *holes in of_parts]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def _is_near(shapely: Any, exact: Any, simple: Any, tolerance: float) -> bool:

@@ -38,7 +38,9 @@ def _part(simple: Any, exact: Any, tolerance: float) -> Any | None:
         rings = [_ring(np.asarray(ring.coords), angle, tolerance) for ring in (simple.exterior, *simple.interiors)]
         if rings[0] is None:
             continue
-        shape = shapely.Polygon(rings[0], [hole for hole in rings[1:] if hole is not None])
+        holes = [hole for hole in rings[1:] if hole is not None]
+        holes = [hole for hole in holes if shapely.Polygon(hole).area > 0.99 * tolerance**2]  # else of noise
+        shape = shapely.Polygon(rings[0], holes)
         if shape.is_valid and (change := shapely.symmetric_difference(shape, inside).area) <= least:
             best, least = shape, change
     return best

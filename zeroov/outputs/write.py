@@ -13,6 +13,7 @@ from zeroov.errors import UsageError, did_you_mean
 from zeroov.files import atomic as files
 from zeroov.files.paths import expanded
 from zeroov.outputs.attributes import Provenance
+from zeroov.outputs.classes import Classes, require_classes
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import Coco, require_countable
 from zeroov.outputs.formats.cvat import Cvat
@@ -245,7 +246,7 @@ def open_writers(
     label: str | None = None,
     classes: Mapping[str, str] | None = None,
     tolerance: float | None = None,
-    square: bool = False,
+    square: bool | Sequence[str] = False,
     expressions: Sequence[str] = (),
     images: Iterable[str | os.PathLike[str]] = (),
 ) -> Writers:
@@ -257,7 +258,7 @@ def open_writers(
     unless `label` names the one class, or `classes` that of an expression; what is found for another is appended.
     `images` are all that are asked, those that fail too: what an image's file is called depends on them. `tolerance`
     simplifies polygons, in pixels; `None` is the format's own: 1 where polygons are corrected by hand, else 0. `square`
-    gives buildings on the map right angles.
+    gives polygons on the map right angles, of all classes or of those that it names.
     """
     names = list(dict.fromkeys(formats))
     for name in names:
@@ -272,6 +273,8 @@ def open_writers(
     asked = tuple(dict.fromkeys(clean_expression(expression) for expression in expressions))
     if tolerance is not None and not tolerance >= 0:
         raise UsageError(f"a tolerance is a number of pixels from 0 up, got {tolerance}")
+    if not isinstance(square, bool):
+        square = require_classes(square, Classes(label, asked, classes).names)
     options = {"label": label, "classes": classes, "tolerance": tolerance, "square": square, "expressions": asked}
     sources = tuple(os.fspath(image) for image in images)
     return Writers({name: FORMATS[name].writer(path, in_folder, sources, options) for name in names}, folder)
@@ -300,7 +303,7 @@ def write(
     label: str | None = None,
     classes: Mapping[str, str] | None = None,
     tolerance: float | None = None,
-    square: bool = False,
+    square: bool | Sequence[str] = False,
     expressions: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Write what was found in one image, possibly nothing: the files are then valid and empty. Return the files."""

@@ -242,7 +242,7 @@ class Stages:
         sam = self.models.refine()
         recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
         with hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
-            refined = refine(sam, self._encode(picture), box, recipe, evolved)
+            refined = refine(sam, self._encode(picture), box, recipe, evolved, picture.valid)
         if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
@@ -254,7 +254,7 @@ class Stages:
 
         sam = self.models.refine()
         with hardware.memory_guard("refine", REMEDY):
-            return refine_at(sam, self._encode(picture), point_xy, self.recipe.refine)
+            return refine_at(sam, self._encode(picture), point_xy, self.recipe.refine, picture.valid)
 
     def _encode(self, picture: Picture) -> EncodedPicture:
         """Return a picture as Segment Anything's decoder takes it; the last one is kept."""

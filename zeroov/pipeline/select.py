@@ -7,17 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zeroov import dumps
-from zeroov.candidates.choose import Seen, choose
+from zeroov.candidates.choose import choose
 from zeroov.candidates.evidence import by_answer, by_attention, by_ratio
 from zeroov.candidates.marks import marked
 from zeroov.candidates.parts import blobs
 from zeroov.candidates.pool import pool_of
+from zeroov.candidates.relate import Seen
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import Phrase, parse
 from zeroov.look import Look, Question
 from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
 from zeroov.progress import Progress
+from zeroov.recipe import SelectRecipe
 from zeroov.types import Candidate, Choice, Listing, Picture, Selection, Window
 from zeroov.zoom.crop import window_around
 
@@ -35,6 +37,7 @@ class Case:
     phrase: Phrase
     kind: str
     candidates: tuple[Candidate, ...]
+    weights: SelectRecipe
     listed: bool
     """A source that lists whole kinds saw one at least."""
     anchors: tuple[Seen, ...] = ()
@@ -44,7 +47,7 @@ class Case:
     def chosen(self) -> Choice:
         """Apply the rules to what is known."""
         hw = self.look.picture.hw
-        return choose(self.candidates, self.phrase, hw, self.anchors, self.extra)
+        return choose(self.candidates, self.phrase, hw, self.anchors, self.extra, self.weights)
 
 
 Step = Callable[["Stages", Sequence[Case], Progress], list[Case]]
@@ -104,27 +107,29 @@ def gather(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Ca
         if answer_box:
             extra["answer"] = by_answer(answer_box, pool)
         listed = any(found[at].boxes for found in lists.values())
-        cases.append(Case(look, phrase, asked[at].expression, pool, listed, extra=extra))
+        cases.append(Case(look, phrase, asked[at].expression, pool, stages.recipe.select, listed, extra=extra))
     return cases
 
 
 def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
     """Ask for the other objects that the expressions name."""
     wanted = [
-        (at, number, replace(case.look.question, expression=parse(relation.other).category))
+        (at, number, part, replace(case.look.question, expression=anchor.category))
         for at, case in enumerate(cases)
-        for number, relation in enumerate(case.phrase.relations)
+        for number, anchors in enumerate(case.phrase.anchors)
+        for part, anchor in enumerate(anchors)
+        if not case.phrase.same_kind(anchor)  # of the same kind the candidates themselves are
     ]
-    seen: dict[int, list[Seen]] = {at: [] for at, _, _ in wanted}
-    questions = [question for _, _, question in wanted]
+    seen: dict[int, list[Seen]] = {at: [] for at, *_ in wanted}
+    questions = [question for *_, question in wanted]
     lists = [listings(stages, source, questions, progress) for source in listing_sources(stages)]
     recipe = stages.recipe.candidates
-    for place, (at, number, _) in enumerate(wanted):
+    for place, (at, number, part, _) in enumerate(wanted):
         found = {
             source: list(zip(each[place].boxes, each[place].scores, strict=True))
             for source, each in zip(listing_sources(stages), lists, strict=True)
         }
-        seen[at].append(Seen(number, pool_of(found, recipe.same, recipe.most)))
+        seen[at].append(Seen(number, pool_of(found, recipe.same, recipe.most), part))
     return [
         replace(case, anchors=tuple(seen[at]), asked=(*case.asked, "anchors")) if at in seen else case
         for at, case in enumerate(cases)

@@ -14,7 +14,7 @@ from zeroov.recipe.schema import (
     deciding,
     from_dict,
 )
-from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe
+from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe, SelectRecipe
 
 __all__ = [
     "DEFAULT",
@@ -28,6 +28,7 @@ __all__ = [
     "Recipe",
     "RefineRecipe",
     "SearchRecipe",
+    "SelectRecipe",
     "ZoomRecipe",
     "changed",
     "deciding",

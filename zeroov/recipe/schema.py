@@ -28,7 +28,7 @@ from zeroov.recipe.keys import (
     shares,
     to_plain,
 )
-from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe
+from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe, SelectRecipe
 
 LOOK = ("overview", "focus", "evolve")  # what a look consists of; Refine draws what it found
 STAGES = (*LOOK, "select", "refine")
@@ -185,6 +185,7 @@ class Recipe:
     candidates: CandidatesRecipe = field(default_factory=CandidatesRecipe)
     detector: DetectorRecipe = field(default_factory=DetectorRecipe)
     evidence: EvidenceRecipe = field(default_factory=EvidenceRecipe)
+    select: SelectRecipe = field(default_factory=SelectRecipe)
     zoom: ZoomRecipe = field(default_factory=ZoomRecipe)
     search: SearchRecipe = field(default_factory=SearchRecipe)
     runtime: RuntimeRecipe = field(default_factory=RuntimeRecipe)

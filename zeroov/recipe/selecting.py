@@ -9,6 +9,7 @@ from zeroov.errors import RecipeError
 from zeroov.recipe.keys import at_least, between, key, named, one_of
 
 SOURCES = ("vlm", "detector", "answer", "evolved")
+_WEIGHT = between(0, 10)
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
@@ -68,3 +69,28 @@ class EvidenceRecipe:
     def __post_init__(self) -> None:
         if self.yes.lower() == self.no.lower():
             raise RecipeError(f"evidence.yes and evidence.no are both `{self.yes}`")
+
+
+@dataclass(frozen=True)
+class SelectRecipe:
+    """The choice among candidates: the exponent of each factor, 0 leaves it out; a factor that is not named has 1."""
+
+    margin: float = key(0.7, between(0, 1))  # undecided where the second best has this share of the best one's value
+    score: float = key(0.5, _WEIGHT)  # how sure a source is says little about which one is meant
+    place: float = key(1.0, _WEIGHT)
+    extreme: float = key(1.0, _WEIGHT)  # leftmost, closest to the edge or the centre
+    size: float = key(1.0, _WEIGHT)
+    edge: float = key(1.0, _WEIGHT)
+    cut: float = key(1.0, _WEIGHT)
+    extent: float = key(1.0, _WEIGHT)
+    path: float = key(1.0, _WEIGHT)
+    aspect: float = key(1.0, _WEIGHT)
+    lone: float = key(1.0, _WEIGHT)
+    near_kind: float = key(1.0, _WEIGHT)
+    ordinal: float = key(1.0, _WEIGHT)
+    relation: float = key(1.0, _WEIGHT)
+    between: float = key(1.0, _WEIGHT)
+    attention: float = key(1.0, _WEIGHT)
+    answer: float = key(1.0, _WEIGHT)
+    attributes: float = key(1.0, _WEIGHT)
+    marks: float = key(1.0, _WEIGHT)

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from zeroov.errors import ModelError, RecipeError, did_you_mean
-from zeroov.frames import HW, mask_to_box, resize_map, resize_rgb, scale_box
-from zeroov.types import Bool, Box, Evolved, Float32, Picture, Refined
+from zeroov.frames import HW, mask_to_box, resize_rgb, scale_box
+from zeroov.refine.maps import agreement, mask_prompt, on_square
+from zeroov.types import Bool, Box, Evolved, Picture, Refined
 
 if TYPE_CHECKING:
     from zeroov.recipe import RefineRecipe
@@ -56,7 +56,6 @@ TYPE_OF_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h", TINY.embed_dim: "vi
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 # How sure a mask prompt may be: log-odds of about -7 to 7, the range of SAM's own low-res logits.
-LEAST_ODDS = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,29 +143,42 @@ def encode(sam: Any, picture: Picture) -> EncodedPicture:
 
 
 @torch.inference_mode()
-def refine(sam: Any, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None) -> Refined:
+def refine(
+    sam: Any,
+    encoded: EncodedPicture,
+    box: Box,
+    recipe: RefineRecipe,
+    evolved: Evolved | None,
+    valid: Bool | None = None,
+) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
 
     With `recipe.choose` "agreement" the predicted IoU counts times how far the evolved map agrees with the mask. With
     `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is. Parts of the
-    mask below `recipe.least_part` are left out.
+    mask below `recipe.least_part` are left out, as `large_parts` does it; `valid` is the picture's.
     """
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
-    return _best(sam, encoded, *decoded, recipe, evolved if recipe.choose == "agreement" else None)
+    return _best(sam, encoded, *decoded, recipe, valid, evolved if recipe.choose == "agreement" else None)
 
 
 @torch.inference_mode()
-def refine_at(sam: Any, encoded: EncodedPicture, point_xy: tuple[float, float], recipe: RefineRecipe) -> Refined:
+def refine_at(
+    sam: Any,
+    encoded: EncodedPicture,
+    point_xy: tuple[float, float],
+    recipe: RefineRecipe,
+    valid: Bool | None = None,
+) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for a point (image pixels) on the object.
 
-    Parts of the mask below `recipe.least_part` are left out.
+    Parts of the mask are left out as in `refine`.
     """
     (height, width), (inside_h, inside_w) = encoded.image_hw, encoded.resized_hw
     x, y = point_xy[0] * inside_w / width, point_xy[1] * inside_h / height
     points = torch.tensor([[[x, y]]], device=sam.device), torch.ones((1, 1), dtype=torch.int, device=sam.device)
-    return _best(sam, encoded, *_hypotheses(sam, encoded, points, None, None), recipe)
+    return _best(sam, encoded, *_hypotheses(sam, encoded, points, None, None), recipe, valid)
 
 
 @torch.inference_mode()
@@ -225,6 +237,7 @@ def _best(
     low_res: Tensor,
     predicted_iou: Tensor,
     recipe: RefineRecipe,
+    valid: Bool | None,
     agreeing: Evolved | None = None,
 ) -> Refined:
     """Return the hypothesis with the highest predicted IoU, times its agreement with a map if one is given."""
@@ -237,15 +250,19 @@ def _best(
     best = int(worth.argmax())
     # Only the best hypothesis is brought to the image's size: the others would triple the memory.
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part)
+    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part, valid)
     return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
 
 
-def large_parts(mask: Bool, least: float) -> Bool:
+def large_parts(mask: Bool, least: float, valid: Bool | None = None) -> Bool:
     """Return a mask (H, W) without the parts that have fewer than `least` times the largest part's pixels.
 
-    Pixels that touch, along an edge or at a corner, are one part. Of parts of one size all stay.
+    Pixels that touch, along an edge or at a corner, are one part. Of parts of one size all stay. What lies on pixels
+    that are not `valid` (`None`: all are) is cut off later, and a part may fall apart by that: parts are those of the
+    valid pixels. The other pixels of large parts stay, to show whoever cuts them off how much of the mask they are.
     """
+    if valid is not None:
+        return large_parts(mask & valid, least) | (large_parts(mask, least) & ~valid)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if least == 0 or count <= 2:  # the first is the ground
         return mask
@@ -254,34 +271,3 @@ def large_parts(mask: Bool, least: float) -> Bool:
     kept[0] = False
     large: Bool = kept[labels]
     return large
-
-
-RING = 5  # pixels of SAM's own masks, of 256 a side, around a mask
-
-
-def agreement(mask: Bool, heat: Float32) -> float:
-    """Return how far a map is hotter in a mask than around it, from 0 to 1; a half where they do not differ."""
-    ring = cv2.dilate(mask.astype(np.uint8), np.ones((2 * RING + 1, 2 * RING + 1), np.uint8)).astype(bool) & ~mask
-    inside = float(heat[mask].mean()) if mask.any() else 0.0
-    around = float(heat[ring].mean()) if ring.any() else 0.0
-    return inside / (inside + around) if inside + around > 0 else 0.5
-
-
-def on_square(heat: Float32, resized_hw: HW, side: int, low_res_side: int) -> Float32:
-    """Return a map of the picture as it lies in SAM's square, whose rest is 0, at the size of SAM's own masks."""
-    square = np.zeros((side, side), dtype=np.float32)
-    square[: resized_hw[0], : resized_hw[1]] = resize_map(heat, resized_hw)
-    reduced: Float32 = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0].numpy()
-    return reduced
-
-
-def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:
-    """Return the evolved map as SAM's mask prompt: (low_res_side, low_res_side) log-odds.
-
-    The map covers the picture, and the picture only `resized_hw` of SAM's (side, side) square: the rest is padding,
-    "surely not".
-    """
-    grown = np.where(evolved.region, evolved.fused, np.float32(0))
-    odds = on_square(grown, resized_hw, side, low_res_side)
-    logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
-    return logits

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov import frames
+from zeroov.candidates.relation import relation_weights
 from zeroov.errors import HardwareError
 from zeroov.language.phrase import Phrase, parse
 from zeroov.language.words import SIZES
@@ -26,7 +27,6 @@ from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
 from zeroov.recipe import Recipe
 from zeroov.search.choose import rank
-from zeroov.search.relation import relation_weights
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
 from zeroov.types import Box, Candidate, Tile, Window

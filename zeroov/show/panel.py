@@ -43,13 +43,16 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
     box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
-    words = f"answer: {answer.words}" if answer.words.strip() else ""
+    name, frame = PurePath(answer.source).name, ""
+    if answer.area:  # the box is in pixels of the image, and the words are not
+        name, frame = f"{name}, its part {list(answer.area)}", ", in pixels of the part"
+    words = f"answer{frame}: {answer.words}" if answer.words.strip() else ""
     ring = (
         "a white ring shows where a small object is"
         if outline.box and pages.is_tiny(outline.box.xyxy, answer.shown.hw)
         else ""
     )
-    about = found, box, ring, recipe, PurePath(answer.source).name, words
+    about = found, box, ring, recipe, name, words
     return _drawn_panel(answer.shown, answer.expression, about, tiles, form)
 
 
@@ -110,13 +113,13 @@ def _drawn_panel(
     columns = _columns(len(tiles), cell_w, cell_h)
     width = max(2 * MARGIN + columns * cell_w - GAP, 7.5)
     headline = fitted(asked, int((width - 2 * MARGIN) * 6.6), 3)
-    summary = fitted(" · ".join(part for part in about if part), int((width - 2 * MARGIN) * 10.5))
-    header = MARGIN + 0.25 * (headline[0].count("\n") + 1) + 0.36
+    summary = fitted(" · ".join(part for part in about if part), int((width - 2 * MARGIN) * 10.5), 2)
+    header = MARGIN + 0.25 * (headline[0].count("\n") + 1) + 0.18 * summary[0].count("\n") + 0.36
     height = header + math.ceil(len(tiles) / columns) * cell_h + MARGIN / 2
 
     page = Page(width, height)
     page.text(MARGIN, height - MARGIN, headline, size=14, weight="bold", va="top", linespacing=1.15)
-    page.text(MARGIN, height - header + 0.16, summary, size=10, color=GREY)
+    page.text(MARGIN, height - header + 0.12, summary, size=10, color=GREY, va="bottom", linespacing=1.2)
     letters = int((cell_w - GAP) * LETTERS)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)

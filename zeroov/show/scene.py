@@ -27,8 +27,11 @@ def draw_scene_panel(answer: Answer, scene: Scene, glance: Sequence[Uint8] = (),
     """
     height, width = answer.shown.window.hw
     ring = "; a white ring shows where a small object is" if answer.about_overlay()["ringed"] else ""
-    tiles = [ContactTile(f"{width:,} x {height:,} pixels", f"{len(answer.found)} found{ring}", answer.overlay())]
-    tiles += [ContactTile("Overview: attention", "the look at the whole scene", heated) for heated in glance]
+    size, asked = f"{width:,} x {height:,} pixels", "scene"
+    if answer.area:  # objects are named by their place in the image
+        size, asked = f"{size} from ({answer.area.x0}, {answer.area.y0})", "part"
+    tiles = [ContactTile(size, f"{len(answer.found)} found{ring}", answer.overlay())]
+    tiles += [ContactTile("Overview: attention", f"the look at the whole {asked}", heated) for heated in glance]
     for number, found in enumerate(answer.found[:SHOWN], start=1):
         window = window_around(found.box, scene.hw, CONTEXT, LEAST)
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"

@@ -201,7 +201,7 @@ def _size(picture: Picture, answer_box: Box | None) -> str:
 
 
 def _pixels(mask: Bool) -> str:
-    return f"{count_of(int(mask.sum()), 'pixel')}, {mask.mean():.1%} of the picture"
+    return f"{count_of(int(mask.sum()), 'pixel')}, {mask.mean():.1%} of what is shown"
 
 
 def _cost(cost: Cost | None) -> str:

@@ -20,6 +20,7 @@ from transformers import Qwen2Tokenizer
 from scripts.training.vlm.tokens import NUMBERS, PROMPT_HEAD, PROMPT_TAIL, SYSTEM
 from scripts.training.vlm.views import LISTED, PLAIN, View, Views, draw
 from zeroov.mini.expressions import SYNONYMS, Expression, Form, absent_expression, ask
+from zeroov.mini.hard import hard_question
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import Scene, SceneStyle, Split, make_scene, seed_for
 
@@ -30,6 +31,10 @@ LIST_SPAN, BOX_SPAN = 24, 10
 """Tokens of a turn that asks for every object of a kind: so many, and so many for each object of the view."""
 LISTS = 2
 """Such turns for each picture."""
+HARD_SPAN = 76
+"""Tokens of a turn with an expression of the hard split, whose words may be many tokens each."""
+HARD_TURNS = 3
+"""The expression of the hard split, and so many less one of the plain world, for each picture."""
 SCENES_A_STEP = 64
 """Scene numbers set aside for each step, so that a step's scenes do not hang on the steps before."""
 HEAD_TEXT = f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n<|vision_start|>"
@@ -50,6 +55,8 @@ class Plan:
     views: Views = PLAIN
     lists: float = 0.0
     """Share of steps that ask for every object of a kind, in the views `LISTED`."""
+    hard: float = 0.0
+    """Share of steps on scenes of the hard split, each with the expression for which it was placed."""
 
     def images_at(self, view: View | None) -> int:
         """Return how many pictures of a view cost about what `images` plain ones do."""
@@ -135,18 +142,18 @@ class TurnWriter:
         question: Any = lru_cache(maxsize=1_000)(lambda text: tuple(tokenizer(list_question(text)).input_ids))
         self._list_question = question
 
-    def write(self, expression: Expression, box_xyxy: tuple[int, ...] | None) -> tuple[Int, Int, Int] | None:
-        """Return ids, labels (SPAN,) and the box; `None` if the turn is too long."""
+    def write(self, text: str, box_xyxy: tuple[int, ...] | None, span: int = SPAN) -> tuple[Int, Int, Int] | None:
+        """Return ids, labels (span,) and the box of a turn about an expression; `None` if it is too long."""
         w = self.words
-        question = [*w.before, *self._phrase(expression.text), *w.after]
+        question = [*w.before, *self._phrase(text), *w.after]
         answer = [w.opening] if box_xyxy else [w.empty]
         for number, value in enumerate(box_xyxy or ()):
             answer += [w.numbers[value]] if number == 0 else [w.comma, w.numbers[value]]
         answer += [w.closing, w.end] if box_xyxy else [w.end]
-        if len(question) + len(answer) - 1 > SPAN:
+        if len(question) + len(answer) - 1 > span:
             return None
-        ids = np.full(SPAN, w.pad, np.int64)
-        labels = np.full(SPAN, -1, np.int64)
+        ids = np.full(span, w.pad, np.int64)
+        labels = np.full(span, -1, np.int64)
         whole = question + answer
         ids[: len(whole) - 1] = whole[:-1]
         labels[len(question) - 1 : len(whole) - 1] = answer
@@ -283,6 +290,54 @@ def list_batch(writer: TurnWriter, view: View, split: Split, first: int, images:
     )
 
 
+def hard_batch(writer: TurnWriter, plan: Plan, split: Split, first: int, images: int) -> Batch:
+    """Make a batch of the hard split's scenes, each with its own expression and plain ones."""
+    scenes: list[npt.NDArray[np.uint8]] = []
+    dense, ids, labels, boxes, named = [], [], [], [], []
+    index = first
+    while len(scenes) < images:
+        asked = hard_question(split, index)
+        index += 1
+        turn = writer.write(asked.text, asked.box_xyxy, HARD_SPAN)
+        if turn is None:
+            continue
+        turns = [turn]
+        named.append((_kind_number(asked.kind), -1))
+        rng = np.random.default_rng([asked.scene.seed, 23])
+        while len(turns) < HARD_TURNS:
+            plain = _question(asked.scene, plan, rng)
+            true = None if plain.target is None else asked.scene.objects[plain.target].box_xyxy
+            turn = writer.write(plain.text, true, HARD_SPAN)
+            if turn is not None:
+                turns.append(turn)
+                named.append(said(plain.text))
+        scenes.append(asked.scene.image)
+        dense.append(dense_targets(asked.scene))
+        ids.append(np.stack([turn[0] for turn in turns]))
+        labels.append(np.stack([turn[1] for turn in turns]))
+        boxes.append(np.stack([turn[2] for turn in turns]))
+    kinds, colours, large, box = (np.stack(part) for part in zip(*dense, strict=True))
+    names = np.array(named, np.int64).reshape(images, HARD_TURNS, 2)
+    return Batch(
+        images=np.stack(scenes),
+        kind=kinds,
+        colour=colours,
+        large=large,
+        box=np.minimum(box, NUMBERS - 1),
+        ids=np.stack(ids),
+        labels=np.stack(labels),
+        said_kind=names[..., 0],
+        said_colour=names[..., 1],
+        form=[["relation"] * HARD_TURNS for _ in scenes],
+        target_xyxy=np.stack(boxes),
+    )
+
+
+def _kind_number(name: str) -> int:
+    """Return the number of a kind, from 1, of whose name others may say a size: "small vehicle"."""
+    return next(number for number, kind in enumerate(KINDS, start=1) if name.endswith(kind))
+
+
 def _drawn_from(views: Views, rng: np.random.Generator) -> View | None:
     return views[int(rng.choice(len(views), p=[share for share, _ in views]))][1]
 
@@ -291,7 +346,10 @@ def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batc
     """Make the batch of a split's scenes from `first` on, all in one of the plan's views."""
     scenes, dense, ids, labels, boxes, forms, named = [], [], [], [], [], [], []
     rng = np.random.default_rng([seed_for(split, first), 11])
-    listing = plan.lists and rng.random() < plan.lists
+    kind_of_step = rng.random()
+    listing = kind_of_step < plan.lists
+    if plan.lists <= kind_of_step < plan.lists + plan.hard:
+        return hard_batch(writer, plan, split, first, max(2, plan.images // 2))
     view = _drawn_from(LISTED if listing else plan.views, rng)
     if listing and view:
         return list_batch(writer, view, split, first, max(2, plan.images_at(view)))
@@ -307,7 +365,7 @@ def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batc
         asked_forms: list[Form] = []
         while len(turns) < plan.turns:
             asked = _question(scene, plan, rng)
-            turn = writer.write(asked, None if asked.target is None else scene.objects[asked.target].box_xyxy)
+            turn = writer.write(asked.text, None if asked.target is None else scene.objects[asked.target].box_xyxy)
             if turn is not None:
                 turns.append(turn)
                 asked_forms.append(asked.form)

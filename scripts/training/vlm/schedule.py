@@ -36,6 +36,8 @@ class Stage:
     """Whether the plain world alternates with larger, reduced and cut-out scenes."""
     lists: float = 0.0
     """Share of steps that ask for every object of a kind; the others are then drawn in the views `GOING_ON`."""
+    hard: float = 0.0
+    """Share of steps on scenes of the hard split."""
     heads_alone: bool = False
     """Whether the throw-away heads learn alone: they are new where a course goes on from a saved model."""
 
@@ -87,4 +89,4 @@ class Schedule:
 def _plan(stage: Stage) -> Plan:
     views = GOING_ON if stage.lists else MIXED if stage.mixed else PLAIN
     forms = tuple(stage.forms.items())
-    return Plan(stage.images, stage.turns, stage.objects, forms, stage.varied, views, stage.lists)
+    return Plan(stage.images, stage.turns, stage.objects, forms, stage.varied, views, stage.lists, stage.hard)

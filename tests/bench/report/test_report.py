@@ -193,6 +193,16 @@ def test_boxes_alone_are_drawn_as_boxes(tmp_path: Path) -> None:
     assert not re.search(r"mask, n =", read.text)
 
 
+def test_a_benchmark_of_drawn_kinds_shows_both_means_and_absent_objects(tmp_path: Path) -> None:
+    boxed = [replace(record(number), kind="place" if number else "ordinal", mask=None) for number in range(COUNT)]
+    absent = replace(record(COUNT, 0, "empty"), kind="absent", truth_box=None, truth_mask=None)
+    made = {"benchmark": "mini-hard", "split": "val"}
+    run = write_run(tmp_path / "run", [*boxed, absent], made_with=made, root=str(write_images(tmp_path / "data")))
+    _, text = report(run)
+    assert "With the shares that kinds of expression have in real data" in text
+    assert "Absent objects, n = 1: 100.00 answered with nothing" in text
+
+
 def test_many_groups_are_drawn_in_part_and_listed_all(tmp_path: Path) -> None:
     mask = encode_rle(rectangle(0, 0, 20, 20))
     many = [

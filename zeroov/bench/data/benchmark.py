@@ -20,7 +20,8 @@ class Benchmark:
     """A benchmark: its splits with their published counts of expressions (`None`: none published), and its reader.
 
     `layout` is what is looked for below the root, a line each; `source` says where to get it; `same_split` gives
-    other names of splits.
+    other names of splits. Where kinds of expression are drawn as often as it takes to measure them, `real_shares` are
+    their shares of real expressions, in percent; `absent_kind` is the kind whose objects are not there.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Benchmark:
     reader: Reader = field(repr=False)
     aliases: tuple[str, ...] = ()
     same_split: Mapping[str, str] = field(default_factory=dict)
+    real_shares: Mapping[str, float] = field(default_factory=dict)
+    absent_kind: str = ""
 
     def split_named(self, split: str) -> str:
         """Return the split's own name; refuse an unknown one."""

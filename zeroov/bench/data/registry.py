@@ -22,6 +22,7 @@ _KNOWN: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "refcocog-google": ("refcoco", "REFCOCOG_GOOGLE", ("gref", "refcocog_google")),
     "refcocog-umd": ("refcoco", "REFCOCOG_UMD", ("gref_umd", "refcocog_umd", "refcocog")),
     "referit": ("refcoco", "REFERIT", ("refclef", "referitgame")),
+    "mini-hard": ("mini_hard", "MINI_HARD", ("mini_hard",)),
     "file": ("own", "TABLE", ("csv", "jsonl", "own")),
 }
 _ALIASES = {alias: name for name, (_, _, aliases) in _KNOWN.items() for alias in aliases}

@@ -86,13 +86,21 @@ class Report:
         yield element("p", f"Protocol {score.protocol.name}: {score.protocol.about}", class_="soft")
 
     def _figures(self) -> Iterator[Markup]:
-        rows = [row for row in self.score.rows if not row.by]
-        names = list(dict.fromkeys(name for row in rows for name in row.figures))
-        head = ["percent [95 % interval]", *(f"{row.target}, n = {row.samples:,}" for row in rows)]
-        yield table(head, ([name, *(_cell(row, name) for row in rows)] for name in names))
+        yield from self._table([row for row in self.score.rows if not row.by])
+        if weighted := [row for row in self.score.rows if row.by == "weight"]:
+            yield element("h3", "With the shares that kinds of expression have in real data")
+            yield from self._table(weighted)
+        if self.score.absent:
+            said = str(self.score.absent)
+            yield element("p", f"{said[0].upper()}{said[1:]}.")
         yield element("h3", f"How many answers have which {self.by} IoU")
         yield histogram(self.ious, f"{self.by} IoU in percent")
         yield element("p", "Samples that failed are not drawn. Intervals are bootstrapped.", class_="soft")
+
+    def _table(self, rows: Sequence[Row]) -> Iterator[Markup]:
+        names = list(dict.fromkeys(name for row in rows for name in row.figures))
+        head = ["percent [95 % interval]", *(f"{row.target}, n = {row.samples:,}" for row in rows)]
+        yield table(head, ([name, *(_cell(row, name) for row in rows)] for name in names))
 
     def _groups(self) -> Iterator[Markup]:
         for by in GROUPS:

@@ -15,6 +15,7 @@ from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
 from zeroov.bench.scoring.metrics import Floats, figures
 from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps_by_target, truth_share
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Rule, Target
+from zeroov.bench.scoring.shares import Absent, absent_of, benchmark_of, weights_of
 from zeroov.bench.scoring.statistics import percentiles, resampled_sums
 from zeroov.bench.scoring.tables import Cell, Table, aligned, percent
 from zeroov.errors import UsageError, count_of, did_you_mean
@@ -69,6 +70,7 @@ class Score:
     reading: Reading
     statuses: Mapping[str, int]
     rows: tuple[Row, ...]
+    absent: Absent | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, figures in percent."""
@@ -81,6 +83,7 @@ class Score:
             **self.statuses,
             "unit": "percent",
             "rows": [row.to_json() for row in self.rows],
+            **({"absent": self.absent.to_json()} if self.absent else {}),
         }
 
     def table(self, intervals: bool) -> Table:
@@ -92,7 +95,7 @@ class Score:
         for by, group in places:
             labels = (self.run, by, group if by else "all") if grouped else (self.run,)
             rows.append((labels, {row.target: row for row in self.rows if (row.by, row.group) == (by, group)}))
-        return table_of(heads, rows, intervals, self._head().split("\n"))
+        return table_of(heads, rows, intervals, [*self._head().split("\n"), *self._absent()])
 
     def _order(self, by: str, group: str) -> tuple[int, int]:
         """Return where a group stands: all samples first, keys as they were asked for, groups in their order."""
@@ -101,7 +104,10 @@ class Score:
         return keys.index(by), groups.index(group)
 
     def __str__(self) -> str:
-        return "\n\n".join([self._head(), *self._all(), *self._groups()])
+        return "\n\n".join([self._head(), *self._all(), *self._groups(), *self._absent()])
+
+    def _absent(self) -> list[str]:
+        return [str(self.absent)] if self.absent else []
 
     def _head(self) -> str:
         counts = ", ".join(f"{count} {status}" for status, count in self.statuses.items())
@@ -159,12 +165,23 @@ def score_of(
         if key not in GROUPS:
             raise UsageError(f"no breakdown by `{key}`{did_you_mean(key, GROUPS)}")
     rows = []
+    benchmark = benchmark_of(made_with(run.manifest))
     for found in counts.values():
         rows.append(row_of(found, seed))
+        if benchmark and benchmark.real_shares:
+            rows.append(_as_in_real_data(run.records, found, benchmark.real_shares, seed))
         rows += [row for key in by for row in _grouped(run.records, found, key, seed)]
     if not any(row.target != "point" for row in rows):
         raise UsageError(why_nothing(run, protocol, reading))
-    return Score(run.name, about(run.manifest), protocol, reading, statuses(run), tuple(rows))
+    absent = absent_of(run.records, benchmark.absent_kind) if benchmark and benchmark.absent_kind else None
+    return Score(run.name, about(run.manifest), protocol, reading, statuses(run), tuple(rows), absent)
+
+
+def _as_in_real_data(records: Sequence[Record], found: Overlaps, shares: Mapping[str, float], seed: int) -> Row:
+    """Return the figures in which each kind of expression counts as much as it does in real data."""
+    weights = weights_of([records[position].kind for position in found.positions], shares)
+    columns = found.columns * weights[:, None]
+    return Row(found.target, "weight", "as in real data", *_counted(columns, found.rule, seed))
 
 
 def row_of(found: Overlaps, seed: int) -> Row:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from zeroov.cli.bench import ablate, compare, data, labels, mini, publish, run, score
+from zeroov.cli.bench import ablate, compare, data, draw, labels, mini, publish, run, score
 
 app = typer.Typer(no_args_is_help=True, help="Measure: benchmarks, runs, comparisons.")
 app.command("data")(data.data)
+app.command("draw")(draw.draw)
 app.command("mini")(mini.mini)
 app.command("run")(run.run)
 app.command("merge")(run.merge)

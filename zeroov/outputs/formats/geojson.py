@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,13 +40,14 @@ def feature_collection(
     label: str | None = None,
     classes: Mapping[str, str] | None = None,
     tolerance: float = 0.0,
-    square: bool = False,
+    square: bool | Collection[str] = False,
     expressions: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return a FeatureCollection of the masks' polygons, or of the boxes, as plain values.
 
-    `tolerance` and `square` are as in `polygons`; `expressions` are those asked, which the collection's member `zeroov`
-    names. `id`, `class`, `area_m2` and `length_m` are as in a GeoPackage; of a box too they are the object's.
+    `tolerance` and `square` are as in `polygons`, or `square` names the classes that get right angles. `expressions`
+    are those asked, which the collection's member `zeroov` names. `id`, `class`, `area_m2` and `length_m` are as in a
+    GeoPackage; of a box too they are the object's.
     """
     require_degrees(info)
     info.require_inside(founds)
@@ -58,9 +59,10 @@ def feature_collection(
     named = Classes(label, expressions, classes)
     for number, found in enumerate(founds, start=1):
         exact = exact_polygons(found)
-        in_pixels = box_polygon(found.box) if boxes else reshaped(exact, tolerance, square)
+        right = named.is_in(found.expression, square)
+        in_pixels = box_polygon(found.box) if boxes else reshaped(exact, tolerance, right)
         try:
-            geometry = in_degrees(in_pixels, info.hw, info.transform, projection)
+            geometry = in_degrees(in_pixels, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:
             raise OutputError(
                 f"an object in `{info.source}` cannot be GeoJSON: {first_line(error)}; {KEEP_CRS}"

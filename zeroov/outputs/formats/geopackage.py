@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +55,7 @@ class GeoPackage:
     scenes, or, where these have several, in longitude and latitude. `id` counts the objects of the file from 1; `class`
     is the `label`, by default the expression; `area_m2` and `length_m` are measured on the ellipsoid, of the exact
     outline. QGIS finds a style in the file that shows each class in its colour. `tolerance` and `square` are as in
-    `polygons`.
+    `polygons`, or `square` names the classes that get right angles.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class GeoPackage:
         label: str | None = None,
         classes: Mapping[str, str] | None = None,
         tolerance: float = 0.0,
-        square: bool = False,
+        square: bool | Collection[str] = False,
         expressions: Sequence[str] = (),
         images: Sequence[str] = (),
     ) -> None:
         """`expressions` are those asked, `images` the run's: they change nothing, each object names its own."""
         self._path, self._asked = Path(path), expressions
-        self._shape: dict[str, Any] = {"tolerance": tolerance, "square": square}
+        self._tolerance, self._square = tolerance, square
         self._classes = Classes(label, expressions, classes)
         self._scenes: dict[SceneInfo, Provenance] = {}
         self._found: list[str] = []
@@ -91,7 +91,7 @@ class GeoPackage:
             exact = exact_polygons(found)
             size = measured(exact, info, projection) if projection else UNKNOWN
             first = {"id": len(self._rows) + 1, "class": self._classes.name(found.expression), **size}
-            outline = reshaped(exact, **self._shape)
+            outline = reshaped(exact, self._tolerance, self._classes.is_in(found.expression, self._square))
             values = attributes(info, found, provenance, first)
             self._rows.append(Row(info, outline, box_polygon(found.box), values))
             self._found.append(found.expression)
@@ -152,7 +152,7 @@ class GeoPackage:
                 if in_scenes:
                     shapes[layer].append(on_map(shape, info.transform))
                 else:
-                    shapes[layer].append(in_degrees(shape, info.hw, info.transform, projections[info]))
+                    shapes[layer].append(in_degrees(shape, info.transform, projections[info]))
         layers = {}
         for layer, placed in shapes.items():
             # A box in degrees may be cut at the antimeridian.

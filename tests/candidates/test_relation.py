@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroov import frames
+from zeroov.candidates.relation import LEAST, OUTSIDE, relation_weights
 from zeroov.language.phrase import parse
-from zeroov.search.relation import LEAST, OUTSIDE, relation_weights
 from zeroov.types import Box, Candidate
 
 HW = (1000, 2000)

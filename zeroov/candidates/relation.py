@@ -25,11 +25,8 @@ OUTSIDE = 0.5  # of what only touches the thing that it should be inside of
 ALIKE = 1 / 3  # share of the area of the larger of two boxes, if they are two views of one object
 SAME = 0.5  # share of the smaller box, likewise, as in `tiles.same_object`
 
-_SEEN_FROM_ABOVE: dict[str, Position] = dict.fromkeys(vocabulary("over"), (0, -1)) | dict.fromkeys(
-    vocabulary("under beneath underneath"), (0, 1)
-)
-"""Higher or lower in the picture, or higher or lower in the world, which from above is the same place."""
-_DIRECTIONS: dict[str, Position] = w.DIRECTIONS | _SEEN_FROM_ABOVE | {"above": (0, -1), "below": (0, 1)}
+_SEEN_FROM_ABOVE = vocabulary("over under beneath underneath")
+"""Higher or lower in the world, which from above is the same place."""
 _IN = vocabulary("in into inside within")
 _INSIDE = _IN | vocabulary("on onto upon of amid among amongst surrounded enclosed encircled")
 _FAR = vocabulary("far away farther further farthest furthest")
@@ -67,12 +64,11 @@ def relation_weights(
     words that do not speak of places, all weigh 1; words that are not understood mean nearness.
     """
     known = [anchor for anchor in anchors if anchor.score > 0]
-    spoken = w.tokens(words)
-    said = frozenset(spoken)
-    if not candidates or not known or said & _NO_PLACE:
+    said = frozenset(w.tokens(words))
+    if not candidates or not known or not is_of_places(words):
         return np.ones(len(candidates))
     pairs = _pairs(_corners(candidates), _corners(known))
-    way = w.merged(_DIRECTIONS[word] for word in spoken if word in _DIRECTIONS)
+    way = w.way_of(w.tokens(words))
     fit = _beside(pairs, said, way, math.hypot(*scene_hw)) if any(way) else _near(pairs, said)
     scores = np.array([anchor.score for anchor in known])
     share = np.where(pairs.same, 0, fit * (scores / scores.max())).max(axis=1)
@@ -80,6 +76,11 @@ def relation_weights(
     if placed.any() and not any(way):
         share[placed] = _compared(share[placed], said)
     return np.asarray(LEAST + (1 - LEAST) * np.clip(share, 0, 1), dtype=np.float64)
+
+
+def is_of_places(words: str) -> bool:
+    """Return whether a relation's words speak of where things lie: "larger than" does not."""
+    return _NO_PLACE.isdisjoint(w.tokens(words))
 
 
 def _corners(things: Sequence[Candidate]) -> _Values:
@@ -108,7 +109,7 @@ def _pairs(boxes: _Values, others: _Values) -> _Pairs:
 def _beside(pairs: _Pairs, said: frozenset[str], way: Position, diagonal: float) -> _Values:
     """Return how well each candidate lies on the named side of each anchor, in [0, 1]; the nearer the better."""
     fit: _Values = _on_side(pairs, way) * np.exp(-FALLOFF * pairs.gap / diagonal)
-    if said & _SEEN_FROM_ABOVE.keys() or said == {"on", "top", "of"}:
+    if said & _SEEN_FROM_ABOVE or said == {"on", "top", "of"}:
         return np.maximum(fit, pairs.inside)
     return fit * _within(pairs) if said & _IN else fit  # "in the left corner of", but "on the left of"
 

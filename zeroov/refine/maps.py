@@ -1,0 +1,42 @@
+"""The evolved map in Segment Anything's square: as a prompt, and as a witness for one of its masks."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from zeroov.frames import HW, resize_map
+from zeroov.types import Bool, Evolved, Float32
+
+LEAST_ODDS = 1e-3
+RING = 5  # pixels of SAM's own masks, of 256 a side, around a mask
+
+
+def agreement(mask: Bool, heat: Float32) -> float:
+    """Return how far a map is hotter in a mask than around it, from 0 to 1; a half where they do not differ."""
+    ring = cv2.dilate(mask.astype(np.uint8), np.ones((2 * RING + 1, 2 * RING + 1), np.uint8)).astype(bool) & ~mask
+    inside = float(heat[mask].mean()) if mask.any() else 0.0
+    around = float(heat[ring].mean()) if ring.any() else 0.0
+    return inside / (inside + around) if inside + around > 0 else 0.5
+
+
+def on_square(heat: Float32, resized_hw: HW, side: int, low_res_side: int) -> Float32:
+    """Return a map of the picture as it lies in SAM's square, whose rest is 0, at the size of SAM's own masks."""
+    square = np.zeros((side, side), dtype=np.float32)
+    square[: resized_hw[0], : resized_hw[1]] = resize_map(heat, resized_hw)
+    reduced: Float32 = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0].numpy()
+    return reduced
+
+
+def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:
+    """Return the evolved map as SAM's mask prompt: (low_res_side, low_res_side) log-odds.
+
+    The map covers the picture, and the picture only `resized_hw` of SAM's (side, side) square: the rest is padding,
+    "surely not".
+    """
+    grown = np.where(evolved.region, evolved.fused, np.float32(0))
+    odds = on_square(grown, resized_hw, side, low_res_side)
+    logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
+    return logits
