@@ -158,7 +158,7 @@ def test_a_replaced_picture_is_asked_again_and_the_user_is_told(
     again = json.loads(run(*command).stdout)
     assert again["done_now"] == 1
     assert again["changed"] == [str(folder / "a.png")]
-    assert any("1 of 3 images changed since they were answered" in text for text in warnings)
+    assert any("1 image changed since the answer" in text for text in warnings)
     after = boxes(tmp_path / "out")
     assert after["a.png"] != before["a.png"]
     assert {name: found for name, found in after.items() if name != "a.png"} == {

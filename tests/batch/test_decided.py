@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from zeroov.batch import images_in, read_expressions
-from zeroov.batch.classes import merged, overlap
+from zeroov.batch.classes import merged, overlap, under_two_classes
 from zeroov.cli.main import app
 from zeroov.errors import UsageError
 from zeroov.files.journal import read_items
@@ -21,7 +22,6 @@ from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.decide import decide
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.write import write
 from zeroov.types import Box, Overview
 
 SAID = {  # expression: score, where the object's left side is, whether the model denies it
@@ -227,14 +227,98 @@ def test_one_object_of_one_class_is_there_once() -> None:
     assert merged(ships, {}) == ships
 
 
-def test_a_map_has_one_column_of_classes(tmp_path: Path) -> None:
-    pyogrio = pytest.importorskip("pyogrio")
-    pytest.importorskip("rasterio")
-    classes = {"the ship": "ship"}
-    founds = merged([found_at(10, 0.7, "the ship")], classes)
-    info = SceneInfo("a.tif", (100, 120), "EPSG:32633", (0.5, 0.0, 500_000.0, 0.0, -0.5, 5_000_000.0))
-    features, package = write(tmp_path, ["geojson", "gpkg"], info, founds, {}, classes=classes)
-    (feature,) = json.loads(features.read_text())["features"]
-    for names in (list(feature["properties"]), pyogrio.read_info(package, layer="masks")["fields"].tolist()):
-        assert [name for name in names if "class" in name] == ["class"]
-    assert feature["properties"]["class"] == "ship"
+def test_one_object_under_two_classes_is_said(tmp_path: Path, command: list[Any], calls: Calls) -> None:
+    (tmp_path / "asked.txt").write_text("the ship\tship\nthe white ship\tboat\nthe plane\n")
+    told = run(*command)
+    assert (
+        "one object under two classes (IoU 0.7 or more), of which one at most is right: 2 pairs, a.png" in told.output
+    )
+    assert "a.png: ship 0.90 and boat 0.70, b.png: ship" in told.output
+    pair = json.loads(run(*command, "--export", "--json").stdout)["twice"][0]
+    assert (pair["classes"], pair["scores"], pair["iou"]) == (["ship", "boat"], [0.9, 0.7], round(19 / 21, 4))
+    (tmp_path / "asked.txt").write_text(LIST)
+    assert "two classes" not in run(*command, "--export").output, "two phrasings of one class are one object"
+
+
+def test_what_is_one_object_under_two_classes() -> None:
+    kept = merged([found_at(left, 0.5, text) for left, text in ((10, "a"), (13, "b"), (14, "c"), (90, "d"))], {})
+    pairs = [(one.expression, other.expression) for one, other, _ in under_two_classes(kept, {})]
+    assert pairs == [("b", "c"), ("a", "b")], "a and c share 16 of 24 pixels"
+    assert under_two_classes([found_at(10, 0.5, "a"), found_at(10, 0.5, "b")], {"a": "x", "b": "x"}) == []
+    assert under_two_classes([], {}) == []
+
+
+def test_export_takes_the_recipe_that_was_asked_with(tmp_path: Path, command: list[Any], calls: Calls) -> None:
+    run(*command, "--set", "evolve.alpha=0.45")
+    plain = [str(each) for each in ["batch", *command]]
+    exported = CliRunner().invoke(app, [*plain, "--export", "--set", "said_absent=keep", "--json"])
+    assert exported.exit_code == 0, exported.output
+    assert json.loads(exported.stdout)["answers"]["doubtful"] == 2
+    attributes = json.loads((tmp_path / "out" / "coco.json").read_text())["annotations"][0]["attributes"]
+    assert attributes["recipe"] == "mini"
+    for other in (["--recipe", "tiny", "--export"], ["--recipe", "tiny", "--device", "cpu"]):
+        refused = CliRunner().invoke(app, [*plain, *other])
+        assert refused.exit_code == 1
+        assert "was asked with recipe `mini`, and now it is `tiny`; give --recipe " in refused.output
+        assert "evolve.alpha" not in refused.output
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_export_leaves_nothing_of_a_replaced_or_deleted_picture(
+    tmp_path: Path, command: list[Any], calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(logging.getLogger("zeroov"), "warning", lambda text, *values: warnings.append(text % values))
+    for number, name in ((200, "c.png"), (201, "d.png")):
+        Image.fromarray(np.full((100, 120, 3), number, np.uint8)).save(tmp_path / "images" / name)
+    run(*command, "--format", "yolo,labelme,overlay,png,coco,sheet")
+    (tmp_path / "out" / "yolo" / "labels" / "mine.txt").write_text("a user's own")
+    (tmp_path / "out" / "b.mine.png").write_text("a user's own")
+    Image.fromarray(np.full((100, 120, 3), 17, np.uint8)).save(tmp_path / "images" / "a.png")
+    (tmp_path / "images" / "b.png").unlink()
+    exported = run(*command, "--export", "--format", "yolo")
+    left = {name for name in names_in(tmp_path / "out") if not name.startswith("answers.")}
+    assert {name for name in left if "a" in Path(name).name[:2] or "b" in Path(name).name[:2]} - {"b.mine.png"} == {
+        "labelme/labels.txt",
+        "yolo/data.yaml",
+    } & left, "no file of a or b"
+    assert {name for name in left if Path(name).name.startswith(("c.", "d."))} == {
+        f"{folder}{stem}{ending}"
+        for stem in "cd"
+        for folder, ending in (("yolo/labels/", ".txt"), ("labelme/", ".json"), ("", ".overlay.png"), ("", ".mask.png"))
+    }
+    assert not {"coco.json", "sheet/page-01.png"} & left, "they hold all images, a and b too"
+    assert {"yolo/labels/mine.txt", "b.mine.png"} <= left
+    assert any("1 image changed since the answer" in text for text in warnings)
+    assert any("files of images that were replaced or are gone (" in text for text in warnings)
+    assert "left as before" not in exported.output, "what is left is of the same threshold and classes"
+
+
+def test_another_threshold_or_class_leaves_nothing_of_the_old_one_and_names_what_stays(
+    tmp_path: Path, command: list[Any], calls: Calls
+) -> None:
+    run(*command, "--format", "yolo,png,coco")
+    one = [tmp_path / "images" / "a.png", *command[1:]]
+    run(*one, "--export", "--format", "yolo")
+    labels = tmp_path / "out" / "yolo" / "labels"
+    assert {path.name for path in labels.iterdir()} == {"a.txt", "b.txt"}, "b is as it would be written now"
+    exported = run(*one, "--export", "--format", "yolo", "--min-score", "0.8")
+    assert {path.name for path in labels.iterdir()} == {"a.txt"}
+    assert "without new images: coco, png; --export" in exported.output
+    assert "--export --format coco,png" in exported.output
+    (tmp_path / "asked.txt").write_text(LIST.replace("\tship", "\tvessel"))
+    assert json.loads(run(*one, "--export", "--format", "yolo", "--json").stdout)["earlier"] == ["coco", "png"]
+
+
+@pytest.mark.parametrize("typed", ["<TAB>", "<tab>", "\\t"])
+def test_letters_that_stand_for_a_tab_are_refused(typed: str, tmp_path: Path) -> None:
+    path = tmp_path / "asked.txt"
+    path.write_text(f"# <TAB> stands for a tab\nthe ship\nthe white plane{typed}plane\n")
+    with pytest.raises(UsageError) as refused:
+        read_expressions(path)
+    assert f"asked.txt`:3 holds the letters {typed}: `the white plane{typed}plane`; press the tab key" in str(
+        refused.value
+    )

@@ -44,6 +44,7 @@ def test_it_is_shown_in_a_notebook_and_short_in_a_console() -> None:
     assert len(repr(answer)) < 300
     assert '"the plane": found' in repr(answer)
     assert "2 more" in repr(answer)
+    assert repr(answer_of(found=0)) == '<Answer "the plane": empty, score 0.000, in folder/a.tif>'
 
 
 def test_it_is_shown_by_the_notebook_or_by_the_systems_program(monkeypatch: pytest.MonkeyPatch) -> None:

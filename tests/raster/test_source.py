@@ -196,3 +196,13 @@ def test_reading_a_large_file_can_be_stopped(tmp_path: Path, most: int) -> None:
     stopped = "stopped at reading, 0 of 1000000"
     with open_source(sparse, progress=Stopped()) as scene, pytest.raises(Cancelled, match=stopped):
         scene.read(most=most)
+
+
+@pytest.mark.parametrize("bands", ["432", b"432", 4, (4.0, 3.0, 2.0), ["4", "3", "2"]])
+def test_what_is_no_list_of_bands_is_the_arguments_fault(tmp_path: Path, bands: object) -> None:
+    Image.fromarray(np.full((8, 9, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    for source in (tmp_path / "a.png", tmp_path / "nowhere.png", np.full((8, 9, 3), 90, np.uint8)):
+        with pytest.raises(UsageError, match=r"bands takes one whole number or three, from 1, e\.g\. \(4, 3, 2\), got"):
+            open_source(source, bands)  # type: ignore[arg-type]
+    with open_source(tmp_path / "a.png", [3, np.int64(2), 1]) as scene:  # type: ignore[arg-type]
+        assert scene.bands == (3, 2, 1)

@@ -5,7 +5,7 @@ asked formats, at the end: another threshold, class or format costs no model, a 
 """
 
 from zeroov.batch.images import Asked, images_in, read_expressions
-from zeroov.batch.run import batch, export
+from zeroov.batch.run import asked_with, batch, export
 from zeroov.batch.write import Outcome, one_by_one
 
-__all__ = ["Asked", "Outcome", "batch", "export", "images_in", "one_by_one", "read_expressions"]
+__all__ = ["Asked", "Outcome", "asked_with", "batch", "export", "images_in", "one_by_one", "read_expressions"]

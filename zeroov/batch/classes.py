@@ -9,6 +9,7 @@ import numpy as np
 from zeroov.outputs.found import Found
 
 SAME = 0.5  # of two masks, intersection over union: from there on they are one object
+ONE_PLACE = 0.7  # likewise of two classes: from there on one of the two is probably wrong
 
 
 def merged(founds: Sequence[Found], classes: Mapping[str, str]) -> list[Found]:
@@ -23,6 +24,25 @@ def merged(founds: Sequence[Found], classes: Mapping[str, str]) -> list[Found]:
         if all(overlap(founds[number], other) < SAME for other in rivals):
             kept.append(number)
     return [founds[number] for number in sorted(kept)]
+
+
+def under_two_classes(founds: Sequence[Found], classes: Mapping[str, str]) -> list[tuple[Found, Found, float]]:
+    """Return the pairs of an image's objects that are one object under two classes, with their overlap, best first.
+
+    The objects are those of `merged`, and so are `classes`. The better score of a pair comes first.
+    """
+    if not founds:
+        return []
+    named = [classes.get(found.expression, found.expression) for found in founds]
+    x0, y0, x1, y1 = np.array([found.window_xyxy for found in founds]).T
+    pairs: list[tuple[Found, Found, float]] = []
+    for number, one in enumerate(founds):  # of a searched scene there are thousands, nearly all apart
+        near = (x0 < x1[number]) & (x1 > x0[number]) & (y0 < y1[number]) & (y1 > y0[number])
+        for rival in (each for each in np.flatnonzero(near).tolist() if each > number):
+            other = founds[rival]
+            if named[number] != named[rival] and (shared := overlap(one, other)) >= ONE_PLACE:
+                pairs.append((one, other, shared) if one.score >= other.score else (other, one, shared))
+    return sorted(pairs, key=lambda pair: -pair[2])
 
 
 def overlap(one: Found, other: Found) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,10 @@ def read_expressions(path: Path) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
+        if typed := re.search(r"<tab>|\\t", line, re.IGNORECASE):
+            raise UsageError(
+                f"`{path}`:{number} holds the letters {typed[0]}: `{line.strip()}`; press the tab key in their place"
+            )
         text, _, name = line.strip().partition("\t")
         expression = clean_expression(text)
         named = class_name(name) or class_name(expression)

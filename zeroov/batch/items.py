@@ -52,7 +52,6 @@ class Answers:
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items: dict[tuple[str, str], Item] = {}
-        self._asked: set[str] = set()
         self._contents: dict[str, set[str]] = {}
         for item in items:
             self.add(item)
@@ -61,20 +60,15 @@ class Answers:
         """Add an item; of two about one content and expression the last counts."""
         held = item["content"] or item["image"]
         self._items[held, item["expression"]] = item
-        self._asked.add(held)
         self._contents.setdefault(item["image"], set()).add(item["content"])
 
     def get(self, asked: Asked, expression: str) -> Item | None:
         """Return the item of an expression about what an image holds now."""
         return self._items.get((asked.content or asked.place, expression))
 
-    def has(self, asked: Asked) -> bool:
-        """Return whether anything was asked about what an image holds now."""
-        return (asked.content or asked.place) in self._asked
-
     def is_changed(self, asked: Asked) -> bool:
-        """Return whether only other contents of an image's place were asked about."""
-        return asked.content not in self._contents.get(asked.place, {asked.content})
+        """Return whether only other contents of an image's place were asked about; of what cannot be read it is not."""
+        return bool(asked.content) and asked.content not in self._contents.get(asked.place, {asked.content})
 
 
 def item_id(asked: Asked, expression: str) -> str:

@@ -60,7 +60,7 @@ class Overlays:
 
     def __init__(self, folder: Path, images: Sequence[str]) -> None:
         self._folder, self._names = folder, Names(images)
-        self._written: list[Path] = []
+        self._written: dict[Path, str] = {}
 
     def check(self, info: SceneInfo) -> None:
         """Take any image."""
@@ -73,11 +73,16 @@ class Overlays:
         ensure_writable_folder(path.parent)
         names = [f"{shown.name(found.expression)}  {found.score:.2f}" for found in shown.founds]
         write_atomically(path, draw_objects(shown.read(DRAWN).rgb, shown.info.hw, shown.founds, names))
-        self._written.append(path)
+        self._written[path] = str(shown.asked.image)
 
     def finish(self) -> tuple[Path, ...]:
         """Return the overlays."""
         return tuple(self._written)
+
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each overlay."""
+        return self._written
 
 
 class Sheets:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from zeroov import recipe as recipes
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, failed_item, item_of
 from zeroov.batch.write import Asking, Outcome, Output, warn_of_refusals, write_all
-from zeroov.errors import Failed, HardwareError, Interrupted, OutputError, Streak, ZeroovError, attempt, first_few
-from zeroov.files.atomic import ensure_writable_folder
+from zeroov.errors import (
+    Failed,
+    HardwareError,
+    Interrupted,
+    OutputError,
+    Streak,
+    ZeroovError,
+    attempt,
+    count_of,
+    first_few,
+)
+from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.files.journal import Journal, about_path, read_items
 from zeroov.ground import Pipeline
 from zeroov.outputs.decide import UNDECIDED
@@ -27,7 +39,7 @@ from zeroov.types import clean_expression
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
-JOURNAL = "answers.jsonl"
+JOURNAL, RECIPE = "answers.jsonl", "answers.recipe.toml"
 
 
 def batch(
@@ -55,7 +67,9 @@ def batch(
     """
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
     made = {**made_with(pipeline.recipe, every, search, bands, aoi), "models": pipeline.models.identities()}
-    with Journal(ensure_writable_folder(out) / JOURNAL, made) as journal:
+    _require_same_recipe(ensure_writable_folder(out), pipeline.recipe)
+    with Journal(out / JOURNAL, made) as journal:
+        write_atomically(out / RECIPE, pipeline.recipe.to_toml().encode())
         items = read_items(journal.path)
         kept = [item for item in items if item["content"] and not (retry_failed and item["error"])]
         if len(kept) < len(items):  # an image that could not be read is always asked again
@@ -64,14 +78,7 @@ def batch(
         asking = Asking([Asked.of(image) for image in images], texts, classes or {}, pipeline.recipe)
         missing = {each: [text for text in texts if not answers.get(each, text)] for each in asking.images}
         todo = {each: asked for each, asked in missing.items() if asked}
-        changed = tuple(str(each.image) for each in todo if each.content and answers.is_changed(each))
-        if changed:
-            log.warning(
-                "%d of %d images changed since they were answered (%s); asked again",
-                len(changed),
-                len(missing),
-                first_few(changed),
-            )
+        replaced = _changed(todo, answers, "asked again")
         end = partial(write_all, writers, asking, provenance=pipeline.provenance, journal=journal.path)
         work = partial(_answer, pipeline, writers, every, search, bands, aoi, progress.inner())
         streak, finished = Streak(), len(missing) - len(todo)
@@ -97,7 +104,7 @@ def batch(
             )
             end(answers)
             raise
-        return end(answers, done_now=len(todo), changed=changed)
+        return end(answers, done_now=len(todo), changed=replaced)
 
 
 def export(
@@ -122,10 +129,16 @@ def export(
         provenance = {"model": str(first["model"]), "model_revision": str(first["revision"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"`{path}` holds no answers of this version; ask first, without --export") from error
+    _require_same_recipe(out, recipe)
     with Journal(path, {**made_with(recipe, every, search, bands, aoi), "models": made["models"]}):
-        asking = Asking([Asked.of(image) for image in images], texts, classes or {}, recipe)
+        asking, answers = (
+            Asking([Asked.of(image) for image in images], texts, classes or {}, recipe),
+            Answers(read_items(path)),
+        )
+        missing = [each for each in asking.images if not all(answers.get(each, text) for text in texts)]
+        replaced = _changed(missing, answers, "no labels are written of them until they are asked, without --export")
         named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance}
-        return write_all(writers, asking, Answers(read_items(path)), provenance=named, journal=path)
+        return write_all(writers, asking, answers, provenance=named, journal=path, changed=replaced)
 
 
 def made_with(
@@ -140,6 +153,34 @@ def made_with(
         "aoi": None if aoi is None else identity_of(aoi),
     }
     return {"zeroov": __version__, **deciding, **asked}
+
+
+def asked_with(out: Path) -> Path | None:
+    """Return the file of the recipe that a folder's answers were asked with; `None` where there is none."""
+    path = out / RECIPE
+    return path if path.is_file() else None
+
+
+def _require_same_recipe(out: Path, recipe: Recipe) -> None:
+    """Refuse another recipe than that of the answers by its name; the journal refuses another value of a key."""
+    path, journal = asked_with(out), out / JOURNAL
+    if path is None or not journal.is_file() or not journal.stat().st_size:  # nothing is answered
+        return
+    was = recipes.load(path)
+    differs = recipes.changed(was.with_values(UNDECIDED).deciding(), recipe.with_values(UNDECIDED))
+    if was.name != recipe.name and differs:
+        raise OutputError(
+            f"`{journal}` was asked with recipe `{was.name}`, and now it is `{recipe.name}`; give --recipe "
+            f"{shlex.quote(str(path))}, or another --out; --export without --recipe takes it by itself"
+        )
+
+
+def _changed(images: Iterable[Asked], answers: Answers, then: str) -> tuple[str, ...]:
+    """Return the images, of those not answered whole, that changed since they were answered; warn of them."""
+    changed = tuple(str(each.image) for each in images if answers.is_changed(each))
+    if changed:
+        log.warning("%s changed since the answer (%s); %s", count_of(len(changed), "image"), first_few(changed), then)
+    return changed
 
 
 def _answered(asking: Asking, answers: Answers) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zeroov.batch.classes import merged
+from zeroov.batch.classes import merged, under_two_classes
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, Decided, info_of
 from zeroov.batch.pictures import PICTURES, Pictures, Shown, open_pictures
@@ -18,8 +18,9 @@ from zeroov.files.atomic import require_writable_folder
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.decide import Deciding
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.stale import update_list
-from zeroov.outputs.write import FORMATS, Writers, open_writers, require_format
+from zeroov.outputs.names import Names
+from zeroov.outputs.stale import Tidied, update_list
+from zeroov.outputs.write import FORMATS, OfImages, Writers, open_writers, require_format
 
 log = logging.getLogger("zeroov")
 Output = Writers | Pictures
@@ -33,10 +34,12 @@ class Outcome:
     An image some of whose tiles failed is among the failed, and what was found in its others is in the files; so is one
     that a format refuses, and the other formats have it. `unwritten` are formats that could not be written, with their
     reasons. `changed` are images whose content is not what it was when they were answered; they were asked again.
-    `unanswered` counts images with an expression that was not asked yet. `answers` counts what was `found` and what is
+    `unanswered` counts images with an expression that was not asked yet. `earlier` are formats that were not written
+    now, and hold what was decided earlier, or not all images. `answers` counts what was `found` and what is
     `empty`; of the found, what is `merged` (the same object as that of another expression of its class) and what is
     `doubtful`, because the model says that it is not there; of the empty, what the model `denied`, and what scores
-    `below` the least score.
+    `below` the least score. `twice` holds the pairs of objects that are one object under two classes: their image,
+    their `classes` and `scores`, the better one first, and the intersection over union of their masks, `iou`.
     """
 
     images: int
@@ -47,6 +50,8 @@ class Outcome:
     failed: Mapping[str, str]
     unwritten: Mapping[str, str]
     written: Mapping[str, tuple[Path, ...]]
+    earlier: tuple[str, ...]
+    twice: tuple[Mapping[str, Any], ...]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -86,6 +91,15 @@ class Asking:
     classes: Mapping[str, str]
     by: Deciding
 
+    def named(self, expression: str) -> str:
+        """Return the class of an expression."""
+        return self.classes.get(expression, expression)
+
+    def decided(self) -> dict[str, Any]:
+        """Return what decides which answers are shown, and what they are called, as plain values."""
+        classes = [[text, self.named(text)] for text in self.expressions]
+        return {"min_score": self.by.min_score, "said_absent": self.by.said_absent, "classes": classes}
+
 
 def write_all(
     writers: Mapping[str, Output],
@@ -100,7 +114,7 @@ def write_all(
     """Write every format of what is answered."""
     failed: dict[str, list[str]] = {}
     counts = dict.fromkeys(COUNTED, 0)
-    unanswered = 0
+    unanswered, held, twice = 0, [], []
     for asked in asking.images:
         items = [item for text in asking.expressions if (item := answers.get(asked, text))]
         unanswered += len(items) < len(asking.expressions)
@@ -109,9 +123,11 @@ def write_all(
         whole = [item for item in items if "found" in item]
         if not whole:  # it failed, or the work ended before it
             continue
+        held.append(asked.place)
         decided = tuple(Decided.of(item, asking.by) for item in whole)
         founds = tuple(merged([found for each in decided for found in each.found], asking.classes))
         _count(counts, decided, founds)
+        twice += [_pair(asked, asking, *pair) for pair in under_two_classes(founds, asking.classes)]
         shown = Shown(asked, info_of(asked, whole[0]), decided, founds, asking.classes, asking.by.min_score)
         for name, writer in writers.items():
             added = attempt(partial(_add, writer, shown, provenance), fatal=())
@@ -125,16 +141,48 @@ def write_all(
             unwritten[name] = finished.reason
         else:
             written[name] = finished
-    held = {each.place: each.content for each in asking.images if answers.has(each)}
-    removed = attempt(partial(update_list, journal.with_suffix(".written.json"), written, unwritten, held), fatal=())
-    if isinstance(removed, Failed):
-        log.warning("files of older answers may be left: %s", removed.reason)
-    else:
-        for reason, paths in removed.items():
-            gone, names = count_of(len(paths), "file"), first_few([str(path) for path in paths])
-            log.warning("removed %s of older answers (%s): %s", gone, names, reason)
+    tidied = attempt(
+        partial(_tidy, journal.with_suffix(".written.json"), writers, written, unwritten, asking, held), ()
+    )
+    if isinstance(tidied, Failed):
+        log.warning("files of older answers may be left: %s", tidied.reason)
+        tidied = Tidied()
+    for paths, what in ((tidied.lost, "images that were replaced or are gone"), (tidied.older, "older answers")):
+        if paths:
+            log.warning("removed %s of %s (%s)", count_of(len(paths), "file"), what, first_few(list(map(str, paths))))
     reasons_of = {name: "; ".join(reasons) for name, reasons in failed.items()}
-    return Outcome(len(asking.images), done_now, changed, unanswered, counts, reasons_of, unwritten, written)
+    return Outcome(
+        len(asking.images),
+        done_now,
+        changed,
+        unanswered,
+        counts,
+        reasons_of,
+        unwritten,
+        written,
+        tidied.earlier,
+        tuple(twice),
+    )
+
+
+def _tidy(
+    path: Path,
+    writers: Mapping[str, Output],
+    written: Mapping[str, tuple[Path, ...]],
+    unwritten: Collection[str],
+    asking: Asking,
+    held: Collection[str],
+) -> Tidied:
+    """Bring the list of what was written up to date; `held` are the places of the images in it."""
+    names = Names()
+    places = {names.know(str(each.image)): each.place for each in asking.images}
+    of: dict[str, dict[Path, str]] = {}
+    for name, paths in written.items():
+        writer = writers[name]
+        sources = writer.sources if isinstance(writer, OfImages) else {}
+        of[name] = {path: places[names.know(sources[path])] if path in sources else "" for path in paths}
+    contents = {each.place: each.content for each in asking.images}
+    return update_list(path, of, unwritten, asked=contents, answered=held, decided=asking.decided())
 
 
 def _add(writer: Output, shown: Shown, provenance: Provenance) -> None:
@@ -142,6 +190,17 @@ def _add(writer: Output, shown: Shown, provenance: Provenance) -> None:
         writer.add(shown.info, shown.founds, provenance)
     else:
         writer.add(shown)
+
+
+def _pair(asked: Asked, asking: Asking, one: Found, other: Found, iou: float) -> dict[str, Any]:
+    """Return plain values of one object under two classes."""
+    scores = [round(each.score, 6) for each in (one, other)]
+    return {
+        "image": str(asked.image),
+        "classes": [asking.named(one.expression), asking.named(other.expression)],
+        "scores": scores,
+        "iou": round(iou, 4),
+    }
 
 
 def _count(counts: dict[str, int], answers: Sequence[Decided], founds: Sequence[Found]) -> None:

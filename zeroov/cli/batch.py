@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +25,7 @@ from zeroov.cli.options import (
     Tolerance,
     Zoom,
 )
-from zeroov.errors import UsageError, count_of
+from zeroov.errors import UsageError, count_of, first_few
 from zeroov.files.paths import expanded
 
 if TYPE_CHECKING:
@@ -78,29 +78,35 @@ def batch(
     Each question is asked once, and its answer is kept in --out/answers.jsonl. Interrupted, the same command goes on
     where it stopped; a further image or expression asks only what is new. What is written is decided afterwards: the
     same command with --export, and another --min-score, --format, class, --tolerance or --set said_absent=keep, asks no
-    model.
+    model. --export without --recipe takes the recipe that was asked with.
 
     FILE holds an expression a line. After a tab may follow the class that annotations call its objects: `the white
     plane<TAB>plane`. An object that several expressions of one class find is written once, with its best score. Empty
     lines and lines that begin with # are passed over.
 
-    An image that was replaced is asked again, and older formats that hold it are removed; one that was moved keeps its
-    answers. An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with
-    its reason and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one
-    where the model says that there is no such object. What lies in --out is no image.
+    An image that was replaced is asked again; one that was moved keeps its answers. The files that hold answers about a
+    replaced or deleted image are removed, with --export too, and so is what an earlier threshold or class list left in
+    the formats that are written. A format that is not written now stays; the summary says so where it is out of date.
+
+    An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with its reason
+    and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one where the
+    model says that there is no such object. What lies in --out is no image.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
     changes = [*(set_ or []), *([f"min_score={min_score}"] if min_score is not None else [])]
-    chosen = options.chosen(recipe, changes, zoom)
+    from zeroov.batch import asked_with, export, images_in, one_by_one, read_expressions
     from zeroov.batch import batch as run
-    from zeroov.batch import export, images_in, one_by_one, read_expressions
+
+    out = expanded(out)
+    if only_export and recipe is None and (kept := asked_with(out)):
+        recipe = str(kept)
+    chosen = options.chosen(recipe, changes, zoom)
 
     if every and scene is False:
         raise UsageError("--all is a search; leave out --no-scene")
     if only_export and retry_failed:
         raise UsageError("--export asks nothing; leave out --retry-failed")
-    out = expanded(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
     files, classes = images_in(images, out), read_expressions(expressions)
@@ -139,8 +145,30 @@ def _say(outcome: Outcome) -> None:
         options.note(f"{name}: {reason}")
     for name, reason in outcome.unwritten.items():
         options.note(f"format {name} was not written: {reason}")
+    if outcome.twice:
+        options.say(_twice(outcome.twice))
     for name, paths in outcome.written.items():
         options.say(f"{name:9} {_places(paths)}")
+    if outcome.earlier:
+        options.note(
+            f"left as before, of an earlier threshold or class list or without new images: {', '.join(outcome.earlier)}"
+            f"; --export --format {','.join(outcome.earlier)} writes what is shown now"
+        )
+
+
+def _twice(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many objects have two classes, and name a few."""
+    from zeroov.batch.classes import ONE_PLACE
+
+    few = [
+        f"{Path(pair['image']).name}: {pair['classes'][0]} {pair['scores'][0]:.2f} and {pair['classes'][1]} "
+        f"{pair['scores'][1]:.2f}"
+        for pair in pairs
+    ]
+    return (
+        f"one object under two classes (IoU {ONE_PLACE:g} or more), of which one at most is right: "
+        f"{count_of(len(pairs), 'pair')}, {first_few(few)}"
+    )
 
 
 def _places(paths: tuple[Path, ...]) -> str:

@@ -243,7 +243,8 @@ class Answer:
         boxes = ", ".join(str([round(corner, 1) for corner in each.box.xyxy]) for each in self.found[:3])
         more = f" and {len(self.found) - 3} more" if len(self.found) > 3 else ""
         score = f"score {self.score:.3f}{', doubtful' if self.doubtful else ''}"
-        return f'<Answer "{self.expression}": {self.status} {boxes}{more}, {score}, in {self.source}>'
+        found = f"found {boxes}{more}" if boxes else "empty"
+        return f'<Answer "{self.expression}": {found}, {score}, in {self.source}>'
 
     def in_whole(self, whole: SceneInfo, area: Window) -> Answer:
         """Return an answer about a part of a scene as one about the whole, of which the part is the window `area`."""
@@ -312,7 +313,8 @@ def forget(folder: Path, source: str, prefix: str = "") -> list[Path]:
     They are the files with zeroov's own names and those that the older result.json lists. The image itself stays.
     """
     result = folder / f"{prefix}result.json"
-    removed = remove_older(folder, listed(result, source), result, keep=[source])
+    names = listed(result, source)
+    removed = remove_older(folder, dict.fromkeys(names, result.stat().st_mtime_ns) if names else {}, keep=[source])
     for name in OWN:
         (folder / f"{prefix}{name}").unlink(missing_ok=True)
     return removed

@@ -6,10 +6,11 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
-from zeroov.errors import first_few
 from zeroov.files import atomic
 
 log = logging.getLogger("zeroov")
@@ -31,19 +32,19 @@ def listed(result: Path, source: str) -> list[str]:
     return [str(name) for name in names if not (other and name.name.startswith(f"{older.stem}."))]
 
 
-def remove_older(folder: Path, names: Iterable[str], written: Path, keep: Sequence[str] = ()) -> list[Path]:
+def remove_older(folder: Path, names: Mapping[str, int], keep: Collection[str | Path] = ()) -> list[Path]:
     """Remove files by their names in a folder, with what lies beside them; return those that were there.
 
-    A file that was changed after `written`, the list that names it, is the user's by now: it stays, with a warning. So
-    does what is named in `keep`.
+    `names` holds for each file the time after which zeroov did not change it, in nanoseconds. What was changed later is
+    the user's by now: it stays, with a warning. So does what is named in `keep`.
     """
     kept = {Path(path).resolve() for path in keep}
     removed: list[Path] = []
-    for name in map(PurePath, names):
+    for name, latest in ((PurePath(text), time) for text, time in names.items()):
         path = folder / name
         if name.is_absolute() or ".." in name.parts or not path.is_file() or path.resolve() in kept:
             continue
-        if path.stat().st_mtime_ns > written.stat().st_mtime_ns:
+        if path.stat().st_mtime_ns > latest:
             log.warning("`%s` belongs to an older answer, but was changed since; it stays", path)
             continue
         atomic.remove(path)
@@ -54,47 +55,143 @@ def remove_older(folder: Path, names: Iterable[str], written: Path, keep: Sequen
     return removed
 
 
-def update_list(
-    path: Path, written: Mapping[str, Sequence[Path]], unwritten: Collection[str], images: Mapping[str, str]
-) -> dict[str, list[Path]]:
-    """Bring a batch's list of its files up to date; remove those in its folder that are of older answers.
+@dataclass(frozen=True)
+class Written:
+    """What a batch's list holds of a format: its files, the content of each image in them, and how it was decided.
 
-    `written` are the files that each format has now, and `images` the content of each image in them, by its place. An
-    older file of these formats goes where all of its format's images are among them, or were moved and are among them
-    by their content: it has another name now. The files of another format all stay, as long as none of the images in
-    them was replaced; so do those of formats that are `unwritten`, because writing them failed. Return what was
-    removed, by the reason.
+    `files` holds for each file, named from the list's folder, the place of the image that it is of, "" where it is of
+    no single one, and the time of its last change in nanoseconds. `images` are contents by place.
+    """
+
+    files: Mapping[str, tuple[str, int]]
+    images: Mapping[str, str]
+    decided: Any
+
+    @classmethod
+    def now(cls, folder: Path, files: Mapping[Path, str], images: Mapping[str, str], decided: Any) -> Written:
+        """Look at files that were just written; those outside of the folder are left out."""
+        inside = {path: place for path, place in files.items() if path.is_relative_to(folder)}
+        of = {str(path.relative_to(folder)): (place, path.stat().st_mtime_ns) for path, place in inside.items()}
+        return cls(of, images, decided)
+
+    def without(self, names: Collection[str]) -> Written:
+        """Leave out files, and where each file is of one image, the images of which none is left."""
+        files = {name: file for name, file in self.files.items() if name not in names}
+        left = {place for place, _ in files.values() if place} if self.one_each else set(self.images)
+        if not files or not left:
+            return Written({}, {}, self.decided)
+        images = {place: content for place, content in self.images.items() if place in left}
+        return Written(files, images, self.decided)
+
+    @property
+    def one_each(self) -> bool:
+        """Whether the answers are in files of one image each; the others then hold classes alone."""
+        return any(place for place, _ in self.files.values())
+
+    def of_lost(self, lost: Collection[str]) -> set[str]:
+        """Return the files that hold an answer about a lost image."""
+        if self.one_each:
+            return {name for name, (place, _) in self.files.items() if place in lost}
+        return set(self.files) if any(place in lost for place in self.images) else set()
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What was done about a batch's older files.
+
+    `lost` were removed with the images that they are of, which were replaced or are gone; `older` because they are of
+    an older decision, or have another name now. `earlier` are formats that stay as they were decided earlier.
+    """
+
+    lost: tuple[Path, ...] = ()
+    older: tuple[Path, ...] = ()
+    earlier: tuple[str, ...] = ()
+
+
+def update_list(
+    path: Path,
+    written: Mapping[str, Mapping[Path, str]],
+    unwritten: Collection[str],
+    *,
+    asked: Mapping[str, str],
+    answered: Collection[str],
+    decided: Any,
+) -> Tidied:
+    """Bring a batch's list of its files up to date, and remove the files of older answers that it names.
+
+    `written` holds the files that each format has now, and of each the place of the image that it is of, "" where it is
+    of no single one. `asked` holds the content of each image by its place, `answered` the places in the formats now,
+    and `decided`, plain values, how it was decided what is shown.
+
+    An image is lost where its place holds something else now, or where it is not asked and lies nowhere any more. Its
+    files go, those of formats that are not written now too. Of a format that is written now every older file goes but
+    those of images that are not asked, are still there, and were decided as now. A format that is not written now stays
+    otherwise; so do the files of those that are `unwritten`, because writing them failed.
     """
     folder, entries = path.parent, _entries(path)
-    removed: dict[str, list[Path]] = {}
-    for name, (files, held) in list(entries.items()):
-        replaced = [place for place, content in held.items() if images.get(place, content) != content]
-        if name in written:
-            going = {place: content for place, content in held.items() if place not in images}
-            if set(going.values()) <= set(images.values()) and not any(map(os.path.exists, going)):
-                reason = f"format {name} does not write them any more"
-                removed[reason] = remove_older(folder, sorted(set(files) - _names(folder, written[name])), path)
-                del entries[name]
-        elif name not in unwritten and replaced:
-            changed = first_few([PurePath(place).name for place in replaced])
-            reason = f"{changed} changed since format {name} was written; with --format {name} it is written again"
-            removed[reason] = remove_older(folder, files, path)
-            del entries[name]
-    for name, paths in written.items():
-        files, held = entries.get(name, ([], {}))
-        entries[name] = sorted({*files, *_names(folder, paths)}), {**held, **images}
-    atomic.write_json(path, {name: {"files": files, "images": held} for name, (files, held) in entries.items()})
-    return {reason: paths for reason, paths in removed.items() if paths}
+    contents = set(asked.values())
+    images = {place: asked[place] for place in answered}
+
+    def is_lost(place: str, content: str) -> bool:
+        return asked[place] != content if place in asked else content not in contents and _is_gone(place)
+
+    now = {name: Written.now(folder, files, images, decided) for name, files in written.items()}
+    keep = [folder / file for each in now.values() for file in each.files]
+    lost: list[Path] = []
+    older: list[Path] = []
+    earlier: list[str] = []
+    for name, entry in entries.items():
+        if name in unwritten:
+            continue
+        of_lost = entry.of_lost({place for place, content in entry.images.items() if is_lost(place, content)})
+        going = of_lost
+        if name in now:
+            stays = {
+                file
+                for file, (place, _) in entry.files.items()
+                if place and place not in asked and entry.decided == decided and not _is_gone(place)
+            }
+            going = set(entry.files) - stays
+        left = entry.without(going)
+        going = set(entry.files) - set(left.files)
+        lost += remove_older(folder, _times(entry, going & of_lost), keep)
+        older += remove_older(folder, _times(entry, going - of_lost), keep)
+        if name in now:
+            of = now[name]
+            now[name] = Written({**left.files, **of.files}, {**left.images, **of.images}, decided)
+        elif left.files:
+            now[name] = left
+            if entry.decided != decided or not images.items() <= left.images.items():
+                earlier.append(name)
+    kept = {name: entry for name, entry in entries.items() if name in unwritten}
+    atomic.write_json(path, {name: asdict(entry) for name, entry in {**kept, **now}.items()})
+    return Tidied(tuple(lost), tuple(older), tuple(sorted(earlier)))
 
 
-def _entries(path: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """Return each format's files and images of a batch's list; nothing where it cannot be read."""
+def _times(entry: Written, names: Collection[str]) -> dict[str, int]:
+    return {name: entry.files[name][1] for name in sorted(names)}
+
+
+def _is_gone(place: str) -> bool:
+    """Return whether there is no such file; of one that cannot be looked for nobody knows."""
+    try:
+        os.lstat(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _entries(path: Path) -> dict[str, Written]:
+    """Return what a batch's list says of each format; nothing where it cannot be read."""
     try:
         entries = json.loads(path.read_bytes())
-        return {str(name): (list(entry["files"]), dict(entry["images"])) for name, entry in entries.items()}
+        return {str(name): _written_of(entry) for name, entry in entries.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _names(folder: Path, paths: Iterable[Path]) -> set[str]:
-    return {str(path.relative_to(folder)) for path in paths if path.is_relative_to(folder)}
+def _written_of(entry: Mapping[str, Any]) -> Written:
+    files = {str(name): (str(place), int(time)) for name, (place, time) in entry["files"].items()}
+    return Written(files, {str(place): str(content) for place, content in entry["images"].items()}, entry["decided"])

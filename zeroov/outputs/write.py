@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from zeroov.errors import UsageError, did_you_mean
 from zeroov.files import atomic as files
@@ -37,6 +37,15 @@ class Writer(Protocol):
 
     def finish(self) -> tuple[Path, ...]:
         """Write what is still to be written; return all files, of every image."""
+
+
+@runtime_checkable
+class OfImages(Protocol):
+    """A writer some of whose files are each of one image."""
+
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image, by its path, of each such file that was written."""
 
 
 class OneEach:
@@ -71,6 +80,11 @@ class OneEach:
     def finish(self) -> tuple[Path, ...]:
         """Return the files."""
         return tuple(self._written)
+
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each file."""
+        return self._written
 
     def _place(self, source: str) -> Path:
         return self._names.path(self._path, source, self._ending) if self._in_folder else self._path
@@ -217,6 +231,12 @@ class Writers:
             for path in paths:
                 files.require_file(path, may_be_empty=FORMATS[name].may_be_empty)
         return tuple(path for paths in finished.values() for path in paths)
+
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each file that is of one image alone."""
+        own = [writer.sources for writer in self._writers.values() if isinstance(writer, OfImages)]
+        return {path: source for sources in own for path, source in sources.items()}
 
 
 def open_writers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +111,17 @@ def choose_bands(dataset: Any, name: str, wanted: tuple[int, ...] | None = None)
                 f"make colours of them: gdal_translate -expand rgb {shlex.quote(name)} rgb.tif"
             )
     return chosen
+
+
+def require_bands(bands: object) -> tuple[int, ...] | None:
+    """Return the numbers of bands; refuse what is no list of whole numbers, whatever the image holds."""
+    if bands is None:
+        return None
+    if isinstance(bands, Iterable) and not isinstance(bands, str | bytes):
+        numbers = tuple(bands)
+        if all(isinstance(number, int | np.integer) for number in numbers):
+            return tuple(map(int, numbers))
+    raise UsageError(f"bands takes one whole number or three, from 1, e.g. (4, 3, 2), got {bands!r}")
 
 
 def wrong_bands(wanted: tuple[int, ...], name: str, count: int) -> str:

@@ -27,7 +27,7 @@ from zeroov.files.paths import expanded
 from zeroov.frames import Transform
 from zeroov.progress import SILENT, Progress
 from zeroov.raster import geotiff, upload, web
-from zeroov.raster.bands import BandReader, choose_bands
+from zeroov.raster.bands import BandReader, choose_bands, require_bands
 from zeroov.raster.decode import (
     ACCEPTED,
     Decoded,
@@ -164,6 +164,7 @@ def open_source(
     somebody else's: kinds that may point to other files are refused unopened, and GDAL sees none of PIL's kinds.
     `progress` gets a report for each part of a large file that is read whole, and stops that reading.
     """
+    bands = require_bands(bands)
     low, high = percentiles
     if not 0 <= low < high <= 100:
         raise UsageError(f"percentiles ({low:g}, {high:g}) are no stretch; give two rising numbers from 0 to 100")

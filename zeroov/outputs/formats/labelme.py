@@ -68,9 +68,14 @@ class Labelme:
                 }
             )
 
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each file of labels."""
+        return {self._names.path(self._folder, source, ".json"): source for source in self._documents}
+
     def finish(self) -> tuple[Path, ...]:
         """Write the file of every image, and the names of the classes."""
-        paths = {source: self._names.path(self._folder, source, ".json") for source in self._documents}
+        paths = {source: path for path, source in self.sources.items()}
         for folder in dict.fromkeys([self._folder, *(path.parent for path in paths.values())]):
             atomic.ensure_writable_folder(folder)
         for source, path in paths.items():

@@ -57,9 +57,14 @@ class Yolo:
             number = self._classes.number(found.expression)
             lines.append(" ".join([str(number), *(f"{value:.8g}" for value in self._numbers(info, found))]))
 
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each file of labels."""
+        return {self._names.path(self._folder / "labels", source, ".txt"): source for source in self._lines}
+
     def finish(self) -> tuple[Path, ...]:
         """Write the labels of every image, and the names of the classes."""
-        paths = {source: self._names.path(self._folder / "labels", source, ".txt") for source in self._lines}
+        paths = {source: path for path, source in self.sources.items()}
         for folder in dict.fromkeys([self._folder / "labels", *(path.parent for path in paths.values())]):
             atomic.ensure_writable_folder(folder)
         for source, path in paths.items():
