@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -35,30 +36,37 @@ def objects_of(question: HardQuestion, category: str) -> list[SceneObject]:
     return [thing for thing in question.scene.objects if thing.kind == kind]
 
 
-def candidates_of(things: list[SceneObject]) -> list[Candidate]:
-    """Return objects as candidates of one score."""
-    return [Candidate(Box(*map(float, thing.box_xyxy)), 1.0) for thing in things]
+def candidates_of(things: Sequence[SceneObject], scores: Sequence[float]) -> tuple[Candidate, ...]:
+    """Return objects as candidates."""
+    boxes = [Box(*map(float, thing.box_xyxy)) for thing in things]
+    return tuple(Candidate(box, score) for box, score in zip(boxes, scores, strict=True))
 
 
-def colours_of(phrase: Phrase, things: list[SceneObject]) -> tuple[float, ...] | None:
+def colours_of(phrase: Phrase, things: Sequence[SceneObject]) -> tuple[float, ...]:
     """Return the factor that a second look at each object would give for the colours of an expression."""
     said = [word for word in phrase.attributes if word in COLOURS]
-    return tuple(1.0 if thing.colour in said else RATIO**-2 for thing in things) if said else None
+    return tuple(1.0 if not said or thing.colour in said else RATIO**-2 for thing in things)
+
+
+def anchors_of(question: HardQuestion, phrase: Phrase) -> Iterator[Seen]:
+    """Yield the objects of the kinds that the expression names beside its own, as sure as their colours fit."""
+    for number, others in enumerate(phrase.anchors):
+        for part, anchor in enumerate(others):
+            things: Sequence[SceneObject] = objects_of(question, anchor.category)
+            if phrase.same_kind(anchor):
+                if not anchor.visible:
+                    continue
+                things = [question.scene.objects[at] for at in question.asked]
+            yield Seen(number, candidates_of(things, colours_of(anchor, things)), part)
 
 
 def answer(question: HardQuestion) -> tuple[Choice, bool]:
     """Return the choice among a question's true boxes, and whether it is what is meant."""
     phrase = parse(question.text)
     things = [question.scene.objects[at] for at in question.asked]
-    anchors = [
-        Seen(number, tuple(candidates_of(objects_of(question, anchor.category))), part)
-        for number, others in enumerate(phrase.anchors)
-        for part, anchor in enumerate(others)
-        if not phrase.same_kind(anchor)
-    ]
-    colours = colours_of(phrase, things)
-    extra = {"attributes": colours} if colours else {}
-    choice = choose(candidates_of(things), phrase, question.scene.height_width, anchors, extra)
+    extra = {"attributes": colours_of(phrase, things)}
+    candidates = candidates_of(things, [1.0] * len(things))
+    choice = choose(candidates, phrase, question.scene.height_width, list(anchors_of(question, phrase)), extra)
     chosen = choice.group or choice.order[:1]
     return choice, {question.asked[at] for at in chosen} == set(question.meant)
 
@@ -83,14 +91,16 @@ def main() -> None:
             factors = {name: np.round(values, 2).tolist() for name, values in choice.factors.items()}
             place = {at: number for number, at in enumerate(question.asked)}
             meant = [place[at] for at in question.meant if at in place]
-            print(f"{index} {question.family}/{question.sub}: {question.text}\n    meant {meant}, {choice.order}: {factors}")
+            print(f"{index} {question.family}/{question.sub}: {question.text}")
+            print(f"    meant {meant}, {choice.order}: {factors}")
     for family, hits in sorted(right.items()):
         print(f"{family:30} {np.mean(hits):.3f}  n = {len(hits)}")
     everything = [hit for hits in right.values() for hit in hits]
     print(f"{'all':30} {np.mean(everything):.3f}  n = {len(everything)}")
     for undecided in (False, True):
         own = [hit for is_open, hit in sure if is_open == undecided]
-        print(f"{'undecided' if undecided else 'decided':30} {np.mean(own) if own else float('nan'):.3f}  n = {len(own)}")
+        if own:
+            print(f"{'undecided' if undecided else 'decided':30} {np.mean(own):.3f}  n = {len(own)}")
 
 
 if __name__ == "__main__":

@@ -20,12 +20,14 @@ from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.recipe import SelectRecipe
-from zeroov.types import Candidate, Choice
+from zeroov.types import Bool, Candidate, Choice
 
 LEAST_SCORE = 1e-6
 ALIKE = 1e-9  # between the logarithms of a factor that tells no candidate from another
 DENIED = 0.1  # a factor of the best candidate below it is a contradiction
+HAS_IT = 0.5  # of the best factor for attributes: what is below it has them not
 IN_GROUP = 0.6  # of the best value: what is meant too, where the words mean several
+TOGETHER = 10.0  # a tenth of the picture between the members of a counted group weighs a third
 FARTHEST = ("farthest", "furthest")
 
 
@@ -67,7 +69,8 @@ def choose(
     if not alive:
         return Choice((0.0,) * len(dead), {}, tuple(dead), undecided=len(dead) > 1, margin=0.0)
     those = [candidates[position] for position in alive]
-    said = _read(those, phrase, hw, anchors)
+    fitting = _fitting((extra or {}).get("attributes"), alive)
+    said = _read(those, phrase, hw, anchors, fitting)
     for name, numbers in (extra or {}).items():
         given = np.nan_to_num(np.array(numbers, dtype=np.float64)[alive], nan=1.0, posinf=1.0)
         said.add(name, np.log(np.maximum(given, LEAST_SCORE)))
@@ -77,7 +80,7 @@ def choose(
     for name, logs in telling.items():
         total = total + _weight(weights, name) * logs
     order = sorted(range(len(those)), key=lambda position: -total[position])
-    group = _group(phrase, total, order)
+    group = _group(phrase, total, order, Layout.of(those, hw))
     margin = _margin(total, order, len(group) or 1)
     is_hint = telling.keys() <= said.weak and len(group) < len(those)
     return Choice(
@@ -92,14 +95,26 @@ def choose(
     )
 
 
-def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen]) -> _Factors:
-    """Return what the expression's parts say of candidates, each part that it has."""
+def _fitting(attributes: Sequence[float] | None, alive: Sequence[int]) -> Bool:
+    """Return which candidates have the attributes that the words say, as far as that is known."""
+    if attributes is None:
+        return np.ones(len(alive), dtype=np.bool_)
+    given = np.nan_to_num(np.array(attributes, dtype=np.float64)[list(alive)], nan=1.0)
+    return np.asarray(given >= HAS_IT * given.max())
+
+
+def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], fitting: Bool) -> _Factors:
+    """Return what the expression's parts say of candidates, each part that it has.
+
+    "The leftmost blue ship" compares the blue ones: what is `fitting`.
+    """
     layout, factors = Layout.of(those, hw), _Factors()
+    alike = layout.only(fitting)
     toward = phrase.toward if not phrase.ordinal else None
     away = (phrase.superlative or "").startswith(FARTHEST)
     said: dict[str, tuple[object, Callable[[], Values]]] = {
         "place": (phrase.position, lambda: _at_place(layout, phrase)),
-        "extreme": (toward, lambda: outermost(layout, toward or (0, 0), away)),
+        "extreme": (toward, lambda: _of_these(fitting, outermost(alike, toward or (0, 0), away))),
         "edge": (phrase.edge, lambda: at_edge(layout, phrase.edge or (0, 0))),
         "cut": (phrase.cut, lambda: cut_off(layout)),
         "extent": (phrase.extent, lambda: by_extent(layout, phrase.extent or "")),
@@ -110,20 +125,27 @@ def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[
         if is_said:
             factors.add(name, rule())
     ranked_by_size = phrase.ordinal and phrase.superlative in w.LARGEST | w.SMALLEST
-    if (logs := by_size(layout, phrase)) is not None and not ranked_by_size:
-        factors.add("size", logs)
+    if (logs := by_size(alike, phrase)) is not None and not ranked_by_size:
+        factors.add("size", _of_these(fitting, logs))
     if (logs := by_aspect(layout, phrase.attributes)) is not None:
         factors.add("aspect", logs)
     if phrase.lone:
         factors.add("lone", isolated(layout), "two things are as far from one another")
     if phrase.ordinal or phrase.line:
-        logs, enough = counted(layout, phrase)
-        factors.add("ordinal", logs)
+        logs, enough = counted(alike, phrase)
+        factors.add("ordinal", _of_these(fitting, logs))
         factors.open |= not enough
         if not enough:
             factors.notes.append(f"there are fewer than `{phrase.ordinal or 'that'}` says: the last one was taken")
     _relate(those, phrase, hw, anchors, factors)
     return factors
+
+
+def _of_these(fitting: Bool, logs: Values) -> Values:
+    """Return logarithms of some candidates for all of them; nothing is said of the others."""
+    spread = np.zeros(len(fitting))
+    spread[fitting] = logs
+    return spread
 
 
 def _at_place(layout: Layout, phrase: Phrase) -> Values:
@@ -161,13 +183,22 @@ def _denied(factors: Mapping[str, Values], best: int) -> list[str]:
     ]
 
 
-def _group(phrase: Phrase, total: Values, order: Sequence[int]) -> list[int]:
-    """Return the candidates that are meant together, the best first; none where one thing is meant."""
+def _group(phrase: Phrase, total: Values, order: Sequence[int], layout: Layout) -> list[int]:
+    """Return the candidates that are meant together, the best first; none where one thing is meant.
+
+    Of a count they are the ones that lie together: each candidate and those nearest to it are tried.
+    """
     if not phrase.plural:
         return []
-    if phrase.count:
-        return list(order[: phrase.count])
-    return [position for position in order if total[position] >= total[order[0]] + np.log(IN_GROUP)]
+    if not phrase.count:
+        return [position for position in order if total[position] >= total[order[0]] + np.log(IN_GROUP)]
+    if phrase.count >= len(order):
+        return list(order)
+    gaps = layout.gaps(layout)
+    tried = [np.argsort(gaps[position], kind="stable")[: phrase.count] for position in order]
+    worth = [total[members].sum() - TOGETHER * gaps[np.ix_(members, members)].max() for members in tried]
+    best = set(tried[int(np.argmax(worth))].tolist())
+    return [position for position in order if position in best]
 
 
 def _margin(total: Values, order: Sequence[int], inside: int) -> float:

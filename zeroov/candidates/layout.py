@@ -34,6 +34,10 @@ class Layout:
         low, high = np.moveaxis(np.clip(corners, 1 - OUTMOST, OUTMOST), 1, 0)
         return cls(low, np.maximum(high, low + SHORTEST), wh / np.sqrt(wh.prod()))
 
+    def only(self, kept: NDArray[np.bool_]) -> Layout:
+        """Return the layout of some of the boxes."""
+        return Layout(self.low_xy[kept], self.high_xy[kept], self.aspect_xy)
+
     def __len__(self) -> int:
         return len(self.low_xy)
 

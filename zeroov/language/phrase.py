@@ -93,6 +93,11 @@ class Phrase:
         return self.toward if self.position is None else self.position
 
     @property
+    def visible(self) -> tuple[str, ...]:
+        """Give the attributes that are to be seen of the thing itself: colours and the like, not its size."""
+        return tuple(word for word in self.attributes if word not in w.SIZES)
+
+    @property
     def rank(self) -> int | None:
         """Give the ordinal as a number; -1 is the last, 0 the middle one."""
         return w.RANKS.get(self.ordinal, 0) if self.ordinal else None

@@ -26,6 +26,7 @@ from zeroov.zoom.crop import window_around
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Stages
 
+MARKED = 9  # boxes at most that bear a number: one digit, one token
 EVOLVED = 0.5  # of a look's own score, for a part of its map that the answer's box does not confirm
 
 
@@ -112,24 +113,38 @@ def gather(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Ca
 
 
 def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
-    """Ask for the other objects that the expressions name."""
+    """Ask for the other objects that the expressions name, and which of them have the attributes that they should."""
     wanted = [
-        (at, number, part, replace(case.look.question, expression=anchor.category))
+        (at, number, part, anchor)
         for at, case in enumerate(cases)
         for number, anchors in enumerate(case.phrase.anchors)
         for part, anchor in enumerate(anchors)
-        if not case.phrase.same_kind(anchor)  # of the same kind the candidates themselves are
     ]
-    seen: dict[int, list[Seen]] = {at: [] for at, *_ in wanted}
-    questions = [question for *_, question in wanted]
+    others = [each for each in wanted if not cases[each[0]].phrase.same_kind(each[3])]
+    questions = [replace(cases[at].look.question, expression=anchor.category) for at, _, _, anchor in others]
     lists = [listings(stages, source, questions, progress) for source in listing_sources(stages)]
     recipe = stages.recipe.candidates
-    for place, (at, number, part, _) in enumerate(wanted):
+    pools = {}
+    for place, (at, number, part, _) in enumerate(others):
         found = {
             source: list(zip(each[place].boxes, each[place].scores, strict=True))
             for source, each in zip(listing_sources(stages), lists, strict=True)
         }
-        seen[at].append(Seen(number, pool_of(found, recipe.same, recipe.most), part))
+        pools[at, number, part] = pool_of(found, recipe.same, recipe.most)
+    seen: dict[int, list[Seen]] = {at: [] for at, *_ in wanted}
+    for at, number, part, anchor in wanted:
+        case, kind = cases[at], anchor.category
+        if case.phrase.same_kind(anchor):  # the candidates themselves, which the rules know
+            if not anchor.visible or stages.recipe.evidence.attributes == "never":
+                continue
+            pool, kind = tuple(replace(each, score=1.0) for each in case.candidates), case.kind
+        else:
+            pool = pools[at, number, part]
+        if anchor.visible and len(pool) > 1 and stages.recipe.evidence.attributes != "never":
+            best = sorted(range(len(pool)), key=lambda place: -pool[place].score)
+            fits = attributes_of(stages, case.look.picture, pool, best, anchor.visible, kind, progress)
+            pool = tuple(replace(each, score=each.score * fit) for each, fit in zip(pool, fits, strict=True))
+        seen[at].append(Seen(number, pool, part))
     return [
         replace(case, anchors=tuple(seen[at]), asked=(*case.asked, "anchors")) if at in seen else case
         for at, case in enumerate(cases)
@@ -137,31 +152,49 @@ def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> li
 
 
 def ask_attributes(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
-    """Ask of a crop of each of the best candidates how likely it shows the thing with its attributes, and without."""
-    evidence = stages.recipe.evidence
+    """Ask which of the candidates have the attributes that the expression says."""
     done = []
     for case in cases:
-        words = case.phrase.attributes
-        if not words:
-            done.append(case)
-            continue
-        best = case.chosen().order[: evidence.most]
-        crops = [crop(case.look.picture, case.candidates[at], evidence.crop, evidence.least_side) for at in best]
-        article = "an" if words[0][:1] in "aeiou" else "a"
-        with_it = evidence.check.replace("{kind}", f"{article} {' '.join((*words, case.kind))}")
-        bare = evidence.check.replace("{kind}", f"{'an' if case.kind[:1] in 'aeiou' else 'a'} {case.kind}")
-        answers = (evidence.yes, evidence.no)
-        shares = weighed(
-            stages, [*((each, with_it) for each in crops), *((each, bare) for each in crops)], answers, progress
-        )
-        yes = [share[0] for share in shares]
-        ratios = by_ratio(yes[: len(best)], yes[len(best) :])
-        factor = [min(ratios)] * len(case.candidates)
-        for at, ratio in zip(best, ratios, strict=True):
-            factor[at] = ratio
-        extra = {**case.extra, "attributes": tuple(factor)}
-        done.append(replace(case, extra=extra, asked=(*case.asked, "attributes")))
+        if case.phrase.visible:
+            order, words = case.chosen().order, case.phrase.visible
+            factor = attributes_of(stages, case.look.picture, case.candidates, order, words, case.kind, progress)
+            extra = {**case.extra, "attributes": factor}
+            case = replace(case, extra=extra, asked=(*case.asked, "attributes"))
+        done.append(case)
     return done
+
+
+def attributes_of(
+    stages: Stages,
+    picture: Picture,
+    candidates: Sequence[Candidate],
+    order: Sequence[int],
+    words: Sequence[str],
+    kind: str,
+    progress: Progress,
+) -> tuple[float, ...]:
+    """Return, of a crop of each candidate, how much likelier it shows the thing with some attributes than without.
+
+    That is asked of the first of `order` alone, as many as the recipe allows; the others count as the least of them.
+    """
+    evidence = stages.recipe.evidence
+    best = list(order[: evidence.most])
+    crops = [crop(picture, candidates[at], evidence.crop, evidence.least_side) for at in best]
+    texts = [asked_of(evidence.check, thing) for thing in (" ".join((*words, kind)), kind)]
+    asked = [(each, text) for text in texts for each in crops]
+    yes = [shares[0] for shares in weighed(stages, asked, (evidence.yes, evidence.no), progress)]
+    ratios = by_ratio(yes[: len(best)], yes[len(best) :])
+    factor = [min(ratios)] * len(candidates)
+    for at, ratio in zip(best, ratios, strict=True):
+        factor[at] = ratio
+    return tuple(factor)
+
+
+def asked_of(prompt: str, thing: str) -> str:
+    """Return a question about a thing; "a {kind}" becomes "an orange ship"."""
+    if thing[:1].lower() in "aeiou":
+        prompt = prompt.replace(" a {kind}", " an {kind}")
+    return prompt.replace("{kind}", thing)
 
 
 def ask_marks(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
@@ -169,7 +202,7 @@ def ask_marks(stages: Stages, cases: Sequence[Case], progress: Progress) -> list
     evidence = stages.recipe.evidence
     done = []
     for case in cases:
-        best = list(case.chosen().order[: evidence.most])
+        best = list(case.chosen().order[: min(MARKED, evidence.most)])
         answers = (*(str(number) for number in range(1, len(best) + 1)), "none")
         question = evidence.question.replace("{expression}", case.look.question.expression)
         pictures = [

@@ -56,7 +56,7 @@ class EvidenceRecipe:
     anchors: str = key("always", one_of("always", "undecided", "never"))  # the expression's other objects
     attributes: str = key("undecided", one_of("always", "undecided", "never"))  # colours and the like, in crops
     marks: str = key("undecided", one_of("undecided", "never"))  # numbered boxes, and which number is meant
-    check: str = key("Is this {kind}? Answer yes or no.", holds("kind"))
+    check: str = key("Is this a {kind}? Answer yes or no.", holds("kind"))
     yes: str = key("Yes", named)
     no: str = key("No", named)
     crop: float = key(1.2, between(1, 10))  # side of a crop over the box's longer side
@@ -64,7 +64,7 @@ class EvidenceRecipe:
     question: str = key(
         "Which numbered box shows this: {expression}? Answer with its number alone, or none.", holds("expression")
     )
-    most: int = key(9, between(2, 9))  # candidates that are asked about, the best first
+    most: int = key(9, between(2, 1000))  # candidates that crops are made of, the best first; nine at most are marked
 
     def __post_init__(self) -> None:
         if self.yes.lower() == self.no.lower():
