@@ -57,7 +57,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "overview/families": ("overview/test_answer.py", "overview/test_families.py"),
     },
     "search": {
-        "search/choose": ("search/test_choose.py",),
+        "search/glance": ("search/test_glance.py",),
         "search/tiles": ("search/test_tiles.py",),
     },
     "language": {

@@ -175,6 +175,15 @@ def test_a_recipe_extends_another(tmp_path: Path) -> None:
     assert recipes.load(second, {"evolve.tau": 0.3}).evolve.tau == 0.3
 
 
+def test_what_is_changed_in_select_counts_without_the_stage_too_for_a_search_chooses_by_it() -> None:
+    mini = recipes.load("mini")
+    assert "select" not in mini.stages
+    assert not any(key.startswith("select.") for key in mini.deciding())
+    changed = mini.with_values({"select.place": 0.5, "select.size": 1.0})
+    assert changed.deciding() == {**mini.deciding(), "select.place": 0.5}
+    assert changed.digest != mini.digest
+
+
 def test_another_model_in_a_file_drops_the_pinned_revision(tmp_path: Path) -> None:
     path = tmp_path / "small.toml"
     path.write_text('extends = "fast"\n[overview]\nmodel = "Qwen/Qwen2.5-VL-3B-Instruct"\n')

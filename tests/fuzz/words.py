@@ -10,12 +10,13 @@ import numpy as np
 
 from tests.fuzz.damage import odd_value
 from zeroov import frames
+from zeroov.candidates.choose import choose
+from zeroov.candidates.relate import Seen
 from zeroov.candidates.relation import relation_weights
 from zeroov.language.phrase import parse
 from zeroov.language.position import position_prior
 from zeroov.language.words import vocabulary
 from zeroov.overview.answer import answer_to_image, parse_box, says_absent
-from zeroov.search.choose import rank
 from zeroov.types import Box, Candidate, clean_expression
 
 SPOKEN = sorted(
@@ -120,11 +121,13 @@ def expressions(random: Random, folder: Path) -> None:
     scene_hw = _side(random), _side(random)
     candidates, anchors = ([_candidate(random, scene_hw) for _ in range(random.randrange(5))] for _ in range(2))
     strength = random.choice((0.0, 4.0, 20.0))
-    glance = np.array([random.random() for _ in range(12)], np.float32).reshape(3, 4) if random.random() < 0.5 else None
-    values = rank(candidates, phrase, glance, scene_hw, strength, random.choice((1.0, 0.1)))
+    seen = [Seen(number, tuple(anchors)) for number in range(len(phrase.relations)) if random.random() < 0.5]
+    choice = choose(candidates, phrase, scene_hw, seen)
+    values = np.array(choice.values)
     assert values.shape == (len(candidates),), "a value for each candidate"
     assert np.isfinite(values).all(), f"{values} for {text!r}"
     assert (values >= 0).all(), f"{values} for {text!r}"
+    assert sorted(choice.order) == list(range(len(candidates)))
     for relation in phrase.relations:
         weights = relation_weights(candidates, anchors, relation.words, scene_hw)
         assert ((weights > 0) & (weights <= 1)).all(), f"{weights} for {relation.words!r}"

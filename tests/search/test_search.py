@@ -20,7 +20,7 @@ from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.outputs.answer import Answer
 from zeroov.progress import SILENT
 from zeroov.raster.scene import open_source
-from zeroov.search.search import described, look_closer, neighbours, plan_of
+from zeroov.search.search import described, look_closer, neighbours
 from zeroov.types import Box, Candidate
 
 STYLE = SceneStyle(height_width=(560, 640), scale=0.8, objects=(3, 6))
@@ -186,25 +186,17 @@ def test_words_that_name_no_thing_are_asked_as_they_are(words: str) -> None:
     assert described(parse(f"the large black ship {words}"), sizes=False) == "the black ship"
 
 
-def test_a_search_says_that_it_does_not_understand_ordinals(
-    pipeline: Pipeline, caplog: pytest.LogCaptureFixture
-) -> None:
-    for text in ("the leftmost building", "the first building from the left"):
-        plan_of(text, pipeline.recipe, every=False)
-    plan_of("the second building from the left", pipeline.recipe, every=True)  # all are answered
-    assert not caplog.messages
-    plan_of("the second building from the left", pipeline.recipe, every=False)
-    [message] = caplog.messages
-    assert "ordinal `second` is not understood" in message
-
-
 def test_each_neighbour_is_asked_for() -> None:
     phrase = parse("the ship between the bridge and the white plane")
-    assert [other for _, other in neighbours(phrase)] == ["the bridge", "the white plane"]
-    assert [other for _, other in neighbours(parse("the ship near the bus and near the truck"))] == [
-        "the bus",
-        "the truck",
-    ]
+    assert neighbours(phrase) == [(0, 0, "the bridge"), (0, 1, "the white plane")]
+    assert neighbours(parse("the ship near the bus and near the truck")) == [(0, 0, "the bus"), (1, 0, "the truck")]
+    assert neighbours(parse("the ship near the white plane on the left")) == [(0, 0, "the white plane")]
+
+
+def test_things_of_the_same_kind_are_the_candidates() -> None:
+    assert neighbours(parse("the ship near the other ship")) == []
+    assert neighbours(parse("the white ship near the black ship")) == [(0, 0, "the black ship")]
+    assert neighbours(parse("the ship to the right of the first one")) == []
 
 
 def test_what_cannot_be_decoded_is_no_object(

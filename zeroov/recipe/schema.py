@@ -154,7 +154,7 @@ class SearchRecipe:
     overlap: float = key(0.25, between(0, 0.9))
     glance: int = key(1024, between(32, 8192))  # longer side of the reduced whole scene
     candidates: int = key(100, between(1, 10_000))  # at most so many are looked at again, closer
-    place: float = key(4.0, between(0, 20))  # how much the expression's words of place weigh
+    place: float = key(4.0, between(0, 20))  # how much words of place weigh; 4: as in a picture
     relations: bool = key(True)  # the tiles are asked for the other objects of the expression too
     least_score: float = key(0.1, between(0, 1))  # a look below it has found nothing
     least_valid: float = key(0.02, between(0, 1))  # a tile with a smaller share of valid pixels is nodata
@@ -207,7 +207,8 @@ class Recipe:
     def deciding(self) -> dict[str, Any]:
         """Return every key that decides an answer, dotted, with its plain value: all but names and [runtime].
 
-        The sections of the stage `select` decide nothing in a recipe without it.
+        The sections of the stage `select` decide nothing in a recipe without it, but for what is changed in [select]: a
+        search chooses by it too.
         """
         silent = ("runtime", *(() if "select" in self.stages else SELECTING))
         flat: dict[str, Any] = {}
@@ -216,6 +217,10 @@ class Recipe:
                 flat |= {f"{name}.{key}": item for key, item in value.items() if name not in silent}
             elif name not in ("name", "description"):
                 flat[name] = value
+        if "select" in silent:
+            usual = dataclasses.asdict(SelectRecipe())
+            chosen = dataclasses.asdict(self.select)
+            flat |= {f"select.{key}": item for key, item in chosen.items() if item != usual[key]}
         return flat
 
     @property

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zeroov import frames
-from zeroov.candidates.relation import relation_weights
+from zeroov.candidates.choose import choose
+from zeroov.candidates.relate import Seen
 from zeroov.errors import HardwareError
 from zeroov.language.phrase import Phrase, parse
 from zeroov.language.words import SIZES
@@ -26,32 +26,40 @@ from zeroov.outputs.found import Found, found_of
 from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
 from zeroov.recipe import Recipe
-from zeroov.search.choose import rank
+from zeroov.search.glance import by_glance
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
-from zeroov.types import Box, Candidate, Tile, Window
+from zeroov.types import Box, Candidate, Choice, Tile, Window
 from zeroov.zoom.closer import Place, Trail, closer_looks
 from zeroov.zoom.merge import merged_box
 
 log = logging.getLogger("zeroov")
-_AND_A = re.compile(r" and (?:the|an?) ")
+AS_IN_A_PICTURE = 4.0  # of search.place
 ANCHORS = 10  # of a thing beside which the object lies, so many candidates are looked at closer
 
-Worth = Callable[[Sequence[Candidate]], NDArray[np.float64]]
+Chooser = Callable[[Sequence[Candidate]], Choice]
+
+
+class Other(NamedTuple):
+    """What is asked for to find the `part`th other object of an expression's `relation`th relation."""
+
+    relation: int
+    part: int
+    text: str
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a search asks for: each tile the `kind` and the `others`, a closer look the `near` (without sizes).
 
-    `others` are each relation's words and what is asked for to find its other object.
+    `others` are the objects that it is said to lie beside.
     """
 
     text: str
     phrase: Phrase
     kind: str
     near: str
-    others: tuple[tuple[str, str], ...]
+    others: tuple[Other, ...]
     every: bool
 
 
@@ -77,7 +85,7 @@ def search_scene(
 ) -> list[Sought]:
     """Find what each expression means in a scene, or `every` object of its kind; a tile is read once for all."""
     plans = [plan_of(text, recipe, every) for text in texts]
-    asked = dict.fromkeys(text for plan in plans for text in (plan.kind, *(other for _, other in plan.others)))
+    asked = dict.fromkeys(text for plan in plans for text in (plan.kind, *(other.text for other in plan.others)))
     survey = survey_tiles(looker, scene, list(asked), recipe, progress)
     if all(tile.status == "nodata" for tile in survey.tiles):
         scene.read(most=recipe.search.glance, tolerant=True)  # an error where no pixel at all is valid
@@ -105,16 +113,16 @@ def find(
     def closer(candidate: Candidate, text: str) -> Found | None:
         return look_closer(looker, scene, candidate, text, plan.text, recipe, rounds, progress.inner())
 
-    anchors: list[tuple[str, list[Candidate]]] = []
-    for words, other in plan.others:
-        best = sorted(one_each(survey.candidates(other, least)), key=lambda each: -each.score)[:ANCHORS]
-        confirmed = [found for each in best if (found := closer(each, other)) and found.score >= least]
-        anchors.append((words, [Candidate(each.box, each.score) for each in confirmed]))
+    anchors: list[Seen] = []
+    for relation, part, text in plan.others:
+        best = sorted(one_each(survey.candidates(text, least)), key=lambda each: -each.score)[:ANCHORS]
+        confirmed = [found for each in best if (found := closer(each, text)) and found.score >= least]
+        anchors.append(Seen(relation, tuple(Candidate(each.box, each.score) for each in confirmed), part))
     pool = one_each(survey.candidates(plan.kind, least))
     if glance and not plan.every:  # what no tile saw is the one object that is meant, or none
         pool = one_each([*(each for each in glance_candidates(glance) if each.score >= least), *pool])
-    worth = worth_of(plan, anchors, glance, scene.hw, recipe)
-    order = np.argsort(-worth(pool), kind="stable")[: None if plan.every else recipe.search.candidates]
+    chosen = chooser(plan, anchors, glance, scene.hw, recipe)
+    order = chosen(pool).order[: None if plan.every else recipe.search.candidates]
     drawn: list[Found] = []
     progress.report("closer looks", 0, len(order))
     for done, position in enumerate(order, start=1):
@@ -125,7 +133,10 @@ def find(
         progress.report("closer looks", done, len(order))
     kept = [drawn[position] for position in distinct([each.box for each in drawn], [each.score for each in drawn])]
     if kept and not plan.every:
-        kept = [kept[int(worth([Candidate(each.box, each.score) for each in kept]).argmax())]]
+        choice = chosen([Candidate(each.box, each.score) for each in kept])
+        for note in choice.notes:
+            log.warning('"%s": %s', plan.text, note)
+        kept = [kept[position] for position in choice.group or choice.order[:1]]
     return Sought(plan.text, tuple(kept), survey.tiles, glance)
 
 
@@ -176,36 +187,22 @@ def glance_candidates(glance: Look) -> list[Candidate]:
     return [Candidate(frames.to_scene(box, glance.picture), glance.score(box), whole=False)] if box else []
 
 
-def worth_of(
-    plan: Plan,
-    anchors: Sequence[tuple[str, Sequence[Candidate]]],
-    glance: Look | None,
-    scene_hw: frames.HW,
-    recipe: Recipe,
-) -> Worth:
-    """Return a function that weighs how well each candidate, among the others, is what the expression means."""
+def chooser(plan: Plan, anchors: Sequence[Seen], glance: Look | None, scene_hw: frames.HW, recipe: Recipe) -> Chooser:
+    """Return a function that says which of some candidates the expression means."""
     attention = glance.attention if glance and not plan.every else None
     reduced = glance.overview.resized_hw[0] / scene_hw[0] if glance else 1.0
+    weights = replace(recipe.select, place=recipe.select.place * recipe.search.place / AS_IN_A_PICTURE)
 
-    def worth(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-        values = rank(candidates, plan.phrase, attention, scene_hw, recipe.search.place, reduced)
-        for words, others in anchors:
-            values *= relation_weights(candidates, others, words, scene_hw)
-        return values
+    def chosen(candidates: Sequence[Candidate]) -> Choice:
+        extra = {} if attention is None else {"attention": by_glance(attention, candidates, scene_hw, reduced)}
+        return choose(candidates, plan.phrase, scene_hw, anchors, extra, weights)
 
-    return worth
+    return chosen
 
 
 def plan_of(text: str, recipe: Recipe, every: bool) -> Plan:
     """Return what a search for an expression asks for."""
     phrase = parse(text)
-    if phrase.ordinal and not every:
-        log.warning(
-            '"%s": the ordinal `%s` is not understood in a search; the object is chosen without it, so check which one '
-            "it is, or say where it lies",
-            text,
-            phrase.ordinal,
-        )
     others = () if every or not recipe.search.relations else neighbours(phrase)
     return Plan(text, phrase, described(phrase), described(phrase, sizes=False), tuple(others), every)
 
@@ -222,9 +219,17 @@ def described(phrase: Phrase, sizes: bool = True) -> str:
     return " ".join(("the", *attributes, phrase.category))
 
 
-def neighbours(phrase: Phrase) -> list[tuple[str, str]]:
-    """Return each relation's words and what a window is asked for to find its other object, two where it names two."""
-    return [(relation.words, f"the {other}") for relation in phrase.relations for other in _AND_A.split(relation.other)]
+def neighbours(phrase: Phrase) -> list[Other]:
+    """Return what windows are asked for to find the other objects of each relation, two where it names two.
+
+    Things of the expression's own kind are the candidates, unless they are described: "left of the black plane".
+    """
+    return [
+        Other(relation, part, described(anchor))
+        for relation, anchors in enumerate(phrase.anchors)
+        for part, anchor in enumerate(anchors)
+        if not phrase.same_kind(anchor) or (anchor.named and anchor.attributes)
+    ]
 
 
 def covers(found: Found, box: Box) -> bool:
