@@ -14,13 +14,12 @@ import numpy as np
 
 from zeroov.candidates.choose import choose
 from zeroov.candidates.evidence import RATIO
-from zeroov.candidates.relate import Seen
 from zeroov.language.phrase import Phrase, parse
 from zeroov.mini.expressions import SYNONYMS
 from zeroov.mini.hard import HardQuestion, count_of, hard_question
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import SceneObject
-from zeroov.types import Box, Candidate, Choice
+from zeroov.types import Box, Candidate, Choice, Seen
 
 NAMES = {**{kind: kind for kind in KINDS}, **{other: kind for kind, other in SYNONYMS.items()}}
 

@@ -227,25 +227,50 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Who may be meant in a picture, and which one it is.
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The candidates for the `part`th other object of the `relation`th relation of a phrase, both from 0."""
 
-    `kind` is what the sources were asked for; `listed` says that one that lists whole kinds saw any. `asked` are the
-    questions that were put to the models beside: "anchors", "attributes", "marks".
+    relation: int
+    candidates: tuple[Candidate, ...]
+    part: int = 0
+    asked: bool = True
+    """It was looked for; without candidates, nobody saw it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Who may be meant in a picture, and what is known of them before the rules are applied.
+
+    `kind` is what the sources were asked for; `listed` says that one that lists whole kinds saw any. `extra` are
+    factors from models, one number for each candidate. `asked` are the questions that were put to the models beside:
+    "anchors", "attributes", "marks".
     """
 
-    candidates: tuple[Candidate, ...]
-    choice: Choice
     kind: str
+    candidates: tuple[Candidate, ...]
     listed: bool
+    anchors: tuple[Seen, ...] = ()
+    extra: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Who may be meant in a picture, and which one it is."""
+
+    pool: Pool
+    choice: Choice
+
+    @property
+    def meant(self) -> tuple[int, ...]:
+        """The places of what is meant: one, or the members of a group; none where nobody saw anything."""
+        return self.choice.group or self.choice.order[:1]
 
     @property
     def chosen(self) -> tuple[Candidate, ...]:
-        """The candidates that are meant: one, or the members of a group; none where nobody saw anything."""
-        meant = self.choice.group or self.choice.order[:1]
-        return tuple(self.candidates[at] for at in meant)
+        """The candidates that are meant."""
+        return tuple(self.pool.candidates[at] for at in self.meant)
 
     @property
     def belief(self) -> float:

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroov.candidates.choose import choose
-from zeroov.candidates.relate import Seen
 from zeroov.language.phrase import parse
 from zeroov.recipe import SelectRecipe
-from zeroov.types import Box, Candidate, Choice
+from zeroov.types import Box, Candidate, Choice, Seen
 
 HW = (500, 500)
 

@@ -11,13 +11,12 @@ import numpy as np
 from tests.fuzz.damage import odd_value
 from zeroov import frames
 from zeroov.candidates.choose import choose
-from zeroov.candidates.relate import Seen
 from zeroov.candidates.relation import relation_weights
 from zeroov.language.phrase import parse
 from zeroov.language.position import position_prior
 from zeroov.language.words import vocabulary
 from zeroov.overview.answer import answer_to_image, parse_box, says_absent
-from zeroov.types import Box, Candidate, clean_expression
+from zeroov.types import Box, Candidate, Seen, clean_expression
 
 SPOKEN = sorted(
     vocabulary(

@@ -146,3 +146,10 @@ def test_another_object_is_a_phrase_of_its_own() -> None:
     ((hall, pools),) = phrase.anchors
     assert (hall.category, hall.attributes, hall.superlative, hall.position) == ("hall", ("gray",), "largest", (0, 0))
     assert (pools.category, pools.count, pools.position, pools.far) == ("pool", 2, (-1, 0), True)
+
+
+def test_what_everything_lies_on_is_no_other_object() -> None:
+    assert [each.other for each in parse("The bridge below the plane, standing out against the ground.").relations] == [
+        "plane"
+    ]
+    assert [each.other for each in parse("the ship beside the ground track field").relations] == ["ground track field"]

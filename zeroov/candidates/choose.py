@@ -14,13 +14,13 @@ import numpy as np
 from zeroov.candidates.among import beside_its_kind, counted, isolated
 from zeroov.candidates.layout import Layout, Values
 from zeroov.candidates.place import at_edge, at_place, beside_middle, cut_off, outermost
-from zeroov.candidates.relate import Seen, related
+from zeroov.candidates.relate import related
 from zeroov.candidates.size import by_aspect, by_extent, by_path, by_size
 from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.recipe import SelectRecipe
-from zeroov.types import Bool, Candidate, Choice
+from zeroov.types import Bool, Candidate, Choice, Seen
 
 LEAST_SCORE = 1e-6
 ALIKE = 1e-9  # between the logarithms of a factor that tells no candidate from another

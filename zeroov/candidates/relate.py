@@ -20,7 +20,7 @@ from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.language.words import Position
-from zeroov.types import Candidate
+from zeroov.types import Candidate, Seen
 
 ANGLE = 35.0  # degrees off the named direction at which a fit is worth 0.6
 CLOSE = 0.02  # of the picture: centres that near have no direction
@@ -31,17 +31,6 @@ OWN_PLACE = 0.5  # exponent for one of the same kind, where the target has a pla
 PAIR = 0.8  # of the best pair of the same kind; the rest as if the other was not seen
 ON_PLATEAU = 0.7  # what a place costs at most per axis where it fits
 ACROSS, ALONG = 0.35, 0.25  # of the way between two things: how far beside and beyond it something is still between
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """The candidates for the `part`th other object of the `relation`th relation of a phrase, both from 0."""
-
-    relation: int
-    candidates: tuple[Candidate, ...]
-    part: int = 0
-    asked: bool = True
-    """It was looked for; without candidates, nobody saw it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any, NotRequired, TypedDict
 from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, did_you_mean
 
-STAGES = ("overview", "focus", "evolve", "listing", "weighed")
+STAGES = ("overview", "focus", "evolve", "listing", "weighed", "candidates")
 DEEPEST = 8  # containers within one another; what zeroov writes has 3
 MOST_CELLS = 100_000_000  # of a grid or a picture: `raster` reads no larger one
 
@@ -59,6 +59,12 @@ class About(TypedDict):
     scores: NotRequired[list[float]]
     answers: NotRequired[list[str]]
     shares: NotRequired[list[float]]
+    kind: NotRequired[str]
+    listed: NotRequired[bool]
+    asked: NotRequired[list[str]]
+    sources: NotRequired[list[list[str]]]
+    anchors: NotRequired[list[dict[str, Any]]]
+    extra: NotRequired[dict[str, list[float]]]
 
 
 class Header(TypedDict):
@@ -171,6 +177,28 @@ def _are_shares(value: Any) -> bool:
     return isinstance(value, list) and all(_is_number(share) and 0 <= share <= 1 for share in value)
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_factors(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(each, list) and all(map(_is_number, each)) for each in value.values()
+    )
+
+
+def _are_anchors(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, dict)
+        and set(each) == {"relation", "part", "asked", "boxes_xyxy", "scores"}
+        and _are_whole([each["relation"], each["part"]])
+        and isinstance(each["asked"], bool)
+        and _are_boxes(each["boxes_xyxy"])
+        and _are_shares(each["scores"])
+        for each in value
+    )
+
+
 def _is_window(value: Any) -> bool:
     return value is not None and _is_box(value) and _are_whole(value)
 
@@ -178,6 +206,7 @@ def _is_window(value: Any) -> bool:
 TEXT, NUMBER = (_is_text, "text"), (_is_number, "a number")
 WHOLE, NUMBERS = (_is_whole, "a whole number"), (_are_whole, "whole numbers")
 SIZE, BOX = (_is_size, "height and width"), (_is_box, "a box x0, y0, x1, y1 or null")
+TEXTS, BOXES = (_are_texts, "texts"), (_are_boxes, "boxes x0, y0, x1, y1")
 SHARES = (_are_shares, "numbers from 0 to 1")
 KEY = (_is_key, "32 hexadecimal digits")
 # `evolve` without Focus has no key of a Focus dump.
@@ -232,11 +261,22 @@ _OF_STAGE: Mapping[str, Checks] = {
         "model": TEXT,
         "revision": TEXT,
         "answer": TEXT,
-        "boxes_xyxy": (_are_boxes, "boxes x0, y0, x1, y1"),
+        "boxes_xyxy": BOXES,
         "scores": SHARES,
     },
     "weighed": {
-        "answers": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "texts"),
+        "answers": TEXTS,
         "shares": SHARES,
+    },
+    "candidates": {
+        "settings": {"overview": KEY, "focus": KEY_OR_NONE},
+        "kind": TEXT,
+        "listed": (lambda value: isinstance(value, bool), "true or false"),
+        "asked": TEXTS,
+        "boxes_xyxy": BOXES,
+        "scores": SHARES,
+        "sources": (lambda value: isinstance(value, list) and all(map(_are_texts, value)), "lists of texts"),
+        "anchors": (_are_anchors, "anchors"),
+        "extra": (_are_factors, "numbers by name"),
     },
 }

@@ -20,11 +20,12 @@ from zeroov.dumps.key import (
     focus_settings,
     listing_settings,
     overview_settings,
+    pool_settings,
     settings_digest,
     weighed_settings,
 )
 from zeroov.dumps.store import SUFFIX, Dump, read_dump
-from zeroov.dumps.values import to_affinity, to_evolved, to_listing, to_overview, to_shares
+from zeroov.dumps.values import to_affinity, to_evolved, to_listing, to_overview, to_pool, to_shares
 from zeroov.errors import DumpError, OutputError
 from zeroov.recipe import Recipe
 
@@ -37,6 +38,7 @@ TO_VALUE: Mapping[str, Callable[[Dump], object]] = {
     "evolve": to_evolved,
     "listing": to_listing,
     "weighed": to_shares,
+    "candidates": to_pool,
 }
 
 
@@ -156,6 +158,8 @@ def used_by(dump: Dump, recipe: Recipe) -> bool:
     if dump.stage in ("listing", "weighed"):
         wanted = listing_settings(recipe, made.get("by", "")) if dump.stage == "listing" else weighed_settings(recipe)
         return "select" in recipe.stages and not differing(made, wanted)
+    if dump.stage == "candidates":
+        return "select" in recipe.stages and not differing(made, pool_settings(recipe, made))
     wanted = evolve_settings(recipe.evolve, recipe.overview, made["overview"], made["focus"])
     own = {"growing": "evolve" in recipe.stages, "grid_hw": made.get("grid_hw")}
     return not differing(made, wanted | own)

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from zeroov.recipe import EvolveRecipe, FocusRecipe, OverviewRecipe, Recipe
+from zeroov.recipe.keys import to_plain
 
 FORMAT = 2  # 2: arrays are compressed
 _FOCUS_KEYS = ("model", "method", "prompt", "grids", "working_grid", "pooling", "resize_to")
@@ -79,6 +80,15 @@ def weighed_settings(recipe: Recipe, revision: str = "", dtype: str = "") -> dic
     """Return what the weighing of a question's answers depends on, beside the question and the answers."""
     names = ("model", "quantize", "attention", "min_pixels", "max_pixels")
     return {name: getattr(recipe.overview, name) for name in names} | {"revision": revision, "dtype": dtype}
+
+
+def pool_settings(recipe: Recipe, keys: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a pool of candidates depends on: the maps, by their keys, and what was asked beside."""
+    asked = {"candidates": asdict(recipe.candidates), "evidence": asdict(recipe.evidence), "ask": recipe.zoom.ask}
+    if "detector" in recipe.candidates.sources:
+        asked["detector"] = asdict(recipe.detector)
+    plain: dict[str, Any] = to_plain({**asked, "overview": keys["overview"], "focus": keys["focus"]})
+    return plain
 
 
 def differing(made: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

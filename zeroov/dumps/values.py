@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.dumps.key import digest, evolve_settings
+from zeroov.dumps.key import digest, evolve_settings, pool_settings
 from zeroov.dumps.quantise import dequantise, quantise
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.errors import DumpError
 from zeroov.recipe import OverviewRecipe, Recipe
-from zeroov.types import Affinity, Box, Evolved, Float32, Listing, Overview
+from zeroov.types import Affinity, Box, Candidate, Evolved, Float32, Listing, Overview, Pool, Seen
 
 Parts = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
 
@@ -164,6 +164,61 @@ def to_shares(dump: Dump) -> tuple[float, ...]:
         if len(shares) != len(dump.about["answers"]):
             raise ValueError(f"{len(shares)} shares of {len(dump.about['answers'])} answers")
         return shares
+
+
+def write_pool(
+    store: DumpStore, sample: Mapping[str, Any], recipe: Recipe, keys: Mapping[str, str], value: Pool
+) -> Path:
+    """Write who may be meant; `sample` is the header part that says in which picture and expression. Return where."""
+    settings = pool_settings(recipe, keys)
+    key = digest("candidates", sample["picture"]["digest"], sample["expression"], settings)
+    about = {
+        "kind": value.kind,
+        "listed": value.listed,
+        "asked": list(value.asked),
+        **_candidates(value.candidates),
+        "sources": [list(each.sources) for each in value.candidates],
+        "anchors": [
+            {"relation": each.relation, "part": each.part, "asked": each.asked, **_candidates(each.candidates)}
+            for each in value.anchors
+        ],
+        "extra": {name: list(numbers) for name, numbers in value.extra.items()},
+    }
+    return store.write("candidates", key, {}, {**sample, "settings": settings, **about})
+
+
+def _candidates(value: Sequence[Candidate]) -> dict[str, Any]:
+    return {"boxes_xyxy": [list(each.box.xyxy) for each in value], "scores": [each.score for each in value]}
+
+
+def to_pool(dump: Dump) -> Pool:
+    """Return who may be meant, as a dump holds it."""
+    about = dump.about
+    with _complete(dump):
+        extra = {name: tuple(numbers) for name, numbers in about["extra"].items()}
+        if any(len(numbers) != len(about["boxes_xyxy"]) for numbers in (*extra.values(), about["sources"])):
+            raise ValueError("not one number for each candidate")
+        return Pool(
+            kind=about["kind"],
+            candidates=_seen(about["boxes_xyxy"], about["scores"], about["sources"]),
+            listed=about["listed"],
+            anchors=tuple(
+                Seen(each["relation"], _seen(each["boxes_xyxy"], each["scores"]), each["part"], each["asked"])
+                for each in about["anchors"]
+            ),
+            extra=extra,
+            asked=tuple(about["asked"]),
+        )
+
+
+def _seen(
+    boxes_xyxy: Sequence[Sequence[float]], scores: Sequence[float], sources: Sequence[Sequence[str]] = ()
+) -> tuple[Candidate, ...]:
+    whose = sources or [()] * len(scores)
+    return tuple(
+        Candidate(Box(*corners), score, sources=tuple(own))
+        for corners, score, own in zip(boxes_xyxy, scores, whose, strict=True)
+    )
 
 
 def _array(dump: Dump, name: str, dtype: type[np.generic], ndim: int) -> NDArray[Any]:

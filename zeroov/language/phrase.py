@@ -137,6 +137,7 @@ def _phrase(reader: Reader, text: str) -> Phrase:
         Relation(words, join(reader.words[after(reader.words, start, w.ARTICLES) : end]))
         for words, start, end in reader.relations
     )
+    relations = tuple(each for each in relations if each.other not in w.BACKGROUND)
     merged = w.merged(reader.places) if reader.places else None
     said = reader.remarks
     phrase = Phrase(

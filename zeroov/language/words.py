@@ -56,6 +56,8 @@ COLOURS = vocabulary(
     "white black gray grey red blue green yellow orange brown purple pink cyan beige tan silver gold golden dark light",
     "bright pale navy turquoise maroon teal khaki magenta violet cream terracotta colorful colourful multicolor",
 )
+BACKGROUND = vocabulary("ground background surroundings surrounding landscape scenery terrain environment earth")
+"""What everything lies on: "standing out against the ground" names no other object."""
 SIZES = vocabulary(
     "small large big huge tiny little giant massive enormous gigantic medium mini long short tall wide narrow thin",
     "thick slender smaller larger bigger longer shorter taller wider narrower broad scale size",

@@ -178,6 +178,8 @@ def absent_expression(scene: Scene, rng: np.random.Generator) -> Expression:
     here = sorted({thing.kind for thing in scene.objects})
     kinds = here if rng.random() < 0.5 and here else list(KINDS)
     choices = [(kind, colour) for kind in kinds for colour in COLOURS if (kind, colour) not in there]
+    if not choices:  # a crowd of one kind may show it in every colour
+        choices = [(kind, colour) for kind in KINDS for colour in COLOURS if (kind, colour) not in there]
     kind, colour = choices[int(rng.integers(len(choices)))]
     only_kind = not any(thing.kind == kind for thing in scene.objects) and rng.random() < 0.5
     text = f"the {kind}" if only_kind else f"the {colour} {kind}"

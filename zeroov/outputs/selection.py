@@ -15,24 +15,23 @@ def selection_json(look: Look) -> dict[str, Any] | None:
     selection = look.selection
     if selection is None:
         return None
-    choice = selection.choice
-    chosen = choice.group or choice.order[:1]
+    pool, choice = selection.pool, selection.choice
     return {
-        "kind": selection.kind,
-        "listed": selection.listed,
+        "kind": pool.kind,
+        "listed": pool.listed,
         "undecided": choice.undecided,
         "margin": round(choice.margin, 4),
-        "asked": list(selection.asked),
+        "asked": list(pool.asked),
         "why": why(selection),
         "notes": list(choice.notes),
         "skipped": dict(choice.skipped),
         "candidates": [
             {
-                "box_xyxy": list(frames.to_scene(selection.candidates[at].box, look.picture).xyxy),
-                "chosen": at in chosen,
+                "box_xyxy": list(frames.to_scene(pool.candidates[at].box, look.picture).xyxy),
+                "chosen": at in selection.meant,
                 "value": round(choice.values[at], 6),
-                "score": round(selection.candidates[at].score, 6),
-                "sources": list(selection.candidates[at].sources),
+                "score": round(pool.candidates[at].score, 6),
+                "sources": list(pool.candidates[at].sources),
                 "factors": {name: round(values[at], 4) for name, values in choice.factors.items()},
             }
             for at in choice.order
@@ -42,13 +41,13 @@ def selection_json(look: Look) -> dict[str, Any] | None:
 
 def why(selection: Selection) -> str:
     """Say in a few words what decided: the factor that sets the chosen one most apart from the next."""
-    choice, number = selection.choice, len(selection.candidates)
+    pool, choice, number = selection.pool, selection.choice, len(selection.pool.candidates)
     if not number:
         return "nobody saw a candidate"
-    if not selection.listed:
-        return f"no {selection.kind} was listed; the look's own answer stands"
+    if not pool.listed:
+        return f"no {pool.kind} was listed; the look's own answer stands"
     if number == 1:
-        return f"one {selection.kind} was seen"
+        return f"one {pool.kind} was seen"
     if len(choice.group) > 1:
         return f"{len(choice.group)} of {number} are meant"
     first, second = choice.order[:2]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from zeroov import dumps
 from zeroov.candidates.choose import choose
 from zeroov.candidates.evidence import by_answer, by_attention, by_ratio
 from zeroov.candidates.marks import marked
 from zeroov.candidates.parts import blobs
 from zeroov.candidates.pool import pool_of
-from zeroov.candidates.relate import Seen
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import Phrase, parse
-from zeroov.look import Look, Question
-from zeroov.pipeline.cache import Work, fill
-from zeroov.pipeline.models import ModelStage
+from zeroov.look import Look
+from zeroov.pipeline.asking import crop, seen_by_source, weighed
+from zeroov.pipeline.cache import header
 from zeroov.progress import Progress
-from zeroov.recipe import SelectRecipe
-from zeroov.types import Candidate, Choice, Listing, Picture, Selection, Window
-from zeroov.zoom.crop import window_around
+from zeroov.recipe import Recipe
+from zeroov.types import Candidate, Choice, Picture, Pool, Seen, Selection
 
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Stages
@@ -32,23 +29,26 @@ EVOLVED = 0.5  # of a look's own score, for a part of its map that the answer's 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One look, who may be meant in it, and what is known of them so far."""
+    """One look, and who may be meant in it as far as that is known."""
 
     look: Look
     phrase: Phrase
-    kind: str
-    candidates: tuple[Candidate, ...]
-    weights: SelectRecipe
-    listed: bool
-    """A source that lists whole kinds saw one at least."""
-    anchors: tuple[Seen, ...] = ()
-    extra: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    asked: tuple[str, ...] = ()
+    pool: Pool
 
-    def chosen(self) -> Choice:
+    @property
+    def picture(self) -> Picture:
+        """What was looked at."""
+        return self.look.picture
+
+    def chosen(self, recipe: Recipe) -> Choice:
         """Apply the rules to what is known."""
-        hw = self.look.picture.hw
-        return choose(self.candidates, self.phrase, hw, self.anchors, self.extra, self.weights)
+        pool = self.pool
+        return choose(pool.candidates, self.phrase, self.picture.hw, pool.anchors, pool.extra, recipe.select)
+
+    def knowing(self, asked: str, factor: Sequence[float]) -> Case:
+        """Return the case with a further factor, of the same name as the question that was asked."""
+        extra = {**self.pool.extra, asked: tuple(factor)}
+        return replace(self, pool=replace(self.pool, extra=extra, asked=(*self.pool.asked, asked)))
 
 
 Step = Callable[["Stages", Sequence[Case], Progress], list[Case]]
@@ -60,25 +60,30 @@ def select(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Lo
     The rules decide. Where a recipe wants it always, or where the rules cannot decide, the models are asked: for the
     expression's other objects, for colours and the like in crops, and last for the number of a marked box.
     """
-    evidence = stages.recipe.evidence
+    recipe = stages.recipe
     cases = gather(stages, looks, progress)
-    choices = [case.chosen() for case in cases]
-    steps: tuple[tuple[str, str, Step], ...] = (
-        ("anchors", evidence.anchors, ask_anchors),
-        ("attributes", evidence.attributes, ask_attributes),
-        ("marks", evidence.marks, ask_marks),
+    choices = [case.chosen(recipe) for case in cases]
+    steps: tuple[tuple[str, Step], ...] = (
+        (recipe.evidence.anchors, ask_anchors),
+        (recipe.evidence.kinds, ask_kinds),
+        (recipe.evidence.attributes, ask_attributes),
+        (recipe.evidence.marks, ask_marks),
     )
-    for _, when, step in steps:
+    for when, step in steps:
         due = [
             at
             for at, choice in enumerate(choices)
-            if len(cases[at].candidates) > 1 and (when == "always" or (when == "undecided" and choice.undecided))
+            if len(cases[at].pool.candidates) > 1 and (when == "always" or (when == "undecided" and choice.undecided))
         ]
         for at, case in zip(due, step(stages, [cases[at] for at in due], progress), strict=True):
             if case is not cases[at]:
-                cases[at], choices[at] = case, case.chosen()
+                cases[at], choices[at] = case, case.chosen(recipe)
+    if stages.store:
+        for case in cases:
+            keys = {name: case.look.keys.get(name, "") for name in ("overview", "focus")}
+            dumped.write_pool(stages.store, header(case.look.question), recipe, keys, case.pool)
     return [
-        replace(look, selection=Selection(case.candidates, choice, case.kind, case.listed, case.asked))
+        replace(look, selection=Selection(case.pool, choice))
         for look, case, choice in zip(looks, cases, choices, strict=True)
     ]
 
@@ -86,80 +91,84 @@ def select(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Lo
 def gather(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Case]:
     """Return who may be meant in each look, by all sources of the recipe."""
     recipe = stages.recipe.candidates
-    phrases = [parse(look.question.expression) for look in looks]
-    kinds = [stages.name(look.question.expression) for look in looks]
-    asked = [
-        replace(look.question, expression=kind or look.question.expression)
-        for look, kind in zip(looks, kinds, strict=True)
-    ]
-    lists = {source: listings(stages, source, asked, progress) for source in listing_sources(stages)}
+    kinds = [stages.name(look.question.expression) or look.question.expression for look in looks]
+    asked = [replace(look.question, expression=kind) for look, kind in zip(looks, kinds, strict=True)]
     cases = []
-    for at, (look, phrase) in enumerate(zip(looks, phrases, strict=True)):
-        seen = {source: list(zip(found[at].boxes, found[at].scores, strict=True)) for source, found in lists.items()}
-        answer_box = look.overview.answer_box
+    for look, kind, lists in zip(looks, kinds, seen_by_source(stages, asked, progress), strict=True):
+        seen, answer_box = dict(lists), look.overview.answer_box
         if "answer" in recipe.sources and answer_box:
             seen["answer"] = [(answer_box, look.score(answer_box))]
         if "evolved" in recipe.sources and look.evolved:
             least = look.evolved.mask.size / look.evolved.fused.size  # one cell
             seen["evolved"] = [(box, EVOLVED * look.score(box)) for box in blobs(look.evolved.mask, least)]
-        pool = pool_of(seen, recipe.same, recipe.most)
+        candidates = pool_of(seen, recipe.same, recipe.most)
         heat = look.evolved.fused if look.evolved else look.attention
-        extra = {"attention": by_attention(heat, pool, look.picture.hw)}
+        extra = {"attention": by_attention(heat, candidates, look.picture.hw)}
         if answer_box:
-            extra["answer"] = by_answer(answer_box, pool)
-        listed = any(found[at].boxes for found in lists.values())
-        cases.append(Case(look, phrase, asked[at].expression, pool, stages.recipe.select, listed, extra=extra))
+            extra["answer"] = by_answer(answer_box, candidates)
+        pool = Pool(kind, candidates, any(lists.values()), extra=extra)
+        cases.append(Case(look, parse(look.question.expression), pool))
     return cases
 
 
 def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
     """Ask for the other objects that the expressions name, and which of them have the attributes that they should."""
+    recipe = stages.recipe
     wanted = [
-        (at, number, part, anchor)
+        (at, relation, part, anchor)
         for at, case in enumerate(cases)
-        for number, anchors in enumerate(case.phrase.anchors)
+        for relation, anchors in enumerate(case.phrase.anchors)
         for part, anchor in enumerate(anchors)
     ]
     others = [each for each in wanted if not cases[each[0]].phrase.same_kind(each[3])]
     questions = [replace(cases[at].look.question, expression=anchor.category) for at, _, _, anchor in others]
-    lists = [listings(stages, source, questions, progress) for source in listing_sources(stages)]
-    recipe = stages.recipe.candidates
-    pools = {}
-    for place, (at, number, part, _) in enumerate(others):
-        found = {
-            source: list(zip(each[place].boxes, each[place].scores, strict=True))
-            for source, each in zip(listing_sources(stages), lists, strict=True)
-        }
-        pools[at, number, part] = pool_of(found, recipe.same, recipe.most)
+    found = {
+        each[:3]: pool_of(lists, recipe.candidates.same, recipe.candidates.most)
+        for each, lists in zip(others, seen_by_source(stages, questions, progress), strict=True)
+    }
     seen: dict[int, list[Seen]] = {at: [] for at, *_ in wanted}
-    for at, number, part, anchor in wanted:
+    checked = recipe.evidence.attributes != "never"
+    for at, relation, part, anchor in wanted:
         case, kind = cases[at], anchor.category
-        if case.phrase.same_kind(anchor):  # the candidates themselves, which the rules know
-            if not anchor.visible or stages.recipe.evidence.attributes == "never":
+        things = found.get((at, relation, part))
+        if things is None:  # of the same kind: the rules know the candidates, but not which of them is the red one
+            if not (anchor.visible and checked):
                 continue
-            pool, kind = tuple(replace(each, score=1.0) for each in case.candidates), case.kind
-        else:
-            pool = pools[at, number, part]
-        if anchor.visible and len(pool) > 1 and stages.recipe.evidence.attributes != "never":
-            best = sorted(range(len(pool)), key=lambda place: -pool[place].score)
-            fits = attributes_of(stages, case.look.picture, pool, best, anchor.visible, kind, progress)
-            pool = tuple(replace(each, score=each.score * fit) for each, fit in zip(pool, fits, strict=True))
-        seen[at].append(Seen(number, pool, part))
+            things, kind = tuple(replace(each, score=1.0) for each in case.pool.candidates), case.pool.kind
+        if anchor.visible and checked and len(things) > 1:
+            best = sorted(range(len(things)), key=[-each.score for each in things].__getitem__)
+            fits = attributes_of(stages, case.picture, things, best, anchor.visible, kind, progress)
+            things = tuple(replace(each, score=each.score * fit) for each, fit in zip(things, fits, strict=True))
+        seen[at].append(Seen(relation, things, part))
     return [
-        replace(case, anchors=tuple(seen[at]), asked=(*case.asked, "anchors")) if at in seen else case
+        replace(case, pool=replace(case.pool, anchors=tuple(seen[at]), asked=(*case.pool.asked, "anchors")))
+        if at in seen
+        else case
         for at, case in enumerate(cases)
     ]
+
+
+def ask_kinds(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
+    """Ask of a crop of each of the best candidates whether it shows the asked kind at all."""
+    done = []
+    for case in cases:
+        best = case.chosen(stages.recipe).order[: stages.recipe.evidence.most]
+        yes = shown_in(stages, case.picture, [case.pool.candidates[at] for at in best], case.pool.kind, progress)
+        factor = [min(yes)] * len(case.pool.candidates)
+        for at, share in zip(best, yes, strict=True):
+            factor[at] = share
+        done.append(case.knowing("kinds", factor))
+    return done
 
 
 def ask_attributes(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
     """Ask which of the candidates have the attributes that the expression says."""
     done = []
     for case in cases:
-        if case.phrase.visible:
-            order, words = case.chosen().order, case.phrase.visible
-            factor = attributes_of(stages, case.look.picture, case.candidates, order, words, case.kind, progress)
-            extra = {**case.extra, "attributes": factor}
-            case = replace(case, extra=extra, asked=(*case.asked, "attributes"))
+        if words := case.phrase.visible:
+            order, pool = case.chosen(stages.recipe).order, case.pool
+            fits = attributes_of(stages, case.picture, pool.candidates, order, words, pool.kind, progress)
+            case = case.knowing("attributes", fits)
         done.append(case)
     return done
 
@@ -177,24 +186,26 @@ def attributes_of(
 
     That is asked of the first of `order` alone, as many as the recipe allows; the others count as the least of them.
     """
-    evidence = stages.recipe.evidence
-    best = list(order[: evidence.most])
-    crops = [crop(picture, candidates[at], evidence.crop, evidence.least_side) for at in best]
-    texts = [asked_of(evidence.check, thing) for thing in (" ".join((*words, kind)), kind)]
-    asked = [(each, text) for text in texts for each in crops]
-    yes = [shares[0] for shares in weighed(stages, asked, (evidence.yes, evidence.no), progress)]
-    ratios = by_ratio(yes[: len(best)], yes[len(best) :])
+    best = list(order[: stages.recipe.evidence.most])
+    things = [candidates[at] for at in best]
+    with_it = shown_in(stages, picture, things, " ".join((*words, kind)), progress)
+    ratios = by_ratio(with_it, shown_in(stages, picture, things, kind, progress))
     factor = [min(ratios)] * len(candidates)
     for at, ratio in zip(best, ratios, strict=True):
         factor[at] = ratio
     return tuple(factor)
 
 
-def asked_of(prompt: str, thing: str) -> str:
-    """Return a question about a thing; "a {kind}" becomes "an orange ship"."""
-    if thing[:1].lower() in "aeiou":
-        prompt = prompt.replace(" a {kind}", " an {kind}")
-    return prompt.replace("{kind}", thing)
+def shown_in(
+    stages: Stages, picture: Picture, things: Sequence[Candidate], name: str, progress: Progress
+) -> list[float]:
+    """Return how likely the language model holds it that a crop of each candidate shows what a noun phrase names."""
+    evidence = stages.recipe.evidence
+    text = evidence.check
+    if name[:1].lower() in "aeiou":
+        text = text.replace(" a {kind}", " an {kind}")
+    asked = [(crop(picture, each, evidence.crop, evidence.least_side), text.replace("{kind}", name)) for each in things]
+    return [shares[0] for shares in weighed(stages, asked, (evidence.yes, evidence.no), progress)]
 
 
 def ask_marks(stages: Stages, cases: Sequence[Case], progress: Progress) -> list[Case]:
@@ -202,84 +213,15 @@ def ask_marks(stages: Stages, cases: Sequence[Case], progress: Progress) -> list
     evidence = stages.recipe.evidence
     done = []
     for case in cases:
-        best = list(case.chosen().order[: min(MARKED, evidence.most)])
+        best = list(case.chosen(stages.recipe).order[: min(MARKED, evidence.most)])
         answers = (*(str(number) for number in range(1, len(best) + 1)), "none")
         question = evidence.question.replace("{expression}", case.look.question.expression)
-        pictures = [
-            marked(case.look.picture, [case.candidates[at].box for at in order]) for order in (best, best[::-1])
-        ]
+        boxes = [case.pool.candidates[at].box for at in best]
+        pictures = [marked(case.picture, order) for order in (boxes, boxes[::-1])]
         first, second = weighed(stages, [(picture, question) for picture in pictures], answers, progress)
         votes = [a + b for a, b in zip(first[:-1], second[-2::-1], strict=True)]
-        top = max(votes)
-        factor = [1 / 3] * len(case.candidates)
+        factor = [1 / 3] * len(case.pool.candidates)
         for at, vote in zip(best, votes, strict=True):
-            factor[at] = max(1 / 3, vote / top)
-        extra = {**case.extra, "marks": tuple(factor)}
-        done.append(replace(case, extra=extra, asked=(*case.asked, "marks")))
+            factor[at] = max(1 / 3, vote / max(votes))
+        done.append(case.knowing("marks", factor))
     return done
-
-
-def listing_sources(stages: Stages) -> list[str]:
-    """Return the recipe's sources that list whole kinds."""
-    return [source for source in stages.recipe.candidates.sources if source in ("vlm", "detector")]
-
-
-def listings(stages: Stages, source: str, questions: Sequence[Question], progress: Progress) -> list[Listing]:
-    """Return every object of each question's kind that a source sees; the kind is its expression."""
-    recipe, models = stages.recipe, stages.models
-    model: ModelStage = "overview" if source == "vlm" else "detector"
-    settings = dumps.listing_settings(recipe, source, models.locate(model).revision, models.dtype_name(model))
-
-    def compute(batch: Sequence[Question]) -> list[Listing]:
-        pictures, kinds = [each.picture for each in batch], [each.expression for each in batch]
-        if source == "detector":
-            from zeroov.candidates.detector import detect
-
-            return detect(models.detector(), pictures, kinds, recipe.detector, recipe.candidates.most)
-        from zeroov.overview.listing import list_objects
-
-        return list_objects(models.overview(), pictures, kinds, recipe.candidates, recipe.overview)
-
-    def key(question: Question) -> str:
-        return dumps.digest("listing", question.picture.digest, question.expression, settings)
-
-    work = Work("listing", model, settings, key, compute, dumped.from_listing, dumped.to_listing)
-    return [made.value for made in fill(work, questions, stages.store, models, progress)]
-
-
-def weighed(
-    stages: Stages, asked: Sequence[tuple[Picture, str]], answers: Sequence[str], progress: Progress
-) -> list[tuple[float, ...]]:
-    """Return how likely the language model holds each of `answers` to each picture's question."""
-    recipe, models = stages.recipe, stages.models
-    settings = dumps.weighed_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
-
-    def compute(batch: Sequence[Question]) -> list[tuple[float, ...]]:
-        from zeroov.overview.weigh import weigh
-
-        pictures, texts = [each.picture for each in batch], [each.expression for each in batch]
-        return weigh(models.overview(), pictures, texts, answers, recipe.overview)
-
-    def key(question: Question) -> str:
-        return dumps.digest("weighed", question.picture.digest, f"{question.expression}\n{list(answers)}", settings)
-
-    def to_dump(shares: tuple[float, ...]) -> dumped.Parts:
-        return {}, {"answers": list(answers), "shares": list(shares)}
-
-    work = Work("weighed", "overview", settings, key, compute, to_dump, dumped.to_shares)
-    questions = [Question(picture, text) for picture, text in asked]
-    return [made.value for made in fill(work, questions, stages.store, models, progress)]
-
-
-def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:
-    """Return the square around a candidate, as a picture of its own."""
-    x0, y0, x1, y1 = window_around(candidate.box, picture.hw, context, least_side)
-    shown = picture.window
-    across, down = shown.hw[1] / picture.hw[1], shown.hw[0] / picture.hw[0]
-    part = Window(
-        shown.x0 + round(x0 * across),
-        shown.y0 + round(y0 * down),
-        max(shown.x0 + round(x0 * across) + 1, shown.x0 + round(x1 * across)),
-        max(shown.y0 + round(y0 * down) + 1, shown.y0 + round(y1 * down)),
-    )
-    return replace(picture, rgb=picture.rgb[y0:y1, x0:x1], valid=None, part=part)

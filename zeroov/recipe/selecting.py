@@ -54,6 +54,7 @@ class EvidenceRecipe:
     """What is asked about candidates before one is chosen, and when."""
 
     anchors: str = key("always", one_of("always", "undecided", "never"))  # the expression's other objects
+    kinds: str = key("never", one_of("always", "undecided", "never"))  # does a crop show the asked kind at all?
     attributes: str = key("undecided", one_of("always", "undecided", "never"))  # colours and the like, in crops
     marks: str = key("undecided", one_of("undecided", "never"))  # numbered boxes, and which number is meant
     check: str = key("Is this a {kind}? Answer yes or no.", holds("kind"))
@@ -92,5 +93,6 @@ class SelectRecipe:
     between: float = key(1.0, _WEIGHT)
     attention: float = key(1.0, _WEIGHT)
     answer: float = key(1.0, _WEIGHT)
+    kinds: float = key(1.0, _WEIGHT)
     attributes: float = key(1.0, _WEIGHT)
     marks: float = key(1.0, _WEIGHT)

@@ -17,7 +17,6 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.candidates.choose import choose
-from zeroov.candidates.relate import Seen
 from zeroov.errors import HardwareError
 from zeroov.language.phrase import Phrase, parse
 from zeroov.language.words import SIZES
@@ -29,7 +28,7 @@ from zeroov.recipe import Recipe
 from zeroov.search.glance import by_glance
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
-from zeroov.types import Box, Candidate, Choice, Tile, Window
+from zeroov.types import Box, Candidate, Choice, Seen, Tile, Window
 from zeroov.zoom.closer import Place, Trail, closer_looks
 from zeroov.zoom.merge import merged_box
 

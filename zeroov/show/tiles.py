@@ -146,10 +146,9 @@ def _draw_candidates(axes: Axes, picture: Picture, rgb: Uint8, selection: Select
     """Draw every candidate's box with its rank and value; what is not meant is thin and grey."""
     _draw_pixels(axes, picture, rgb)
     choice = selection.choice
-    meant = choice.group or choice.order[:1]
     for rank, at in reversed(list(enumerate(choice.order, start=1))):
-        box = selection.candidates[at].box
-        line = {} if at in meant else {"linewidth": 0.9, "edgecolor": "white"}
+        box = selection.pool.candidates[at].box
+        line = {} if at in selection.meant else {"linewidth": 0.9, "edgecolor": "white"}
         draw_box(axes, box.xyxy, **line)
         if rank <= LABELLED:
             pages.label(axes, box.xyxy, f"{rank}: {choice.values[at]:.2f}")

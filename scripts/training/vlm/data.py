@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
-from queue import Full
+from queue import Empty, Full
 from typing import Any
 
 import cv2
@@ -436,8 +436,17 @@ class BatchStream:
             writer = TurnWriter(self._tokenizer)
             yield from (batch_at(writer, self._plans, step) for step in count(self._start))
         while True:
-            yield self._queues[self._next % len(self._queues)].get()
+            yield self._take(self._next % len(self._queues))
             self._next += 1
+
+    def _take(self, worker: int) -> Batch:
+        """Wait for a worker's next batch; an error where it has ended."""
+        while True:
+            try:
+                return self._queues[worker].get(timeout=20)
+            except Empty:
+                if not self._workers[worker].is_alive():
+                    raise RuntimeError("a process that draws scenes has ended; its error stands above") from None
 
     def close(self) -> None:
         """Stop the workers."""

@@ -127,13 +127,12 @@ def _candidates(look: Look) -> tuple[dict[str, Any], ...]:
     if look.selection is None:
         return ()
     selection, choice = look.selection, look.selection.choice
-    chosen = choice.group or choice.order[:1]
     return tuple(
         {
-            "box": list(selection.candidates[at].box.xyxy),
+            "box": list(selection.pool.candidates[at].box.xyxy),
             "value": round(choice.values[at], 6),
-            "sources": list(selection.candidates[at].sources),
-            "chosen": at in chosen,
+            "sources": list(selection.pool.candidates[at].sources),
+            "chosen": at in selection.meant,
         }
         for at in choice.order
     )

@@ -1,0 +1,95 @@
+"""What `select` asks the models: every object of a kind, and how likely an answer is to a question about a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zeroov import dumps
+from zeroov.dumps import values as dumped
+from zeroov.look import Question
+from zeroov.pipeline.cache import Work, fill
+from zeroov.pipeline.models import ModelStage
+from zeroov.progress import Progress
+from zeroov.types import Box, Candidate, Listing, Picture, Window
+from zeroov.zoom.crop import window_around
+
+if TYPE_CHECKING:
+    from zeroov.pipeline.run import Stages
+
+Boxes = list[tuple[Box, float]]
+
+
+def seen_by_source(stages: Stages, questions: Sequence[Question], progress: Progress) -> list[dict[str, Boxes]]:
+    """Return, for each question, the boxes and scores of every source that lists whole kinds.
+
+    The kind is the question's expression.
+    """
+    sources = [source for source in stages.recipe.candidates.sources if source in ("vlm", "detector")]
+    lists = {source: listings(stages, source, questions, progress) for source in sources}
+    return [
+        {source: list(zip(found[at].boxes, found[at].scores, strict=True)) for source, found in lists.items()}
+        for at in range(len(questions))
+    ]
+
+
+def listings(stages: Stages, source: str, questions: Sequence[Question], progress: Progress) -> list[Listing]:
+    """Return every object of each question's kind that a source sees; the kind is its expression."""
+    recipe, models = stages.recipe, stages.models
+    model: ModelStage = "overview" if source == "vlm" else "detector"
+    settings = dumps.listing_settings(recipe, source, models.locate(model).revision, models.dtype_name(model))
+
+    def compute(batch: Sequence[Question]) -> list[Listing]:
+        pictures, kinds = [each.picture for each in batch], [each.expression for each in batch]
+        if source == "detector":
+            from zeroov.candidates.detector import detect
+
+            return detect(models.detector(), pictures, kinds, recipe.detector, recipe.candidates.most)
+        from zeroov.overview.listing import list_objects
+
+        return list_objects(models.overview(), pictures, kinds, recipe.candidates, recipe.overview)
+
+    def key(question: Question) -> str:
+        return dumps.digest("listing", question.picture.digest, question.expression, settings)
+
+    work = Work("listing", model, settings, key, compute, dumped.from_listing, dumped.to_listing)
+    return [made.value for made in fill(work, questions, stages.store, models, progress)]
+
+
+def weighed(
+    stages: Stages, asked: Sequence[tuple[Picture, str]], answers: Sequence[str], progress: Progress
+) -> list[tuple[float, ...]]:
+    """Return how likely the language model holds each of `answers` to each picture's question."""
+    recipe, models = stages.recipe, stages.models
+    settings = dumps.weighed_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
+
+    def compute(batch: Sequence[Question]) -> list[tuple[float, ...]]:
+        from zeroov.overview.weigh import weigh
+
+        pictures, texts = [each.picture for each in batch], [each.expression for each in batch]
+        return weigh(models.overview(), pictures, texts, answers, recipe.overview)
+
+    def key(question: Question) -> str:
+        return dumps.digest("weighed", question.picture.digest, f"{question.expression}\n{list(answers)}", settings)
+
+    def to_dump(shares: tuple[float, ...]) -> dumped.Parts:
+        return {}, {"answers": list(answers), "shares": list(shares)}
+
+    work = Work("weighed", "overview", settings, key, compute, to_dump, dumped.to_shares)
+    questions = [Question(picture, text) for picture, text in asked]
+    return [made.value for made in fill(work, questions, stages.store, models, progress)]
+
+
+def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:
+    """Return the square around a candidate, as a picture of its own."""
+    x0, y0, x1, y1 = window_around(candidate.box, picture.hw, context, least_side)
+    shown = picture.window
+    across, down = shown.hw[1] / picture.hw[1], shown.hw[0] / picture.hw[0]
+    part = Window(
+        shown.x0 + round(x0 * across),
+        shown.y0 + round(y0 * down),
+        max(shown.x0 + round(x0 * across) + 1, shown.x0 + round(x1 * across)),
+        max(shown.y0 + round(y0 * down) + 1, shown.y0 + round(y1 * down)),
+    )
+    return replace(picture, rgb=picture.rgb[y0:y1, x0:x1], valid=None, part=part)
