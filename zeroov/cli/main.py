@@ -11,7 +11,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zeroov.cli import batch, demo, doctor, evolve, focus, ground, models, options, overview, recipes, refine, serve
+from zeroov.cli import (
+    batch,
+    candidates,
+    demo,
+    doctor,
+    evolve,
+    focus,
+    ground,
+    models,
+    options,
+    overview,
+    recipes,
+    refine,
+    serve,
+)
 from zeroov.cli.bench import main as bench
 from zeroov.cli.bench import report
 from zeroov.cli.dumps import main as dumps
@@ -80,6 +94,7 @@ app.command("serve")(serve.serve)
 app.command("overview")(overview.overview)
 app.command("focus")(focus.focus)
 app.command("evolve")(evolve.evolve)
+app.command("candidates")(candidates.candidates)
 app.command("refine")(refine.refine)
 app.command("demo")(demo.demo)
 app.command("report")(report.report)

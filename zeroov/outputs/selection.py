@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from zeroov import frames
 from zeroov.errors import count_of
 from zeroov.look import Look
-from zeroov.types import Selection
+from zeroov.types import Box, Selection
 
 
 def selection_json(look: Look) -> dict[str, Any] | None:
     """Return the candidates of a look as plain values, the best first, boxes in pixels of the scene."""
-    selection = look.selection
-    if selection is None:
+    if look.selection is None:
         return None
+    return pool_json(look.selection, lambda box: frames.to_scene(box, look.picture))
+
+
+def pool_json(selection: Selection, placed: Callable[[Box], Box] = lambda box: box) -> dict[str, Any]:
+    """Return candidates and what is known of them as plain values, the best first, their boxes as `placed`."""
     pool, choice = selection.pool, selection.choice
     return {
         "kind": pool.kind,
@@ -27,7 +32,7 @@ def selection_json(look: Look) -> dict[str, Any] | None:
         "skipped": dict(choice.skipped),
         "candidates": [
             {
-                "box_xyxy": list(frames.to_scene(pool.candidates[at].box, look.picture).xyxy),
+                "box_xyxy": list(placed(pool.candidates[at].box).xyxy),
                 "chosen": at in selection.meant,
                 "value": round(choice.values[at], 6),
                 "score": round(pool.candidates[at].score, 6),

@@ -1,16 +1,18 @@
-"""Evolve again from dumps: no model, no picture, no torch."""
+"""Evolve and choose again from dumps: no model, no picture, no torch."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
 
+from zeroov.candidates.choose import choose
 from zeroov.dumps import Dump, DumpStore, focus_index, partner, read_dump
-from zeroov.dumps.values import to_affinity, to_overview, write_evolved
+from zeroov.dumps.values import to_affinity, to_overview, to_pool, write_evolved
 from zeroov.errors import DumpError
+from zeroov.language.phrase import parse
 from zeroov.pipeline.attention import cross_of, evolve_as, refuse_pyramid
 from zeroov.recipe import Recipe
-from zeroov.types import Evolved
+from zeroov.types import Evolved, Selection
 
 log = logging.getLogger("zeroov")
 
@@ -80,3 +82,23 @@ def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, reci
     sample = {"picture": dump.about["picture"], "expression": dump.about["expression"]}
     path = write_evolved(out, sample, recipe, dump.key, focus.key if focus else "", value)
     return value, path.name
+
+
+def reselect(maps: DumpStore, recipe: Recipe) -> Iterator[tuple[Dump, Selection]]:
+    """Choose again among the candidates of every dump in `maps`, by the weights of a recipe.
+
+    What was asked of the models stays what it was: another margin asks nothing new.
+    """
+    found = 0
+    for dump in maps.all("candidates"):
+        found += 1
+        about = dump.about
+        pool, phrase = to_pool(dump), parse(about["expression"])
+        hw = about["picture"]["hw"]
+        choice = choose(pool.candidates, phrase, (hw[0], hw[1]), pool.anchors, pool.extra, recipe.select)
+        yield dump, Selection(pool, choice)
+    if not found:
+        raise DumpError(
+            f"`{maps.folder}` holds no candidates; make some with `zeroov ground IMAGE TEXT --recipe select "
+            "--dumps DIR`"
+        )
