@@ -19,7 +19,7 @@ from zeroov.language.words import Position, vocabulary
 from zeroov.types import Candidate
 
 LEAST = 0.2  # of what lies nowhere near where the words say
-FULL, NONE = 45.0, 90.0  # degrees off the named direction up to which it fits wholly, and from which on not at all
+ANGLE = 35.0  # degrees off the named direction at which it fits by 0.6; at a right angle it does not fit at all
 FALLOFF = 2.0  # what lies a tenth of the scene's diagonal away weighs nearly a fifth less than what lies close
 OUTSIDE = 0.5  # of what only touches the thing that it should be inside of
 ALIKE = 1 / 3  # share of the area of the larger of two boxes, if they are two views of one object
@@ -131,20 +131,21 @@ def _within(pairs: _Pairs) -> _Values:
 
 
 def _on_side(pairs: _Pairs, way: Position) -> _Values:
-    """Return how well each candidate lies to the named side, or on both sides of a corner, whatever the distance.
+    """Return how straight each candidate lies to the named side or corner, whatever the distance.
 
     Angles are those of the centres, but what does not reach beyond the anchor's span is level with it: all along a road
     is above the road. A centre that is not beyond the anchor's own edge counts by how far towards that edge it is.
     """
-    fit = np.ones_like(pairs.across)
-    offsets = pairs.across, pairs.down
+    named = np.array(way) / math.hypot(*way)
+    aside = np.array((-named[1], named[0]))
+    offset = np.stack((pairs.across, pairs.down), axis=2)
+    off = np.maximum(np.abs(offset @ aside) - pairs.half_wh @ np.abs(aside), 0)
+    angle = np.degrees(np.arctan2(off, offset @ named))
+    fit = np.exp(-(angle**2) / (2 * ANGLE**2))
     for axis, side in enumerate(way):
         if side:
-            along = side * offsets[axis]
-            aside = np.maximum(np.abs(offsets[1 - axis]) - pairs.half_wh[:, 1 - axis], 0)
-            rest = np.clip((NONE - np.degrees(np.arctan2(aside, along))) / (NONE - FULL), 0, 1)
-            fit *= rest**2 * (3 - 2 * rest) * np.clip(along / pairs.half_wh[:, axis], 0, 1)
-    return fit
+            fit *= np.clip(side * offset[..., axis] / pairs.half_wh[:, axis], 0, 1)
+    return np.asarray(fit)
 
 
 def _compared(share: _Values, said: frozenset[str]) -> _Values:
