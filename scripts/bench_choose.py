@@ -83,14 +83,17 @@ def main() -> None:
             factors = {name: np.round(values, 2).tolist() for name, values in choice.factors.items()}
             place = {at: number for number, at in enumerate(question.asked)}
             meant = [place[at] for at in question.meant if at in place]
-            print(f"{index} {question.family}/{question.sub}: {question.text}\n    meant {meant}, {choice.order}: {factors}")
+            print(f"{index} {question.family}/{question.sub}: {question.text}")
+            print(f"    meant {meant}, {choice.order}: {factors}")
     for family, hits in sorted(right.items()):
         print(f"{family:30} {np.mean(hits):.3f}  n = {len(hits)}")
     everything = [hit for hits in right.values() for hit in hits]
     print(f"{'all':30} {np.mean(everything):.3f}  n = {len(everything)}")
     for undecided in (False, True):
         own = [hit for is_open, hit in sure if is_open == undecided]
-        print(f"{'undecided' if undecided else 'decided':30} {np.mean(own) if own else float('nan'):.3f}  n = {len(own)}")
+        print(
+            f"{'undecided' if undecided else 'decided':30} {np.mean(own) if own else float('nan'):.3f}  n = {len(own)}"
+        )
 
 
 if __name__ == "__main__":

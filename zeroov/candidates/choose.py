@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zeroov.candidates.among import beside_its_kind, counted, isolated
-from zeroov.candidates.layout import Layout, Values
+from zeroov.candidates.among import beside_its_kind, closest_together, counted, isolated
+from zeroov.candidates.layout import Flags, Layout, Values
 from zeroov.candidates.place import at_edge, at_place, beside_middle, cut_off, outermost
 from zeroov.candidates.relate import Seen, related
 from zeroov.candidates.size import by_aspect, by_extent, by_path, by_size
@@ -25,7 +25,8 @@ from zeroov.types import Candidate, Choice
 LEAST_SCORE = 1e-6
 ALIKE = 1e-9  # between the logarithms of a factor that tells no candidate from another
 DENIED = 0.1  # a factor of the best candidate below it is a contradiction
-IN_GROUP = 0.6  # of the best value: what is meant too, where the words mean several
+IN_GROUP = 0.5  # of the best value, as at the edge of a place's plateau: it is meant too, where the words mean several
+LOOKS_SO = 0.6  # of the best look: what superlatives and ordinals compare
 FARTHEST = ("farthest", "furthest")
 
 
@@ -67,17 +68,17 @@ def choose(
     if not alive:
         return Choice((0.0,) * len(dead), {}, tuple(dead), undecided=len(dead) > 1, margin=0.0)
     those = [candidates[position] for position in alive]
-    said = _read(those, phrase, hw, anchors)
-    for name, numbers in (extra or {}).items():
-        given = np.nan_to_num(np.array(numbers, dtype=np.float64)[alive], nan=1.0, posinf=1.0)
-        said.add(name, np.log(np.maximum(given, LEAST_SCORE)))
+    given = {name: _logs(np.array(numbers, dtype=np.float64)[alive]) for name, numbers in (extra or {}).items()}
+    looks = given.get("attributes", np.zeros(len(those)))
+    said = _read(those, phrase, hw, anchors, looks >= looks.max() + np.log(LOOKS_SO))
+    said.logs |= given
     telling = {name: logs for name, logs in said.logs.items() if np.ptp(logs) > ALIKE}
     alone = "there is one candidate" if len(those) == 1 else "it is equal for all"
     total = weights.score * np.log(np.maximum([each.score for each in those], LEAST_SCORE))
     for name, logs in telling.items():
         total = total + _weight(weights, name) * logs
     order = sorted(range(len(those)), key=lambda position: -total[position])
-    group = _group(phrase, total, order)
+    group = _group(phrase, total, order, Layout.of(those, hw))
     margin = _margin(total, order, len(group) or 1)
     is_hint = telling.keys() <= said.weak and len(group) < len(those)
     return Choice(
@@ -92,14 +93,21 @@ def choose(
     )
 
 
-def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen]) -> _Factors:
-    """Return what the expression's parts say of candidates, each part that it has."""
+def _logs(numbers: Values) -> Values:
+    return np.asarray(np.log(np.maximum(np.nan_to_num(numbers, nan=1.0, posinf=1.0), LEAST_SCORE)))
+
+
+def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], among: Flags) -> _Factors:
+    """Return what the expression's parts say of candidates, each part that it has.
+
+    `among` are those that look as the words say: superlatives and ordinals compare these.
+    """
     layout, factors = Layout.of(those, hw), _Factors()
     toward = phrase.toward if not phrase.ordinal else None
     away = (phrase.superlative or "").startswith(FARTHEST)
     said: dict[str, tuple[object, Callable[[], Values]]] = {
         "place": (phrase.position, lambda: _at_place(layout, phrase)),
-        "extreme": (toward, lambda: outermost(layout, toward or (0, 0), away)),
+        "extreme": (toward, lambda: outermost(layout, toward or (0, 0), away, among)),
         "edge": (phrase.edge, lambda: at_edge(layout, phrase.edge or (0, 0))),
         "cut": (phrase.cut, lambda: cut_off(layout)),
         "extent": (phrase.extent, lambda: by_extent(layout, phrase.extent or "")),
@@ -110,14 +118,14 @@ def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[
         if is_said:
             factors.add(name, rule())
     ranked_by_size = phrase.ordinal and phrase.superlative in w.LARGEST | w.SMALLEST
-    if (logs := by_size(layout, phrase)) is not None and not ranked_by_size:
+    if (logs := by_size(layout, phrase, among)) is not None and not ranked_by_size:
         factors.add("size", logs)
     if (logs := by_aspect(layout, phrase.attributes)) is not None:
         factors.add("aspect", logs)
     if phrase.lone:
         factors.add("lone", isolated(layout), "two things are as far from one another")
     if phrase.ordinal or phrase.line:
-        logs, enough = counted(layout, phrase)
+        logs, enough = counted(layout, phrase, among)
         factors.add("ordinal", logs)
         factors.open |= not enough
         if not enough:
@@ -161,13 +169,16 @@ def _denied(factors: Mapping[str, Values], best: int) -> list[str]:
     ]
 
 
-def _group(phrase: Phrase, total: Values, order: Sequence[int]) -> list[int]:
+def _group(phrase: Phrase, total: Values, order: Sequence[int], layout: Layout) -> list[int]:
     """Return the candidates that are meant together, the best first; none where one thing is meant."""
     if not phrase.plural:
         return []
-    if phrase.count:
-        return list(order[: phrase.count])
-    return [position for position in order if total[position] >= total[order[0]] + np.log(IN_GROUP)]
+    good = [position for position in order if total[position] >= total[order[0]] + np.log(IN_GROUP)]
+    if not phrase.count:
+        return good
+    if phrase.near_kind and len(good) > phrase.count:
+        return closest_together(layout, good, phrase.count)
+    return list(order[: phrase.count])
 
 
 def _margin(total: Values, order: Sequence[int], inside: int) -> float:

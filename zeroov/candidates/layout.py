@@ -12,6 +12,7 @@ from zeroov.frames import HW
 from zeroov.types import Candidate
 
 Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 SHORTEST = 1e-4  # of the picture: no side is shorter, so that every logarithm is finite
 OUTMOST = 2.0  # of the picture: no corner counts as further out
 

@@ -154,7 +154,7 @@ def _phrase(reader: Reader, text: str) -> Phrase:
         extent=said.extent,
         path=tuple(reader.route) if reader.arrives and any(map(any, reader.route)) else (),
         lone=said.lone,
-        near_kind="adjacent" in said.attributes,
+        near_kind=said.together or "adjacent" in said.attributes,
         count=None if reader.head is None or reader.head.one_of else reader.head.count,
         plural=reader.head is not None and reader.head.plural,
         unread=tuple(said.unread),

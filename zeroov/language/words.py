@@ -52,6 +52,9 @@ PARTITIVES = vocabulary(
 )
 """Words after which, with "of", the thing itself is named: "a row of cars"."""
 
+GROUPS = vocabulary("group cluster row line pair couple bunch")
+"""Partitives of things that lie together."""
+
 COLOURS = vocabulary(
     "white black gray grey red blue green yellow orange brown purple pink cyan beige tan silver gold golden dark light",
     "bright pale navy turquoise maroon teal khaki magenta violet cream terracotta colorful colourful multicolor",
@@ -148,7 +151,15 @@ DIRECTIONS: dict[str, Position] = (
     {word: (side, 0) for word, side in _ACROSS.items()}
     | {word: (0, side) for word, side in _DOWN.items()}
     | dict.fromkeys(_MIDDLE, (0, 0))
-    | {"rght": (1, 0), "rigth": (1, 0), "lef": (-1, 0), "botom": (0, 1), "buttom": (0, 1), "bottom": (0, 1)}
+    | {
+        "rght": (1, 0),
+        "rigth": (1, 0),
+        "lef": (-1, 0),
+        "lft": (-1, 0),
+        "botom": (0, 1),
+        "buttom": (0, 1),
+        "bottom": (0, 1),
+    }
     | {down + across: (x, y) for down, y in _DOWN.items() for across, x in _ACROSS.items()}
 )
 EXTREMES: dict[str, Position] = {
@@ -213,6 +224,26 @@ BREAKS = (
 )
 """What ends a noun phrase."""
 
+
+def _misspelt(words: frozenset[str], but: frozenset[str]) -> dict[str, str]:
+    """Return what becomes of words when a letter but the first is lost or doubled, or two change places."""
+    found: dict[str, str] = {}
+    for word in sorted(words):
+        for at in range(1, len(word)):
+            lost, doubled = word[:at] + word[at + 1 :], word[: at + 1] + word[at:]
+            turned = word[:at] + word[at + 1 : at + 2] + word[at] + word[at + 2 :]
+            found |= {typo: word for typo in (lost, doubled, turned) if len(typo) >= 4 and typo not in words | but}
+    return found
+
+
+_TYPOS = _misspelt(
+    vocabulary(
+        "left right upper lower bottom middle center centre corner above below between second third fourth group side",
+        "edge image leftmost rightmost topmost largest smallest located situated positioned three four five within",
+    ),
+    but=vocabulary("blow bellow forth locate situate corer tree fie"),
+)
+"""Misspelt words that say where something is; how a noun is spelt, nobody knows."""
 _HYPHENS = re.compile(r"[-_\u2010-\u2015]+")
 _GLUED_MOST = re.compile(r"\b(left|right|top|bottom|upper|lower|\w{4,5}ern)[ -]most\b")
 _IS = re.compile(r"\b(that|it|which|who|there|here)['\u2019]s\b")
@@ -227,7 +258,7 @@ def tokens(text: str) -> list[str]:
     joined: list[str] = []
     for token in found:
         if token:
-            joined.append(token)
+            joined.append(_TYPOS.get(token, token))
         if joined[-4:] == FRUSTUM.split():
             joined[-4:] = [FRUSTUM]
         for count in (3, 2):
