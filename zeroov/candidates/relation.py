@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from zeroov.frames import HW
 from zeroov.language import words as w
+from zeroov.language.spelling import tokens
 from zeroov.language.words import Position, vocabulary
 from zeroov.types import Candidate
 
@@ -64,11 +65,11 @@ def relation_weights(
     words that do not speak of places, all weigh 1; words that are not understood mean nearness.
     """
     known = [anchor for anchor in anchors if anchor.score > 0]
-    said = frozenset(w.tokens(words))
+    said = frozenset(tokens(words))
     if not candidates or not known or not is_of_places(words):
         return np.ones(len(candidates))
     pairs = _pairs(_corners(candidates), _corners(known))
-    way = w.way_of(w.tokens(words))
+    way = w.way_of(tokens(words))
     fit = _beside(pairs, said, way, math.hypot(*scene_hw)) if any(way) else _near(pairs, said)
     scores = np.array([anchor.score for anchor in known])
     share = np.where(pairs.same, 0, fit * (scores / scores.max())).max(axis=1)
@@ -80,7 +81,7 @@ def relation_weights(
 
 def is_of_places(words: str) -> bool:
     """Return whether a relation's words speak of where things lie: "larger than" does not."""
-    return _NO_PLACE.isdisjoint(w.tokens(words))
+    return _NO_PLACE.isdisjoint(tokens(words))
 
 
 def _corners(things: Sequence[Candidate]) -> _Values:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zeroov.language import words as w
 from zeroov.language.nouns import read_noun
 from zeroov.language.reader import MARKS, Reader, join
+from zeroov.language.spelling import tokens
 from zeroov.language.words import Position, after
 
 _SPECIAL = re.compile(r"<\|[^<>|]*\|>")
@@ -113,7 +114,7 @@ class Phrase:
 
 def parse(expression: str) -> Phrase:
     """Take an expression apart; never fails, and the category is empty only where the expression is."""
-    words = w.tokens(_SPECIAL.sub(" ", expression))
+    words = tokens(_SPECIAL.sub(" ", expression))
     reader = Reader(words)
     while reader.index < len(words):
         reader.step()
