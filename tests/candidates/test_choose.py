@@ -184,6 +184,28 @@ def test_groups(text: str, group: set[int]) -> None:
     assert set(chosen(text, candidates).group) == group
 
 
+def test_a_group_lies_together() -> None:
+    """Four lie on the left; of these the two that are close are a group of two."""
+    candidates = [at(30, 60), at(60, 250), at(110, 255), at(40, 450), at(440, 250)]
+    assert set(chosen("the group of two planes on the left", candidates).group) == {1, 2}
+    assert set(chosen("two planes next to each other on the left", candidates).group) == {1, 2}
+
+
+def test_superlatives_and_ordinals_compare_what_looks_as_the_words_say() -> None:
+    candidates = [at(20, 250), at(150, 250), at(300, 250), at(420, 250, 60, 60)]
+    blue = {"attributes": (1 / 9, 1.0, 1.0, 1 / 9)}
+    for text, meant in {
+        "the leftmost blue ship": 1,
+        "the second blue ship from the left": 2,
+        "the largest blue ship": 1,
+        "the rightmost ship": 3,
+    }.items():
+        extra = blue if "blue" in text else {}
+        choice = choose(candidates, parse(text), HW, extra=extra)
+        assert choice.values[meant] == max(choice.values), text
+        assert not choice.undecided or "largest" in text
+
+
 def test_a_group_of_one() -> None:
     assert chosen("the planes on the left", [LEFT]).group == (0,)
     assert chosen("two planes on the left", [LEFT]).group == (0,)

@@ -58,15 +58,13 @@ def test_the_one_on_the_named_side_wins(words: str, side: str) -> None:
     assert max(others.values()) < found[side] - 0.3
 
 
-def test_a_side_is_best_straight_ahead_and_ends_at_a_right_angle() -> None:
-    angles = np.radians([0, 22, 45, 60, 75, 90, 120, 180])
+def test_the_straighter_the_better_and_a_side_ends_at_a_right_angle() -> None:
+    angles = np.radians([0, 30, 45, 60, 75, 90, 120, 180])
     ring = [at(1000 - 300 * np.cos(a), 500 - 300 * np.sin(a), 4, 4) for a in angles]
     found = weights("to the left of", ring, at(1000, 500, 4, 4))
-    assert found[1] > 0.75, "half of one of eight directions"
-    assert (np.diff(found[:6]) < -0.01).all()
+    assert (np.diff(found[:5]) < -0.03).all()
+    assert found[0] > LEAST + 0.6
     assert found[5:] == pytest.approx(LEAST)
-    corner = weights("to the upper left of", ring, at(1000, 500, 4, 4))
-    assert corner.argmax() == 2
 
 
 def test_of_several_on_the_side_the_nearest_wins_and_the_far_one_counts() -> None:

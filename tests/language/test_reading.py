@@ -98,6 +98,9 @@ def test_ordinals_and_rows(text: str, rank: int | None, toward: tuple[int, int] 
         ("the storage tank adjacent to another storage tank", "near_kind", True),
         ("the tank in close proximity to the other one", "near_kind", True),
         ("two adjacent tennis courts", "near_kind", True),
+        ("a group of tanks on the left", "near_kind", True),
+        ("three tanks close together that can be seen on the left", "near_kind", True),
+        ("two planes next to each other that can be seen on the left", "near_kind", True),
         ("the tank next to the pier", "near_kind", False),
         ("the ship at the left edge of the image", "edge", (-1, 0)),
         ("the ship by the edge of the image", "edge", (0, 0)),
@@ -153,3 +156,23 @@ def test_what_everything_lies_on_is_no_other_object() -> None:
         "plane"
     ]
     assert [each.other for each in parse("the ship beside the ground track field").relations] == ["ground track field"]
+
+
+@pytest.mark.parametrize(
+    ("text", "as_if"),
+    [
+        ("the tank is aboe the pier", "the tank is above the pier"),
+        ("the gorup of two planes on the lfet", "the group of two planes on the left"),
+        ("the tank in the botom rihgt corner", "the tank in the bottom right corner"),
+        ("thre planes at the center", "three planes at the center"),
+    ],
+)
+def test_a_letter_lost_doubled_or_out_of_place(text: str, as_if: str) -> None:
+    typed, meant = parse(text), parse(as_if)
+    assert (typed.category, typed.position, typed.relations) == (meant.category, meant.position, meant.relations)
+    assert (typed.count, typed.near_kind) == (meant.count, meant.near_kind)
+
+
+@pytest.mark.parametrize("word", ["tower", "enter", "bellow", "boat", "lift", "tree", "night"])
+def test_a_word_of_its_own_is_no_misspelt_one(word: str) -> None:
+    assert word in parse(f"the {word} station").category

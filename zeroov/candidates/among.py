@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from zeroov.candidates.layout import Layout, Values
+from zeroov.candidates.layout import Flags, Layout, Values
 from zeroov.candidates.place import at_place
 from zeroov.candidates.size import by_size
 from zeroov.language import words as w
@@ -34,8 +35,26 @@ def beside_its_kind(layout: Layout) -> Values:
     return np.asarray(-NEAR * layout.nearest() / (layout.sides_wh * layout.aspect_xy).mean())
 
 
-def counted(layout: Layout, phrase: Phrase) -> tuple[Values, bool]:
-    """Return how near boxes come to the one that an ordinal or a row names, and whether there are so many at all."""
+def closest_together(layout: Layout, positions: Sequence[int], count: int) -> list[int]:
+    """Return so many of some boxes that lie closest together."""
+    gaps = layout.gaps(layout)
+    groups = []
+    for first in positions:
+        group = [first]
+        while len(group) < count:
+            rest = [position for position in positions if position not in group]
+            group.append(min(rest, key=lambda position: gaps[position, group].min()))
+        groups.append(group)
+    spread = [gaps[np.ix_(group, group)].sum() for group in groups]
+    best = groups[int(np.argmin(spread))]
+    return [position for position in positions if position in best]
+
+
+def counted(layout: Layout, phrase: Phrase, among: Flags | None = None) -> tuple[Values, bool]:
+    """Return how near boxes come to the one that an ordinal or a row names, and whether there are so many at all.
+
+    `among` are those that may be counted.
+    """
     total, enough = np.zeros(len(layout)), True
     kept = list(range(len(layout)))
     if phrase.line:
@@ -50,6 +69,7 @@ def counted(layout: Layout, phrase: Phrase) -> tuple[Values, bool]:
             fit = fit + by_word
         kept = np.flatnonzero(fit >= fit.max() + math.log(COUNTED)).tolist()
     if phrase.ordinal:
+        kept = [position for position in kept if among is None or among[position]] or kept
         row = [position for position in _in_order(layout, phrase) if position in kept]
         meant, there = _place_of(phrase.rank or 0, len(row))
         ranked = np.full(len(layout), math.log(LEAST))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zeroov.candidates.among import beside_its_kind, counted, isolated
-from zeroov.candidates.layout import Layout, Values
+from zeroov.candidates.among import beside_its_kind, closest_together, counted, isolated
+from zeroov.candidates.layout import Flags, Layout, Values
 from zeroov.candidates.place import at_edge, at_place, beside_middle, cut_off, outermost
 from zeroov.candidates.relate import related
 from zeroov.candidates.size import by_aspect, by_extent, by_path, by_size
@@ -20,14 +20,13 @@ from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.recipe import SelectRecipe
-from zeroov.types import Bool, Candidate, Choice, Seen
+from zeroov.types import Candidate, Choice, Seen
 
 LEAST_SCORE = 1e-6
 ALIKE = 1e-9  # between the logarithms of a factor that tells no candidate from another
 DENIED = 0.1  # a factor of the best candidate below it is a contradiction
-HAS_IT = 0.5  # of the best factor for attributes: what is below it has them not
-IN_GROUP = 0.6  # of the best value: what is meant too, where the words mean several
-TOGETHER = 10.0  # a tenth of the picture between the members of a counted group weighs a third
+IN_GROUP = 0.5  # of the best value, as at the edge of a place's plateau: it is meant too, where the words mean several
+LOOKS_SO = 0.6  # of the best look: what superlatives and ordinals compare
 FARTHEST = ("farthest", "furthest")
 
 
@@ -69,11 +68,10 @@ def choose(
     if not alive:
         return Choice((0.0,) * len(dead), {}, tuple(dead), undecided=len(dead) > 1, margin=0.0)
     those = [candidates[position] for position in alive]
-    fitting = _fitting((extra or {}).get("attributes"), alive)
-    said = _read(those, phrase, hw, anchors, fitting)
-    for name, numbers in (extra or {}).items():
-        given = np.nan_to_num(np.array(numbers, dtype=np.float64)[alive], nan=1.0, posinf=1.0)
-        said.add(name, np.log(np.maximum(given, LEAST_SCORE)))
+    given = {name: _logs(np.array(numbers, dtype=np.float64)[alive]) for name, numbers in (extra or {}).items()}
+    looks = given.get("attributes", np.zeros(len(those)))
+    said = _read(those, phrase, hw, anchors, looks >= looks.max() + np.log(LOOKS_SO))
+    said.logs |= given
     telling = {name: logs for name, logs in said.logs.items() if np.ptp(logs) > ALIKE}
     alone = "there is one candidate" if len(those) == 1 else "it is equal for all"
     total = weights.score * np.log(np.maximum([each.score for each in those], LEAST_SCORE))
@@ -95,26 +93,21 @@ def choose(
     )
 
 
-def _fitting(attributes: Sequence[float] | None, alive: Sequence[int]) -> Bool:
-    """Return which candidates have the attributes that the words say, as far as that is known."""
-    if attributes is None:
-        return np.ones(len(alive), dtype=np.bool_)
-    given = np.nan_to_num(np.array(attributes, dtype=np.float64)[list(alive)], nan=1.0)
-    return np.asarray(given >= HAS_IT * given.max())
+def _logs(numbers: Values) -> Values:
+    return np.asarray(np.log(np.maximum(np.nan_to_num(numbers, nan=1.0, posinf=1.0), LEAST_SCORE)))
 
 
-def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], fitting: Bool) -> _Factors:
+def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], among: Flags) -> _Factors:
     """Return what the expression's parts say of candidates, each part that it has.
 
-    "The leftmost blue ship" compares the blue ones: what is `fitting`.
+    `among` are those that look as the words say: superlatives and ordinals compare these.
     """
     layout, factors = Layout.of(those, hw), _Factors()
-    alike = layout.only(fitting)
     toward = phrase.toward if not phrase.ordinal else None
     away = (phrase.superlative or "").startswith(FARTHEST)
     said: dict[str, tuple[object, Callable[[], Values]]] = {
         "place": (phrase.position, lambda: _at_place(layout, phrase)),
-        "extreme": (toward, lambda: _of_these(fitting, outermost(alike, toward or (0, 0), away))),
+        "extreme": (toward, lambda: outermost(layout, toward or (0, 0), away, among)),
         "edge": (phrase.edge, lambda: at_edge(layout, phrase.edge or (0, 0))),
         "cut": (phrase.cut, lambda: cut_off(layout)),
         "extent": (phrase.extent, lambda: by_extent(layout, phrase.extent or "")),
@@ -125,27 +118,20 @@ def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[
         if is_said:
             factors.add(name, rule())
     ranked_by_size = phrase.ordinal and phrase.superlative in w.LARGEST | w.SMALLEST
-    if (logs := by_size(alike, phrase)) is not None and not ranked_by_size:
-        factors.add("size", _of_these(fitting, logs))
+    if (logs := by_size(layout, phrase, among)) is not None and not ranked_by_size:
+        factors.add("size", logs)
     if (logs := by_aspect(layout, phrase.attributes)) is not None:
         factors.add("aspect", logs)
     if phrase.lone:
         factors.add("lone", isolated(layout), "two things are as far from one another")
     if phrase.ordinal or phrase.line:
-        logs, enough = counted(alike, phrase)
-        factors.add("ordinal", _of_these(fitting, logs))
+        logs, enough = counted(layout, phrase, among)
+        factors.add("ordinal", logs)
         factors.open |= not enough
         if not enough:
             factors.notes.append(f"there are fewer than `{phrase.ordinal or 'that'}` says: the last one was taken")
     _relate(those, phrase, hw, anchors, factors)
     return factors
-
-
-def _of_these(fitting: Bool, logs: Values) -> Values:
-    """Return logarithms of some candidates for all of them; nothing is said of the others."""
-    spread = np.zeros(len(fitting))
-    spread[fitting] = logs
-    return spread
 
 
 def _at_place(layout: Layout, phrase: Phrase) -> Values:
@@ -184,21 +170,15 @@ def _denied(factors: Mapping[str, Values], best: int) -> list[str]:
 
 
 def _group(phrase: Phrase, total: Values, order: Sequence[int], layout: Layout) -> list[int]:
-    """Return the candidates that are meant together, the best first; none where one thing is meant.
-
-    Of a count they are the ones that lie together: each candidate and those nearest to it are tried.
-    """
+    """Return the candidates that are meant together, the best first; none where one thing is meant."""
     if not phrase.plural:
         return []
+    good = [position for position in order if total[position] >= total[order[0]] + np.log(IN_GROUP)]
     if not phrase.count:
-        return [position for position in order if total[position] >= total[order[0]] + np.log(IN_GROUP)]
-    if phrase.count >= len(order):
-        return list(order)
-    gaps = layout.gaps(layout)
-    tried = [np.argsort(gaps[position], kind="stable")[: phrase.count] for position in order]
-    worth = [total[members].sum() - TOGETHER * gaps[np.ix_(members, members)].max() for members in tried]
-    best = set(tried[int(np.argmax(worth))].tolist())
-    return [position for position in order if position in best]
+        return good
+    if phrase.near_kind and len(good) > phrase.count:
+        return closest_together(layout, good, phrase.count)
+    return list(order[: phrase.count])
 
 
 def _margin(total: Values, order: Sequence[int], inside: int) -> float:

@@ -12,6 +12,7 @@ from zeroov.frames import HW
 from zeroov.types import Candidate
 
 Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 SHORTEST = 1e-4  # of the picture: no side is shorter, so that every logarithm is finite
 OUTMOST = 2.0  # of the picture: no corner counts as further out
 
@@ -33,10 +34,6 @@ class Layout:
         corners = np.array([each.box.xyxy for each in candidates], dtype=np.float64).reshape(-1, 2, 2) / wh
         low, high = np.moveaxis(np.clip(corners, 1 - OUTMOST, OUTMOST), 1, 0)
         return cls(low, np.maximum(high, low + SHORTEST), wh / np.sqrt(wh.prod()))
-
-    def only(self, kept: NDArray[np.bool_]) -> Layout:
-        """Return the layout of some of the boxes."""
-        return Layout(self.low_xy[kept], self.high_xy[kept], self.aspect_xy)
 
     def __len__(self) -> int:
         return len(self.low_xy)

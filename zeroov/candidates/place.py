@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zeroov.candidates.layout import Layout, Values
+from zeroov.candidates.layout import Flags, Layout, Values
 from zeroov.language.words import Position
 
 THIRD, OUTER = 1 / 3, 1 / 6  # of the picture, from the side: where "left" and "far left" end
@@ -59,14 +59,16 @@ def _centred(along: Values) -> Values:
     return np.asarray(-_beyond(off, MIDDLE) - CENTRE_TILT * off**2)
 
 
-def outermost(layout: Layout, toward: Position, away: bool = False) -> Values:
+def outermost(layout: Layout, toward: Position, away: bool = False, among: Flags | None = None) -> Values:
     """Return how near boxes come to being the one furthest out at a side, or closest to the centre (0, 0).
 
-    `away` turns the centre round; a side is turned round before.
+    `away` turns the centre round; a side is turned round before. Of the ships the blue one furthest out may be meant,
+    and is behind none: `among` are those that are compared.
     """
     if any(toward):
-        reach = sum(layout.outer_edge(axis, side) for axis, side in enumerate(toward) if side)
-        return np.asarray(-BEHIND * (np.max(reach, initial=-np.inf) - reach))
+        reach = sum((layout.outer_edge(axis, side) for axis, side in enumerate(toward) if side), np.zeros(len(layout)))
+        best = np.max(reach, initial=-np.inf, where=True if among is None else among)
+        return np.asarray(-BEHIND * np.maximum(best - reach, 0))
     squared = ((layout.centre_xy - 0.5) ** 2).sum(axis=1)
     if away:
         return np.asarray(-FROM_CENTRE * (squared.max(initial=0) - squared))

@@ -19,6 +19,7 @@ from zeroov.candidates.size import by_size
 from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
+from zeroov.language.spelling import tokens
 from zeroov.language.words import Position
 from zeroov.types import Candidate, Seen
 
@@ -69,7 +70,7 @@ def _to_one(
     candidates: Sequence[Candidate], phrase: Phrase, words: str, anchor: Phrase, seen: Sequence[Candidate], hw: HW
 ) -> Related:
     """Return what a relation to one other object says."""
-    layout, way = Layout.of(candidates, hw), w.way_of(w.tokens(words))
+    layout, way = Layout.of(candidates, hw), w.way_of(tokens(words))
     own = bool(phrase.position or phrase.superlative or phrase.ordinal)
     exponent = BESIDE_OWN if own else PLACED if anchor.place else PLACELESS
     unseen = _unseen(layout, way, anchor) if any(way) else None

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 
 from zeroov.frames import HW
 from zeroov.language import words as w
+from zeroov.language.spelling import tokens
 from zeroov.language.words import Position, vocabulary
 from zeroov.types import Candidate
 
 LEAST = 0.2  # of what lies nowhere near where the words say
-FULL, NONE = 45.0, 90.0  # degrees off the named direction up to which it fits wholly, and from which on not at all
-ANGLE = 35.0  # degrees off the named direction, from middle to middle, at which a fit is worth 0.6
-ACROSS = 0.4, 0.6  # of the scene's side: what is shorter has a middle, what is longer reaches across
-FALLOFF = 1.0  # what lies a tenth of the scene's diagonal away weighs a tenth less than what lies close
+ANGLE = 35.0  # degrees off the named direction at which it fits by 0.6; at a right angle it does not fit at all
+FALLOFF = 2.0  # what lies a tenth of the scene's diagonal away weighs nearly a fifth less than what lies close
 OUTSIDE = 0.5  # of what only touches the thing that it should be inside of
 ALIKE = 1 / 3  # share of the area of the larger of two boxes, if they are two views of one object
 SAME = 0.5  # share of the smaller box, likewise, as in `tiles.same_object`
@@ -66,12 +65,12 @@ def relation_weights(
     words that do not speak of places, all weigh 1; words that are not understood mean nearness.
     """
     known = [anchor for anchor in anchors if anchor.score > 0]
-    said = frozenset(w.tokens(words))
+    said = frozenset(tokens(words))
     if not candidates or not known or not is_of_places(words):
         return np.ones(len(candidates))
     pairs = _pairs(_corners(candidates), _corners(known))
-    way = w.way_of(w.tokens(words))
-    fit = _beside(pairs, said, way, scene_hw) if any(way) else _near(pairs, said)
+    way = w.way_of(tokens(words))
+    fit = _beside(pairs, said, way, math.hypot(*scene_hw)) if any(way) else _near(pairs, said)
     scores = np.array([anchor.score for anchor in known])
     share = np.where(pairs.same, 0, fit * (scores / scores.max())).max(axis=1)
     placed = ~pairs.same.all(axis=1)
@@ -82,7 +81,7 @@ def relation_weights(
 
 def is_of_places(words: str) -> bool:
     """Return whether a relation's words speak of where things lie: "larger than" does not."""
-    return _NO_PLACE.isdisjoint(w.tokens(words))
+    return _NO_PLACE.isdisjoint(tokens(words))
 
 
 def _corners(things: Sequence[Candidate]) -> _Values:
@@ -108,9 +107,9 @@ def _pairs(boxes: _Values, others: _Values) -> _Pairs:
     )
 
 
-def _beside(pairs: _Pairs, said: frozenset[str], way: Position, scene_hw: HW) -> _Values:
+def _beside(pairs: _Pairs, said: frozenset[str], way: Position, diagonal: float) -> _Values:
     """Return how well each candidate lies on the named side of each anchor, in [0, 1]; the nearer the better."""
-    fit: _Values = _on_side(pairs, way, scene_hw) * np.exp(-FALLOFF * pairs.gap / math.hypot(*scene_hw))
+    fit: _Values = _on_side(pairs, way) * np.exp(-FALLOFF * pairs.gap / diagonal)
     if said & _SEEN_FROM_ABOVE or said == {"on", "top", "of"}:
         return np.maximum(fit, pairs.inside)
     return fit * _within(pairs) if said & _IN else fit  # "in the left corner of", but "on the left of"
@@ -132,31 +131,22 @@ def _within(pairs: _Pairs) -> _Values:
     return np.asarray((OUTSIDE + (1 - OUTSIDE) * pairs.inside) / (1 + pairs.gap / pairs.longest))
 
 
-def _on_side(pairs: _Pairs, way: Position, scene_hw: HW) -> _Values:
-    """Return how well each candidate lies to the named side, or on both sides of a corner, whatever the distance.
+def _on_side(pairs: _Pairs, way: Position) -> _Values:
+    """Return how straight each candidate lies to the named side or corner, whatever the distance.
 
-    Angles are those of the middles. But all along a road is above the road: beside a thing that reaches across much of
-    the scene, what does not reach beyond its span is level with it. A middle that is not beyond the anchor's own edge
-    counts by how far towards that edge it is.
+    Angles are those of the centres, but what does not reach beyond the anchor's span is level with it: all along a road
+    is above the road. A centre that is not beyond the anchor's own edge counts by how far towards that edge it is.
     """
-    fit = np.ones_like(pairs.across)
-    offsets = pairs.across, pairs.down
-    spans = [pairs.half_wh[:, axis] * _reaching(2 * pairs.half_wh[:, axis] / scene_hw[1 - axis]) for axis in (0, 1)]
-    beside = [np.maximum(np.abs(offset) - span, 0) for offset, span in zip(offsets, spans, strict=True)]
-    angles = []
+    named = np.array(way) / math.hypot(*way)
+    aside = np.array((-named[1], named[0]))
+    offset = np.stack((pairs.across, pairs.down), axis=2)
+    off = np.maximum(np.abs(offset @ aside) - pairs.half_wh @ np.abs(aside), 0)
+    angle = np.degrees(np.arctan2(off, offset @ named))
+    fit = np.exp(-(angle**2) / (2 * ANGLE**2))
     for axis, side in enumerate(way):
         if side:
-            along = side * offsets[axis]
-            rest = np.clip((NONE - np.degrees(np.arctan2(beside[1 - axis], along))) / (NONE - FULL), 0, 1)
-            fit *= rest**2 * (3 - 2 * rest) * np.clip(along / pairs.half_wh[:, axis], 0, 1)
-            angles.append(np.degrees(np.arctan2(beside[1 - axis], np.maximum(along, 0))))
-    off = np.abs(angles[0] - 45) if len(angles) == 2 else angles[0]
-    return np.asarray(fit * np.exp(-(off**2) / (2 * ANGLE**2)))
-
-
-def _reaching(share: _Values) -> _Values:
-    """Return how far a thing that takes such a share of the scene's side counts as one that reaches across, 0 to 1."""
-    return np.clip((share - ACROSS[0]) / (ACROSS[1] - ACROSS[0]), 0, 1)
+            fit *= np.clip(side * offset[..., axis] / pairs.half_wh[:, axis], 0, 1)
+    return np.asarray(fit)
 
 
 def _compared(share: _Values, said: frozenset[str]) -> _Values:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zeroov.candidates.layout import Layout, Values
+from zeroov.candidates.layout import Flags, Layout, Values
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.language.words import Position, vocabulary
@@ -18,11 +18,14 @@ SLENDER = vocabulary("slender narrow thin elongated")
 ROUND = vocabulary("round square circular")
 
 
-def by_size(layout: Layout, phrase: Phrase) -> Values | None:
-    """Return what words and superlatives of size say, among these boxes; `None` where none was said."""
+def by_size(layout: Layout, phrase: Phrase, among: Flags | None = None) -> Values | None:
+    """Return what words and superlatives of size say, among these boxes; `None` where none was said.
+
+    `among` are those with which a superlative compares.
+    """
     total = None
     if phrase.superlative in w.LARGEST or phrase.superlative in w.SMALLEST:
-        return _compared(layout.area, small=phrase.superlative in w.SMALLEST)
+        return _compared(layout.area, phrase.superlative in w.SMALLEST, among)
     for word in phrase.sizes:
         strength = WORD * (w.SMALL.get(word) or w.LARGE[word])
         if word in ("small", "large") and phrase.category.split()[-1] == "vehicle":
@@ -32,9 +35,10 @@ def by_size(layout: Layout, phrase: Phrase) -> Values | None:
     return total
 
 
-def _compared(values: Values, small: bool) -> Values:
-    logs = np.log(values)
-    return np.asarray(logs.min(initial=np.inf) - logs if small else logs - logs.max(initial=-np.inf))
+def _compared(values: Values, small: bool, among: Flags | None = None) -> Values:
+    logs = np.log(values) * (-1 if small else 1)
+    best = logs.max(initial=-np.inf, where=True if among is None else among)
+    return np.asarray(np.minimum(logs - best, 0))
 
 
 def by_extent(layout: Layout, side: str) -> Values:

@@ -26,6 +26,8 @@ class Noun:
     count: int | None = None
     one_of: bool = False
     """One of several that were named: "the larger of the two planes"."""
+    together: bool = False
+    """A group, and not only several: "a cluster of tanks"."""
     line: str | None = None
     """"row" or "column", if that is what was named, or what the things stand in."""
 
@@ -86,6 +88,8 @@ def _take(noun: Noun, words: Sequence[str]) -> bool:
     """Add the next word to a noun phrase; False where the phrase is over."""
     word, following = words[noun.end], _at(words, noun.end + 1)
     fresh = not noun.nouns
+    if word == "that" and noun.end > noun.start:
+        return False  # "each other that can be seen"
     if fresh and (word in w.DETERMINERS or word in w.NUMBERS or word.isdecimal()):
         # "these", "two", "3": not what it is
         noun.count = w.COUNTS.get(word, int(word) if word.isdecimal() and len(word) < 4 else noun.count)
@@ -160,6 +164,7 @@ def _share(noun: Noun, words: Sequence[str]) -> None:
     single = noun.ordinal or noun.superlative or noun.count == 1
     noun.one_of = noun.one_of or (not noun.nouns and bool(single))
     noun.line = noun.line or next((w.LINES[word] for word in noun.nouns if word in w.LINES), None)
+    noun.together = noun.together or not w.GROUPS.isdisjoint(words[noun.start : noun.end])
     noun.nouns.clear()
     noun.end += 1
 

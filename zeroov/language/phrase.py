@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zeroov.language import words as w
 from zeroov.language.nouns import read_noun
 from zeroov.language.reader import MARKS, Reader, join
+from zeroov.language.spelling import tokens
 from zeroov.language.words import Position, after
 
 _SPECIAL = re.compile(r"<\|[^<>|]*\|>")
@@ -118,7 +119,7 @@ class Phrase:
 
 def parse(expression: str) -> Phrase:
     """Take an expression apart; never fails, and the category is empty only where the expression is."""
-    words = w.tokens(_SPECIAL.sub(" ", expression))
+    words = tokens(_SPECIAL.sub(" ", expression))
     reader = Reader(words)
     while reader.index < len(words):
         reader.step()
@@ -160,7 +161,7 @@ def _phrase(reader: Reader, text: str) -> Phrase:
         extent=said.extent,
         path=tuple(reader.route) if reader.arrives and any(map(any, reader.route)) else (),
         lone=said.lone,
-        near_kind="adjacent" in said.attributes,
+        near_kind=said.together or "adjacent" in said.attributes,
         count=None if reader.head is None or reader.head.one_of else reader.head.count,
         plural=reader.head is not None and reader.head.plural,
         unread=tuple(said.unread),

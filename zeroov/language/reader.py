@@ -325,5 +325,6 @@ class Reader:
         self.superlative = noun.superlative or noun.ordinal or self.superlative
         self.toward = w.EXTREMES.get(noun.superlative or "", self.toward)
         self.ordinal = noun.ordinal or self.ordinal
+        self.remarks.together |= noun.together
         self.head = noun if noun.nouns else None
         return True

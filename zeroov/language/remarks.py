@@ -33,6 +33,7 @@ class Remarks:
     line: tuple[str, int, int] | None = None
     cut: bool = False
     lone: bool = False
+    together: bool = False
     extent: str | None = None
     spanning: bool = False
     """A verb of extent came: "spans", "stretching"."""
@@ -61,7 +62,8 @@ class Remarks:
         leaves = word == "out" and image_end(words, index + 1 + (words[index + 1 : index + 2] == ["of"])) is not None
         self.cut |= word in w.CUT or leaves
         self.lone |= word in w.LONE
-        return word in w.CUT or word in w.LONE or leaves
+        self.together |= word == "together"
+        return word in w.CUT or word in w.LONE or word == "together" or leaves
 
     def leave(self, word: str) -> None:
         """Keep a word of which nothing was made."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 
@@ -51,6 +50,9 @@ PARTITIVES = vocabulary(
     "stretch kind type image picture photo view rest",
 )
 """Words after which, with "of", the thing itself is named: "a row of cars"."""
+
+GROUPS = vocabulary("group cluster row line pair couple bunch")
+"""Partitives of things that lie together."""
 
 COLOURS = vocabulary(
     "white black gray grey red blue green yellow orange brown purple pink cyan beige tan silver gold golden dark light",
@@ -150,7 +152,15 @@ DIRECTIONS: dict[str, Position] = (
     {word: (side, 0) for word, side in _ACROSS.items()}
     | {word: (0, side) for word, side in _DOWN.items()}
     | dict.fromkeys(_MIDDLE, (0, 0))
-    | {"rght": (1, 0), "rigth": (1, 0), "lef": (-1, 0), "botom": (0, 1), "buttom": (0, 1), "bottom": (0, 1)}
+    | {
+        "rght": (1, 0),
+        "rigth": (1, 0),
+        "lef": (-1, 0),
+        "lft": (-1, 0),
+        "botom": (0, 1),
+        "buttom": (0, 1),
+        "bottom": (0, 1),
+    }
     | {down + across: (x, y) for down, y in _DOWN.items() for across, x in _ACROSS.items()}
 )
 EXTREMES: dict[str, Position] = {
@@ -214,28 +224,6 @@ BREAKS = (
     )
 )
 """What ends a noun phrase."""
-
-_HYPHENS = re.compile(r"[-_\u2010-\u2015]+")
-_GLUED_MOST = re.compile(r"\b(left|right|top|bottom|upper|lower|\w{4,5}ern)[ -]most\b")
-_IS = re.compile(r"\b(that|it|which|who|there|here)['\u2019]s\b")
-_TOKEN = re.compile(r"[,;:.!?()&/]|[^\s,;:.!?()&/\"“”«»\[\]{}<>|*`~]+")
-
-
-def tokens(text: str) -> list[str]:
-    """Split a text into lower-case words and single marks; hyphens part words, "left-most" is one."""
-    lowered = _HYPHENS.sub(" ", _GLUED_MOST.sub(r"\1most", text.lower()))
-    lowered = _IS.sub(r"\1 is", lowered)
-    found = [token.strip("'\u2019") for token in _TOKEN.findall(lowered)]
-    joined: list[str] = []
-    for token in found:
-        if token:
-            joined.append(token)
-        if joined[-4:] == FRUSTUM.split():
-            joined[-4:] = [FRUSTUM]
-        for count in (3, 2):
-            if " ".join(joined[-count:]) in CUT:
-                joined[-count:] = [" ".join(joined[-count:])]
-    return joined
 
 
 def is_adverb(word: str) -> bool:
