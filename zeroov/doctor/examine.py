@@ -45,6 +45,7 @@ def examine(recipe: Recipe, device: str, options: str) -> Iterator[Check]:
 def _examine(pipeline: Pipeline, options: str) -> Iterator[Check]:
     from zeroov.doctor import stages
     from zeroov.doctor.cases import cases
+    from zeroov.doctor.lists import lists
 
     models, device = pipeline.models, pipeline.device
     dtypes = {stage: models.dtype_name(stage) for stage in models.stages}
@@ -69,8 +70,11 @@ def _examine(pipeline: Pipeline, options: str) -> Iterator[Check]:
             "overview answer": lambda case: stages.answer(pipeline, case, random=random["overview"]),
         },
         "focus": {"focus affinity": lambda case: stages.affinity(pipeline, case)},
+        "detector": {"detector boxes": lambda case: lists(pipeline, case, "detector", random=random["detector"])},
         "refine": {"refine masks": lambda case: stages.masks(pipeline, case, random=random["refine"])},
     }
+    if "select" in pipeline.recipe.stages and "vlm" in pipeline.recipe.candidates.sources:
+        lines["overview"]["overview list"] = lambda case: lists(pipeline, case, "vlm", random=random["overview"])
     works = True
     for stage in models.stages:
         too_large = device.type == "cpu" and stage in needs and free is not None and needs[stage].weights_bytes > free
