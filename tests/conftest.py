@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several workers with threads of their own slow each other
 
 SLOW = {line.split()[1] for line in (Path(__file__).parent / "slow.txt").read_text().splitlines() if line[0] != "#"}
+IMPORTED = [0]  # modules, when garbage was last looked for among all that is loaded
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # the maintainers' reference material, where a checkout has it
 
 
@@ -25,6 +28,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path, _, name = item.nodeid.partition("[")[0].partition("::")
         if not SLOW.isdisjoint((f"{path}::{name}", path, f"{Path(path).parent.as_posix()}/")):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup() -> None:
+    """Let looks for garbage pass over what was imported: torch and its libraries make each of them take half a second.
+
+    A pipeline looks whenever it drops a model.
+    """
+    if len(sys.modules) != IMPORTED[0]:
+        IMPORTED[0] = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
