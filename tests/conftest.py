@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,7 +18,11 @@ settings.load_profile("zeroov")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: several workers with threads of their own slow each other
 
+if TYPE_CHECKING:
+    from zeroov.pipeline.models import LoadedModels
+
 SLOW = {line.split()[1] for line in (Path(__file__).parent / "slow.txt").read_text().splitlines() if line[0] != "#"}
+IMPORTED = [0]  # modules, when garbage was last looked for among all that is loaded
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # the maintainers' reference material, where a checkout has it
 
 
@@ -25,6 +32,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path, _, name = item.nodeid.partition("[")[0].partition("::")
         if not SLOW.isdisjoint((f"{path}::{name}", path, f"{Path(path).parent.as_posix()}/")):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_runtest_setup() -> None:
+    """Let looks for garbage pass over what was imported: torch and its libraries make each of them take half a second.
+
+    A pipeline looks whenever it drops a model.
+    """
+    if len(sys.modules) != IMPORTED[0]:
+        IMPORTED[0] = len(sys.modules)
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,6 +69,29 @@ def tiny(own_cache: Path) -> Path:
     for part in ("vlm", "diffusion", "sam.pth"):
         ensure(part, folder)
     return folder
+
+
+KEPT: dict[str, Any] = {}  # builtin models by what loads them
+
+
+@pytest.fixture(scope="module")
+def kept_models() -> Iterator[None]:
+    """Load each builtin model once for all tests of the modules that use this: every pipeline of theirs gets it."""
+    from zeroov.pipeline.models import LoadedModels
+
+    original = LoadedModels._load
+
+    def kept(self: LoadedModels, stage: Any, found: Any) -> Any:
+        if not found.reference.startswith("builtin:"):
+            return original(self, stage, found)
+        key = repr((found, getattr(self.recipe, stage), self.recipe.runtime.offload, self.device))
+        if key not in KEPT:
+            KEPT[key] = original(self, stage, found)
+        return KEPT[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LoadedModels, "_load", kept)
+        yield
 
 
 @pytest.fixture

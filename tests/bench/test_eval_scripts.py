@@ -14,6 +14,7 @@ from tests.layouts import write_layout
 from zeroov.bench.runs.records import read_run
 from zeroov.cli.main import app
 
+pytestmark = pytest.mark.usefixtures("kept_models")
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 # script, the benchmark whose layout it reads, split, and what it must have scored
 CASES = [

@@ -17,11 +17,12 @@ from zeroov.recipe import load
 from zeroov.types import Box, Float32, Overview
 from zeroov.zoom.pyramid import scales
 
+pytestmark = pytest.mark.usefixtures("kept_models")
 SCENE = make_scene(seed_for("test", 3))
 
 
 def fused(expression: str, **changes: Any) -> tuple[Float32, Overview]:
-    with zeroov.load("mini", device="cpu", **changes) as pipeline:
+    with zeroov.load("mini", device="cpu", stages=("overview", "evolve"), **changes) as pipeline:
         (look,) = pipeline.ground(SCENE.image, expression).looks
     assert look.evolved
     return look.evolved.cross_on_grid, look.overview

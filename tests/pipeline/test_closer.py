@@ -17,6 +17,7 @@ from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.outputs.answer import Answer
 from zeroov.pipeline.models import MODEL_STAGES, LoadedModels
 
+pytestmark = pytest.mark.usefixtures("kept_models")
 LARGE = SceneStyle(height_width=(400, 448))
 CLOSER: dict[str, Any] = {"zoom__rounds": 1, "zoom__least_side": 200, "zoom__until": 0.6}
 
@@ -44,13 +45,19 @@ def is_believed(answer: Answer) -> bool:
 
 
 @pytest.fixture(scope="module")
-def coarse(asked: list[tuple[Scene, str, int]]) -> list[Answer]:
-    return ground(asked)
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Maps of the scenes and of crops, asked once: what the recipes here change is made of them."""
+    return tmp_path_factory.mktemp("maps")
 
 
 @pytest.fixture(scope="module")
-def zoomed(asked: list[tuple[Scene, str, int]]) -> list[Answer]:
-    return ground(asked, **CLOSER)
+def coarse(asked: list[tuple[Scene, str, int]], maps: Path, kept_models: None) -> list[Answer]:
+    return ground(asked, dumps=maps)
+
+
+@pytest.fixture(scope="module")
+def zoomed(asked: list[tuple[Scene, str, int]], maps: Path, kept_models: None) -> list[Answer]:
+    return ground(asked, dumps=maps, **CLOSER)
 
 
 def test_a_closer_look_asks_the_category_of_a_crop_of_the_original_pixels(
@@ -92,16 +99,22 @@ def test_zooming_does_not_make_it_worse(
     assert miou(zoomed) >= miou(coarse) - 0.02
 
 
-def test_a_look_that_is_not_believed_changes_nothing(asked: list[tuple[Scene, str, int]], coarse: list[Answer]) -> None:
-    for one, other in zip(coarse, ground(asked, zoom__agreement=1.0, zoom__pull=0.0, **CLOSER), strict=True):
+def test_a_look_that_is_not_believed_changes_nothing(
+    asked: list[tuple[Scene, str, int]], coarse: list[Answer], maps: Path
+) -> None:
+    unbelieving = ground(asked, dumps=maps, zoom__agreement=1.0, zoom__pull=0.0, **CLOSER)
+    assert not all(is_believed(other) for other in unbelieving)
+    for one, other in zip(coarse, unbelieving, strict=True):
         if not is_believed(other):
             assert other.box == one.box
             np.testing.assert_array_equal(other.mask, one.mask)
             assert other.score == pytest.approx(one.score)
 
 
-def test_a_large_object_needs_no_closer_look(asked: list[tuple[Scene, str, int]], coarse: list[Answer]) -> None:
-    results = ground(asked, zoom__rounds=3, zoom__until=0.01)
+def test_a_large_object_needs_no_closer_look(
+    asked: list[tuple[Scene, str, int]], coarse: list[Answer], maps: Path
+) -> None:
+    results = ground(asked, dumps=maps, zoom__rounds=3, zoom__until=0.01)
     assert not any(result.closer for result in results)
     for one, other in zip(coarse, results, strict=True):
         np.testing.assert_array_equal(other.mask, one.mask)
@@ -109,9 +122,9 @@ def test_a_large_object_needs_no_closer_look(asked: list[tuple[Scene, str, int]]
 
 @pytest.mark.parametrize("merge", ["mean", "weighted"])
 def test_merging_lies_between_both_looks(
-    asked: list[tuple[Scene, str, int]], coarse: list[Answer], zoomed: list[Answer], merge: str
+    asked: list[tuple[Scene, str, int]], coarse: list[Answer], zoomed: list[Answer], maps: Path, merge: str
 ) -> None:
-    results = ground(asked, zoom__merge=merge, **CLOSER)
+    results = ground(asked, dumps=maps, zoom__merge=merge, **CLOSER)
     for first, second, result in zip(coarse, zoomed, results, strict=True):
         if first.looks[0].coarse.box and second.box and result.box and is_believed(result):
             for low, high, corner in zip(first.looks[0].coarse.box.xyxy, second.box.xyxy, result.box.xyxy, strict=True):

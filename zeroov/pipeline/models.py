@@ -126,9 +126,10 @@ class LoadedModels:
             hardware.release(self.device)
 
     def drop_all(self) -> None:
-        """Free every model."""
-        for stage in list(self._models):
-            self.drop(stage)
+        """Free every model; garbage is looked for once, which takes as long as loading a small one."""
+        if self._models:
+            self._models.clear()
+            hardware.release(self.device)
 
     def load(self, stage: ModelStage) -> float:
         """Load a stage's model unless it is loaded; return the seconds it took, 0 when it already was."""
