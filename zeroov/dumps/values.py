@@ -168,8 +168,8 @@ def to_shares(dump: Dump) -> tuple[float, ...]:
 
 def write_pool(
     store: DumpStore, sample: Mapping[str, Any], recipe: Recipe, keys: Mapping[str, str], value: Pool
-) -> Path:
-    """Write who may be meant; `sample` is the header part that says in which picture and expression. Return where."""
+) -> str:
+    """Write who may be meant; `sample` is the header part that says in which picture and expression. Return the key."""
     settings = pool_settings(recipe, keys)
     key = digest("candidates", sample["picture"]["digest"], sample["expression"], settings)
     about = {
@@ -184,7 +184,8 @@ def write_pool(
         ],
         "extra": {name: list(numbers) for name, numbers in value.extra.items()},
     }
-    return store.write("candidates", key, {}, {**sample, "settings": settings, **about})
+    store.write("candidates", key, {}, {**sample, "settings": settings, **about})
+    return key
 
 
 def _candidates(value: Sequence[Candidate]) -> dict[str, Any]:

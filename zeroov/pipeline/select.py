@@ -78,14 +78,18 @@ def select(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Lo
         for at, case in zip(due, step(stages, [cases[at] for at in due], progress), strict=True):
             if case is not cases[at]:
                 cases[at], choices[at] = case, case.chosen(recipe)
-    if stages.store:
-        for case in cases:
-            keys = {name: case.look.keys.get(name, "") for name in ("overview", "focus")}
-            dumped.write_pool(stages.store, header(case.look.question), recipe, keys, case.pool)
     return [
-        replace(look, selection=Selection(case.pool, choice))
-        for look, case, choice in zip(looks, cases, choices, strict=True)
+        replace(case.look, selection=Selection(case.pool, choice), keys={**case.look.keys, **_kept(stages, case)})
+        for case, choice in zip(cases, choices, strict=True)
     ]
+
+
+def _kept(stages: Stages, case: Case) -> dict[str, str]:
+    """Write a case's dump, where dumps are kept, and return its key by the stage's name."""
+    if stages.store is None:
+        return {}
+    keys = {name: case.look.keys.get(name, "") for name in ("overview", "focus")}
+    return {"candidates": dumped.write_pool(stages.store, header(case.look.question), stages.recipe, keys, case.pool)}
 
 
 def gather(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Case]:

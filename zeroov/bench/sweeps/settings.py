@@ -10,14 +10,15 @@ import itertools
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from zeroov.errors import RecipeError, UsageError, did_you_mean
-from zeroov.recipe import STAGES, Recipe
+from zeroov.recipe import STAGES, Recipe, SelectRecipe
 
 WHOLE = ("evolve.k", "evolve.canvas")
-NUMBERS = (*WHOLE, "evolve.tau", "evolve.alpha", "overview.position")
+CHOICES = tuple(f"select.{key.name}" for key in fields(SelectRecipe))  # weights of the choice among candidates
+NUMBERS = (*WHOLE, "evolve.tau", "evolve.alpha", "overview.position", *CHOICES)
 LISTS = ("overview.layers", "overview.weights", "stages")
 WORDS = {"overview.layers": ("each", "all", "own")}
 KEYS = (*NUMBERS, "evolve.official", *LISTS, "focus")
@@ -53,6 +54,8 @@ def parse_grid(texts: Sequence[str]) -> Grid:
         grid[key] = [value for place, value in enumerate(found) if value not in found[:place]]
     if not grid:
         raise UsageError("name at least one key, e.g. --grid evolve.alpha=0.2,0.3,0.4")
+    if not grid.keys().isdisjoint(CHOICES) and not grid.keys() <= set(CHOICES):
+        raise UsageError("--grid takes keys of `select` alone or none of them: other keys make other candidates")
     if {"focus", "stages"} <= grid.keys():
         raise UsageError("--grid takes `focus` or `stages`, not both: each says whether Focus takes part")
     if "overview.weights" in grid and any(isinstance(value, dict) for value in grid.get("overview.layers", [])):
@@ -95,6 +98,12 @@ def settings_of(recipe: Recipe, grid: Grid, captured: Sequence[int], groups: Seq
     if not found:
         raise UsageError("no combination of overview.layers and overview.weights has as many weights as layers")
     return found
+
+
+def choices_of(recipe: Recipe, grid: Grid) -> list[Setting]:
+    """Return every combination of a grid of weights of the choice among candidates."""
+    combined = (dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values()))
+    return [Setting(changes, recipe.with_values(changes)) for changes in combined]
 
 
 def _expanded(values: Sequence[Any], each: Sequence[Any]) -> list[Any]:

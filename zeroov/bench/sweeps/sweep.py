@@ -13,20 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zeroov.bench.runs.records import Record, Run
 from zeroov.bench.scoring.metrics import Floats
 from zeroov.bench.scoring.overlaps import counted
 from zeroov.bench.scoring.protocols import Protocol
 from zeroov.bench.scoring.score import made_with, why_nothing
+from zeroov.bench.sweeps.choices import measure_choices
 from zeroov.bench.sweeps.cut import Case, measure
 from zeroov.bench.sweeps.maps import Maps
-from zeroov.bench.sweeps.settings import Grid, Setting, settings_of
+from zeroov.bench.sweeps.settings import CHOICES, Grid, Setting, choices_of, settings_of
 from zeroov.dumps import differing, focus_settings, settings_digest
 from zeroov.errors import DumpError, UsageError
 from zeroov.pipeline.attention import refuse_pyramid
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe, deciding, from_dict
+from zeroov.types import Bool
 
 log = logging.getLogger("zeroov")
 
@@ -85,7 +88,11 @@ def sweep(
     left out of all settings.
     """
     recipe = recipe_of(run)
-    refuse_pyramid(recipe.overview, "an ablation")
+    chooses = grid.keys() <= set(CHOICES)
+    if chooses and "select" not in recipe.stages:
+        raise UsageError(f"run `{run.name}` chooses among no candidates; its recipe `{recipe.name}` lacks `select`")
+    if not chooses:
+        refuse_pyramid(recipe.overview, "an ablation")
     if recipe.zoom.rounds:
         log.warning(
             "run `%s` looks closer (zoom.rounds = %d); its first looks are scored", run.name, recipe.zoom.rounds
@@ -94,12 +101,27 @@ def sweep(
     records = [run.records[place] for place in sorted({place for place, _ in counts})]
     if not records:
         raise UsageError(why_nothing(run, protocol, "coarse"))
+    if chooses:
+        settings = choices_of(recipe, grid)
+        boxes, pairs, peaks, lost = measure_choices(records, maps, settings, protocol.mask, progress)
+        kept = _kept(records, lost, run, maps, lost_are_missed)
+        own = next((place for place, each in enumerate(settings) if each.recipe == recipe), None)
+        return Swept(settings, [records[at] for at in kept], boxes[:, kept], pairs[:, kept], peaks[:, kept], own, {})
     groups = _focus_groups(records, maps) if "focus" in grid else {}
     layers = _captured(records, maps) if {"each", "all"} & set(map(str, grid.get("overview.layers", ()))) else []
     settings = settings_of(recipe, grid, layers, sorted(groups))
     cases = _cases(records, maps, settings, groups)
     boxes, pairs, peaks, lost = measure(cases, settings, protocol.mask, jobs, progress)
-    if lost.any() and all(lost[place] or case.record.status == "failed" for place, case in enumerate(cases)):
+    kept = _kept([case.record for case in cases], lost, run, maps, lost_are_missed)
+    own = _own(settings, recipe, groups)
+    records = [cases[place].record for place in kept]
+    compared = {setting.focus: groups[setting.focus].settings for setting in settings if setting.focus}
+    return Swept(settings, records, boxes[:, kept], pairs[:, kept], peaks[:, kept], own, compared)
+
+
+def _kept(records: Sequence[Record], lost: Bool, run: Run, maps: Maps, lost_are_missed: bool) -> NDArray[np.intp]:
+    """Return the places of the records that are scored; an error where all of them have lost their dumps."""
+    if lost.any() and all(lost[place] or record.status == "failed" for place, record in enumerate(records)):
         raise DumpError(
             f"none of the dumps of run `{run.name}` can be read in {maps}; --dumps names other folders, and "
             "`zeroov dumps verify DIR` the damaged files"
@@ -107,11 +129,7 @@ def sweep(
     if lost.any():
         outcome = "they count as missed" if lost_are_missed else "they are left out"
         log.warning("%d samples that did not fail have lost their dumps; %s", lost.sum(), outcome)
-    kept = np.flatnonzero(~lost) if not lost_are_missed else np.arange(len(cases))
-    own = _own(settings, recipe, groups)
-    records = [cases[place].record for place in kept]
-    compared = {setting.focus: groups[setting.focus].settings for setting in settings if setting.focus}
-    return Swept(settings, records, boxes[:, kept], pairs[:, kept], peaks[:, kept], own, compared)
+    return np.flatnonzero(~lost) if not lost_are_missed else np.arange(len(records))
 
 
 def _captured(records: Sequence[Record], maps: Maps) -> list[int]:
