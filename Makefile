@@ -19,10 +19,10 @@ demo: install ## ground something on a drawn scene, offline
 	$(BIN)/zeroov demo --out out
 
 test: install lint ## lint, types and tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-quick: install ## the tests but the slow ones (tests/slow.txt), while you work
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow"
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not slow"
 
 lint: install ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from zeroov.progress import Progress
 from zeroov.raster.scene import Scene, open_picture
 from zeroov.types import Picture, Window
 
+pytestmark = pytest.mark.usefixtures("kept_models")
 ASKED = ["the ship", "the largest building"]
 
 

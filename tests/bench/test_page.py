@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from zeroov.cli.main import app
 
+pytestmark = pytest.mark.usefixtures("kept_models")
 PAGE = Path(__file__).parents[2] / "docs" / "bench.md"
 
 

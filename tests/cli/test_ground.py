@@ -17,6 +17,7 @@ from zeroov.errors import OutputError, PictureError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.version import __version__
 
+pytestmark = pytest.mark.usefixtures("kept_models")
 ABOUT = {"recipe", "recipe_digest", "model", "model_revision", "zeroov_version", "crs", "transform", "bands", "seconds"}
 
 

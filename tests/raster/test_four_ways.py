@@ -30,9 +30,11 @@ Told = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
-    with zeroov.load(
-        "tiny", device="cpu", stages=("overview", "evolve")
-    ) as loaded:  # the cheapest that reads the pixels
+    cheapest: dict[str, Any] = {
+        "stages": ("overview", "evolve"),
+        "overview__max_new_tokens": 3,
+    }  # that reads the pixels
+    with zeroov.load("tiny", device="cpu", **cheapest) as loaded:
         yield loaded
 
 

