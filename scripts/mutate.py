@@ -64,6 +64,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "language/nouns": ("language/test_phrase.py",),
         "language/phrase": ("language/test_phrase.py",),
         "language/reader": ("language/test_phrase.py", "language/test_reading.py"),
+        "language/spelling": ("language/test_phrase.py", "language/test_reading.py"),
         "language/remarks": ("language/test_reading.py",),
         "language/position": ("language/test_position.py",),
     },
