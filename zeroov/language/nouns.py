@@ -164,7 +164,7 @@ def _share(noun: Noun, words: Sequence[str]) -> None:
     single = noun.ordinal or noun.superlative or noun.count == 1
     noun.one_of = noun.one_of or (not noun.nouns and bool(single))
     noun.line = noun.line or next((w.LINES[word] for word in noun.nouns if word in w.LINES), None)
-    noun.together = noun.together or not w.GROUPS.isdisjoint(words[noun.start : noun.end])
+    noun.together = noun.together or words[noun.end - 1] in w.GROUPS
     noun.nouns.clear()
     noun.end += 1
 

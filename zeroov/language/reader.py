@@ -148,13 +148,18 @@ class Reader:
             self.superlative = f"{self.ordinal} {join(self.words[self.index : place.words_end])}"
             self.superlative = self.superlative.removesuffix(" of")
             self.toward = place.position if place.position is not None else self.toward
-        elif place and self.anchored and not w.ORDINALS.isdisjoint(self.words[self.relations[-1][1] : self.index]):
+        elif place and self.anchored and self._is_counted():
             self._extend(place.end)  # "right of the second plane from the left"
         else:
             self.path, self.arrives = True, False
             self.route = [place.position] if place and place.position else []
         self.index = place.end if place else self.index + 1
         return True
+
+    def _is_counted(self) -> bool:
+        """Return whether the other object of the last relation has an ordinal, among its first words."""
+        start = self.relations[-1][1]
+        return not w.ORDINALS.isdisjoint(self.words[start : min(start + 8, self.index)])
 
     def _nearest(self, word: str) -> bool:
         """Read "closest to the top edge" or "closest to the pond" after the head."""

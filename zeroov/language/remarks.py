@@ -83,7 +83,7 @@ class Remarks:
 
     def size(self, words: Sequence[str], index: int) -> int | None:
         """Read "its large size", "by its small size", "large in size"; return where it ends."""
-        start = after(words[: index + 6], index, _BEFORE_SIZE)
+        start = index + after(words[index : index + 6], 0, _BEFORE_SIZE)
         word, following = "".join(words[start : start + 1]), words[start + 1 : start + 3]
         if not following or (word not in w.SMALL and word not in w.LARGE):
             return None
