@@ -9,39 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from zeroov.candidates.detector import detect, load_detector, windows
+from zeroov.candidates.detector import detect, load_detector
 from zeroov.errors import ModelError
 from zeroov.recipe import DetectorRecipe
 from zeroov.tiny.build import ensure
-from zeroov.types import Picture, Window
+from zeroov.types import Picture
 from zeroov.weights.complete import faults
 
 CPU = torch.device("cpu")
 
 
-def test_slices_cover_the_picture_and_none_is_larger_than_asked() -> None:
-    for hw, side in (((100, 250), 80), ((81, 80), 80), ((300, 40), 64)):
-        whole, *slices = windows(hw, side, 0.2)
-        assert whole == Window(0, 0, hw[1], hw[0])
-        covered = np.zeros(hw, int)
-        for window in slices:
-            assert max(window.hw) <= side
-            covered[window.y0 : window.y1, window.x0 : window.x1] += 1
-        assert covered.min() >= 1
-    assert windows((80, 80), 80, 0.2) == windows((80, 80), 0, 0.2) == [Window(0, 0, 80, 80)]
-
-
-def test_what_it_sees_lies_in_the_picture_and_scores_above_the_threshold(
-    own_cache: Path, rng: np.random.Generator
-) -> None:
-    recipe = DetectorRecipe(threshold=0.05, slices=48)
+def test_the_tiny_models_have_a_detector_of_another_family(own_cache: Path, rng: np.random.Generator) -> None:
+    recipe = DetectorRecipe(threshold=0.0)
     detector = load_detector(ensure("detector", own_cache / "tiny"), recipe, CPU, name="tiny", revision="0")
-    picture = Picture(rng.integers(0, 255, (80, 120, 3), dtype=np.uint8))
+    assert type(detector.model).__name__ == "Owlv2ForObjectDetection"
+    picture = Picture(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
     (found,) = detect(detector, [picture], ["storage tank"], recipe, 5)
-    assert 0 < len(found.boxes) <= 5
-    assert list(found.scores) == sorted(found.scores, reverse=True)
-    assert min(found.scores) >= 0.05
-    assert all(0 <= box.x0 < box.x1 <= 120 and 0 <= box.y0 < box.y1 <= 80 for box in found.boxes)
+    assert len(found.boxes) <= 5
 
 
 @pytest.mark.parametrize("family", ["GroundingDino", "MMGroundingDino"])
@@ -58,6 +42,11 @@ def test_every_family_of_zero_shot_detectors_that_is_named(
     assert len(ship.boxes) == len(tank.boxes) == 5
     assert ship.scores != tank.scores, "the words count"
     assert all(0 <= box.x0 < box.x1 <= 120 and 0 <= box.y0 < box.y1 <= 80 for box in ship.boxes)
+    assert list(ship.scores) == sorted(ship.scores, reverse=True)
+    least = ship.scores[2]
+    (fewer,) = detect(detector, [picture], ["ship"], DetectorRecipe(threshold=least), 5)
+    assert min(fewer.scores) >= least
+    assert len(fewer.boxes) < 5
 
 
 def write_dino(family: str, folder: Path) -> None:

@@ -14,10 +14,10 @@ from zeroov import frames
 from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.recipe import DetectorRecipe
-from zeroov.types import Box, Listing, Picture, Window
+from zeroov.types import Box, Listing, Picture
 from zeroov.weights.quiet import quietly
 
-SAME = 0.5  # IoU from which two boxes, of the whole or of slices, are one object
+SAME = 0.5  # IoU from which two boxes are one object
 
 
 @dataclass(frozen=True)
@@ -63,25 +63,21 @@ def load_detector(folder: Path, recipe: DetectorRecipe, device: torch.device, *,
 def detect(
     detector: Detector, pictures: Sequence[Picture], kinds: Sequence[str], recipe: DetectorRecipe, most: int
 ) -> list[Listing]:
-    """Return what the detector takes for each picture's kind, in the picture as a whole and in slices."""
-    return [_detect(detector, picture, kind, recipe, most) for picture, kind in zip(pictures, kinds, strict=True)]
-
-
-def _detect(detector: Detector, picture: Picture, kind: str, recipe: DetectorRecipe, most: int) -> Listing:
-    found: list[tuple[float, Box]] = []
-    for window in windows(picture.hw, recipe.slices, recipe.overlap):
-        rgb = picture.rgb[window.y0 : window.y1, window.x0 : window.x1]
-        for corners, score in _boxes(detector, Image.fromarray(rgb), kind, recipe.threshold):
-            x0, y0, x1, y1 = corners
-            moved = (x0 + window.x0, y0 + window.y0, x1 + window.x0, y1 + window.y0)
-            if box := frames.clip_box(moved, picture.hw):
-                found.append((score, box))
-    kept: list[tuple[float, Box]] = []
-    for score, box in sorted(found, key=lambda each: -each[0]):
-        if len(kept) < most and not any(frames.box_iou(box, other) >= SAME for _, other in kept):
-            kept.append((score, box))
-    boxes, scores = tuple(box for _, box in kept), tuple(score for score, _ in kept)
-    return Listing(boxes, scores, "", detector.name, detector.revision)
+    """Return what the detector takes for each picture's kind, the surest first, at most so many."""
+    listings = []
+    for picture, kind in zip(pictures, kinds, strict=True):
+        found = [
+            (score, box)
+            for corners, score in _boxes(detector, Image.fromarray(picture.rgb), kind, recipe.threshold)
+            if (box := frames.clip_box((corners[0], corners[1], corners[2], corners[3]), picture.hw))
+        ]
+        kept: list[tuple[float, Box]] = []
+        for score, box in sorted(found, key=lambda each: -each[0]):
+            if len(kept) < most and not any(frames.box_iou(box, other) >= SAME for _, other in kept):
+                kept.append((score, box))
+        boxes, scores = tuple(box for _, box in kept), tuple(score for score, _ in kept)
+        listings.append(Listing(boxes, scores, "", detector.name, detector.revision))
+    return listings
 
 
 def _boxes(detector: Detector, image: Any, kind: str, threshold: float) -> list[tuple[list[float], float]]:
@@ -94,14 +90,3 @@ def _boxes(detector: Detector, image: Any, kind: str, threshold: float) -> list[
         outputs, threshold=threshold, target_sizes=[(image.height, image.width)]
     )
     return list(zip(result["boxes"].float().tolist(), map(float, result["scores"].tolist()), strict=True))
-
-
-def windows(hw: frames.HW, side: int, overlap: float) -> list[Window]:
-    """Return the whole picture and, where `side` is above 0 and smaller, the slices that cover it."""
-    height, width = hw
-    whole = Window(0, 0, width, height)
-    if not side or max(hw) <= side:
-        return [whole]
-    step = max(1, round(side * (1 - overlap)))
-    starts = [sorted({min(at, max(0, length - side)) for at in range(0, length, step)}) for length in (width, height)]
-    return [whole, *(Window(x, y, min(width, x + side), min(height, y + side)) for y in starts[1] for x in starts[0])]

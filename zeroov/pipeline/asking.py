@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zeroov import dumps
+from zeroov.candidates.slices import joined, slices_of
 from zeroov.dumps import values as dumped
 from zeroov.look import Question
 from zeroov.pipeline.cache import Work, fill
@@ -35,7 +36,26 @@ def seen_by_source(stages: Stages, questions: Sequence[Question], progress: Prog
 
 
 def listings(stages: Stages, source: str, questions: Sequence[Question], progress: Progress) -> list[Listing]:
-    """Return every object of each question's kind that a source sees; the kind is its expression."""
+    """Return every object of each question's kind that a source sees, in the whole picture and in slices of it."""
+    recipe = stages.recipe.candidates
+    windows = [
+        [Window(0, 0, *each.picture.hw[::-1]), *slices_of(each.picture.hw, recipe.slices, recipe.overlap)]
+        for each in questions
+    ]
+    asked = [
+        question if window.hw == question.picture.hw else replace(question, picture=part(question.picture, window))
+        for question, own in zip(questions, windows, strict=True)
+        for window in own
+    ]
+    found = iter(_listings(stages, source, asked, progress))
+    return [
+        joined(question.picture.hw, [(window, next(found)) for window in own], recipe.most)
+        for question, own in zip(questions, windows, strict=True)
+    ]
+
+
+def _listings(stages: Stages, source: str, questions: Sequence[Question], progress: Progress) -> list[Listing]:
+    """Return every object of each question's kind, its expression, that a source sees in its picture as a whole."""
     recipe, models = stages.recipe, stages.models
     model: ModelStage = "overview" if source == "vlm" else "detector"
     settings = dumps.listing_settings(recipe, source, models.locate(model).revision, models.dtype_name(model))
@@ -83,13 +103,16 @@ def weighed(
 
 def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:
     """Return the square around a candidate, as a picture of its own."""
-    x0, y0, x1, y1 = window_around(candidate.box, picture.hw, context, least_side)
+    return part(picture, window_around(candidate.box, picture.hw, context, least_side))
+
+
+def part(picture: Picture, window: Window) -> Picture:
+    """Return a window of a picture, in its pixels, as a picture of its own."""
+    x0, y0, x1, y1 = window
     shown = picture.window
     across, down = shown.hw[1] / picture.hw[1], shown.hw[0] / picture.hw[0]
-    part = Window(
-        shown.x0 + round(x0 * across),
-        shown.y0 + round(y0 * down),
-        max(shown.x0 + round(x0 * across) + 1, shown.x0 + round(x1 * across)),
-        max(shown.y0 + round(y0 * down) + 1, shown.y0 + round(y1 * down)),
-    )
-    return replace(picture, rgb=picture.rgb[y0:y1, x0:x1], valid=None, part=part)
+    left, top = shown.x0 + round(x0 * across), shown.y0 + round(y0 * down)
+    right, bottom = shown.x0 + round(x1 * across), shown.y0 + round(y1 * down)
+    valid = None if picture.valid is None else picture.valid[y0:y1, x0:x1]
+    there = Window(left, top, max(left + 1, right), max(top + 1, bottom))
+    return replace(picture, rgb=picture.rgb[y0:y1, x0:x1], valid=valid, part=there)

@@ -266,7 +266,7 @@ class Stages:
 
     def _warn_if_unknown(self, question: Question) -> None:
         """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
-        if self._warned or self.recipe.overview.model != "builtin:mini" or question.near is not None:
+        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or question.near is not None:
             return
         if not looks_drawn(question.picture.rgb):
             self._warned = True

@@ -34,6 +34,8 @@ class CandidatesRecipe:
     max_new_tokens: int = key(2048, between(1, 16_384))
     repetition_penalty: float = key(0.0, between(0, 2))  # 0: as the model's own settings say
     most: int = key(64, between(1, 1000))  # boxes of one list, and candidates in all
+    slices: int = key(0, at_least(0))  # side of slices in which kinds are listed too, in pixels; 0: in the whole alone
+    overlap: float = key(0.25, between(0, 0.9))
     same: float = key(0.5, between(0, 1))  # IoU from which two sources' boxes are one object
 
 
@@ -45,8 +47,6 @@ class DetectorRecipe:
     revision: str = key("", None)
     dtype: str = key("auto", one_of(*DTYPES))
     threshold: float = key(0.15, between(0, 1))
-    slices: int = key(0, at_least(0))  # side of the slices that are looked at too, in pixels; 0: the whole alone
-    overlap: float = key(0.2, between(0, 0.9))
 
 
 @dataclass(frozen=True)

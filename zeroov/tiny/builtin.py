@@ -44,5 +44,10 @@ def _mini(part: str) -> Path:
     return PACKAGE / "mini" / "weights" / part
 
 
+def _mini_list(part: str) -> Path:
+    """Return the miniature models with the language model that was taught to list."""
+    return PACKAGE / "mini" / "weights" / ("vlm-list" if part == "vlm" else part)
+
+
 # Models that come with zeroov: a name, and where the folder or file of a part lies (made on the spot if need be).
-BUILTIN: dict[str, Callable[[str], Path]] = {"tiny": _tiny, "mini": _mini}
+BUILTIN: dict[str, Callable[[str], Path]] = {"tiny": _tiny, "mini": _mini, "mini-list": _mini_list}

@@ -294,6 +294,7 @@ def hard_batch(writer: TurnWriter, plan: Plan, split: Split, first: int, images:
     """Make a batch of the hard split's scenes, each with its own expression and plain ones."""
     scenes: list[npt.NDArray[np.uint8]] = []
     dense, ids, labels, boxes, named = [], [], [], [], []
+    forms: list[list[Form]] = []
     index = first
     while len(scenes) < images:
         asked = hard_question(split, index)
@@ -301,7 +302,8 @@ def hard_batch(writer: TurnWriter, plan: Plan, split: Split, first: int, images:
         turn = writer.write(asked.text, asked.box_xyxy, HARD_SPAN)
         if turn is None:
             continue
-        turns = [turn]
+        turns: list[tuple[Int, Int, Int]] = [turn]
+        asked_forms: list[Form] = ["absent" if asked.absent else "relation"]
         named.append((_kind_number(asked.kind), -1))
         rng = np.random.default_rng([asked.scene.seed, 23])
         while len(turns) < HARD_TURNS:
@@ -310,7 +312,9 @@ def hard_batch(writer: TurnWriter, plan: Plan, split: Split, first: int, images:
             turn = writer.write(plain.text, true, HARD_SPAN)
             if turn is not None:
                 turns.append(turn)
+                asked_forms.append(plain.form)
                 named.append(said(plain.text))
+        forms.append(asked_forms)
         scenes.append(asked.scene.image)
         dense.append(dense_targets(asked.scene))
         ids.append(np.stack([turn[0] for turn in turns]))
@@ -328,7 +332,7 @@ def hard_batch(writer: TurnWriter, plan: Plan, split: Split, first: int, images:
         labels=np.stack(labels),
         said_kind=names[..., 0],
         said_colour=names[..., 1],
-        form=[["relation"] * HARD_TURNS for _ in scenes],
+        form=forms,
         target_xyxy=np.stack(boxes),
     )
 
