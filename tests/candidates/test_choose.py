@@ -100,7 +100,7 @@ def test_a_value_is_the_product_of_its_factors() -> None:
     for index, candidate in enumerate(candidates):
         factors = {name: values[index] for name, values in choice.factors.items()}
         expected = candidate.score**0.5 * factors["place"] ** 0.5 * factors["size"] ** 2
-        assert choice.values[index] == pytest.approx(expected * factors["attention"] * factors["new"])
+        assert choice.values[index] == pytest.approx(expected * factors["attention"] ** 0.25 * factors["new"])
     assert set(choice.factors) == {"place", "size", "relation_1", "attention", "new"}
 
 
@@ -363,3 +363,11 @@ def test_odd_boxes_have_finite_values(corner: list[float], text: str) -> None:
     choice = chosen(text, odd, *anchors)
     assert np.isfinite(choice.values).all()
     assert sorted(choice.order) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("other", ["the second tank from the left", "the tank in the bottom row", "the middle tank"])
+def test_an_other_object_that_is_counted_and_that_nobody_saw(other: str) -> None:
+    candidates = [Candidate(Box(10, 10, 20, 20), 0.9), Candidate(Box(60, 60, 80, 80), 0.8)]
+    choice = choose(candidates, parse(f"the ship left of {other}"), (100, 100), [Seen(0, ())])
+    assert len(choice.values) == 2
+    assert any("nobody saw" in note for note in choice.notes)

@@ -56,6 +56,8 @@ def counted(layout: Layout, phrase: Phrase, among: Flags | None = None) -> tuple
     `among` are those that may be counted.
     """
     total, enough = np.zeros(len(layout)), True
+    if not len(layout):
+        return total, False
     kept = list(range(len(layout)))
     if phrase.line:
         lines = _lines(layout, phrase.line.kind)

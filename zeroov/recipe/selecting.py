@@ -91,8 +91,8 @@ class SelectRecipe:
     ordinal: float = key(1.0, _WEIGHT)
     relation: float = key(1.0, _WEIGHT)
     between: float = key(1.0, _WEIGHT)
-    attention: float = key(1.0, _WEIGHT)
-    answer: float = key(1.0, _WEIGHT)
+    attention: float = key(0.25, _WEIGHT)  # chosen on the hard split of the drawn world, like the next
+    answer: float = key(0.25, _WEIGHT)
     kinds: float = key(1.0, _WEIGHT)
     attributes: float = key(1.0, _WEIGHT)
     marks: float = key(1.0, _WEIGHT)
