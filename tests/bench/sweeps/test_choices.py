@@ -38,7 +38,7 @@ def a_run(folder: Path, recipe: recipes.Recipe) -> Run:
 
 
 def test_a_weight_changes_who_is_chosen(tmp_path: Path) -> None:
-    recipe = recipes.load("select-lite", {"select.place": 0.0})
+    recipe = recipes.load("select-lite", {"select.place": 0.0, "select.attention": 1.0})
     run = a_run(tmp_path, recipe)
     grid = parse_grid(["select.place=0,1", "select.attention=0:1:0.5"])
     swept = sweep(run, Maps([tmp_path]), grid, named("honest"))
