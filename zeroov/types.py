@@ -214,7 +214,8 @@ class Choice:
     """Which of several candidates is meant, and why.
 
     `values` and each row of `factors` hold one number for each candidate, the highest for the one that is meant.
-    `skipped` says why a factor was left out; `group` are the members where several are meant at once.
+    `skipped` says why a factor was left out; `group` are the members where several are meant at once. `decisive` is the
+    factor, with its exponent, that sets the best candidate most apart from the next; "" where it is the score.
     """
 
     values: tuple[float, ...]
@@ -225,6 +226,7 @@ class Choice:
     skipped: Mapping[str, str] = field(default_factory=dict)
     group: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    decisive: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,6 +90,7 @@ def choose(
         undecided=len(those) > 1 and (margin >= weights.margin or said.open or is_hint),
         margin=margin,
         notes=(*said.notes, *_denied(said.logs, order[0])),
+        decisive=_decisive({name: _weight(weights, name) * logs for name, logs in telling.items()}, order),
     )
 
 
@@ -158,6 +159,15 @@ def _relate(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequenc
 def _weight(weights: SelectRecipe, name: str) -> float:
     key = "relation" if name.startswith("relation_") else name
     return float(getattr(weights, key, 1.0))
+
+
+def _decisive(factors: Mapping[str, Values], order: Sequence[int]) -> str:
+    """Return the factor that sets the best candidate most apart from the next one; "" where none does."""
+    if len(order) < 2:
+        return ""
+    apart = {name: float(logs[order[0]] - logs[order[1]]) for name, logs in factors.items()}
+    best = max(apart, key=apart.__getitem__, default="")
+    return best if best and apart[best] > ALIKE else ""
 
 
 def _denied(factors: Mapping[str, Values], best: int) -> list[str]:

@@ -55,9 +55,10 @@ def why(selection: Selection) -> str:
         return f"one {pool.kind} was seen"
     if len(choice.group) > 1:
         return f"{len(choice.group)} of {number} are meant"
+    values, name = choice.factors.get(choice.decisive), choice.decisive
     first, second = choice.order[:2]
-    apart = {name: values[first] / max(values[second], 1e-9) for name, values in choice.factors.items()}
-    best = max(apart, key=apart.__getitem__, default="")
-    told = f"{best} {choice.factors[best][first]:.2f} to {choice.factors[best][second]:.2f}" if best else "score alone"
+    decided = f"{name} {values[first]:.2f} to {values[second]:.2f}" if values else "score alone"
     seen = count_of(number, "candidate")
-    return f"{seen}, undecided ({choice.margin:.2f}): {told}" if choice.undecided else f"{seen}, decided by {told}"
+    return f"{seen}, " + (
+        f"undecided ({choice.margin:.2f}): {decided}" if choice.undecided else f"decided by {decided}"
+    )
