@@ -479,7 +479,7 @@ def test_two_images_of_one_content_are_asked_once_and_both_have_the_answer(folde
     assert (labels / "copy.txt").read_text() == (labels / "a.txt").read_text() != ""
     again = run(*command)
     assert json.loads(again.stdout)["done_now"] == 0
-    assert "twice" not in again.output
+    assert "twice" not in again.stderr
 
 
 def test_a_failure_is_that_of_every_copy_and_one_that_cannot_be_read_is_asked_each_time(
@@ -497,4 +497,4 @@ def test_a_failure_is_that_of_every_copy_and_one_that_cannot_be_read_is_asked_ea
         report = json.loads(told.stdout)
         assert set(report["failed"]) == set(map(str, images[1:])), told.output
         assert report["done_now"] == done_now
-        assert "twice" not in told.output
+        assert "twice" not in told.stderr

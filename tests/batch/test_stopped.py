@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,7 +30,7 @@ images, out = map(Path, sys.argv[1:])
 answers, original = out / "answers.jsonl", os.fsync
 with zeroov.load("mini", device="cpu") as pipeline:
     pipeline.models.load_all()
-    for written in (1, 1, 2, 1, 3):  # files and lines that are safe on the disk before the kill
+    for written in (1, 2, 3, 2, 4):  # files and lines that are safe on the disk before the kill
         if (child := os.fork()) == 0:
             left = [written]
             def dying(file):
@@ -75,8 +76,12 @@ def go(pipeline: Pipeline, images: Path, out: Path) -> Outcome:
 
 
 def held(out: Path) -> dict[str, object]:
-    """Return what a folder holds, by the names of its files; items in whatever order they were made."""
+    """Return what a folder holds, by the names of its files; items in any order, lists without times."""
     files: dict[str, object] = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".jsonl"}
+    listed = json.loads((out / "answers.written.json").read_bytes())
+    for of in listed.values():
+        of["files"] = {name: place for name, (place, _) in of["files"].items()}
+    files["answers.written.json"] = listed
     return files | {"items": sorted(read_items(out / "answers.jsonl"), key=lambda item: str(item["id"]))}
 
 
@@ -97,10 +102,11 @@ def test_a_full_disk_ends_a_batch_and_loses_nothing(
 ) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as disk:
-        for writes in (0, 1, 0, 0):  # what the items are made with; then the items, one more with each command
+        for writes in (0, 1, 2, 1, 1):  # what the items are made with, the recipe; then an item more with each command
             disk.setattr(os, "fsync", full_after(writes))
             with pytest.raises(OutputError, match="No space left"):
                 go(pipeline, images, out)
+        disk.setattr(os, "fsync", full_after(1))  # the recipe
         outcome = go(pipeline, images, out)
     assert "No space left" in outcome.unwritten["coco"]
     assert not list(out.glob("*.png"))

@@ -27,6 +27,7 @@ pyproj = pytest.importorskip("pyproj")
 pyogrio = pytest.importorskip("pyogrio")
 shapely = pytest.importorskip("shapely")
 HW = (300, 500)
+pytestmark = pytest.mark.usefixtures("kept_models")
 # Pixels (100, 40) to (300, 200) of UTM, 0.5 m each.
 ON_MAP = "500050,4999900,500150,4999980"
 WINDOW = Window(100, 40, 300, 200)

@@ -292,20 +292,20 @@ def test_two_in_one_tile_are_two(words: str, right: int) -> None:
 
 @pytest.fixture(scope="module")
 def answers() -> list[Box]:
-    """What the miniature models answer about one scene, cut in six ways."""
+    """What the miniature models answer about one scene, cut in four ways."""
     scene = make_scene(seed_for("test", SEED), SceneStyle(height_width=(400, 480), objects=(2, 4)))
     (truth,) = (Box(*map(float, thing.box_xyxy)) for thing in scene.objects if f"{thing.colour} {thing.kind}" == ASKED)
     boxes = [truth]
     with zeroov.load("mini", device="cpu") as pipeline:
         recipe = pipeline.recipe
-        for tile, overlap in itertools.product((192, 224, 288), (0.25, 0.4)):
+        for tile, overlap in itertools.product((192, 288), (0.25, 0.4)):
             pipeline.recipe = recipe.with_values({"search.tile": tile, "search.overlap": overlap})
             (found,) = looked_for(scene.image, pipeline, f"the {ASKED}").found
             boxes.append(found.box)
     return boxes
 
 
-def test_six_tilings_with_the_miniature_models_agree(answers: list[Box]) -> None:
+def test_four_tilings_with_the_miniature_models_agree(answers: list[Box]) -> None:
     """With each other, and with the truth, which is the first."""
     worst = min(frames.box_iou(first, second) for first, second in itertools.combinations(answers, 2))
     assert worst > 0.8, answers
