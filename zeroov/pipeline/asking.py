@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zeroov import dumps
 from zeroov.candidates.slices import joined, slices_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zeroov.pipeline.run import Stages
 
 Boxes = list[tuple[Box, float]]
+T = TypeVar("T")
 
 
 def seen_by_source(stages: Stages, questions: Sequence[Question], progress: Progress) -> list[dict[str, Boxes]]:
@@ -74,7 +75,7 @@ def _listings(stages: Stages, source: str, questions: Sequence[Question], progre
         return dumps.digest("listing", question.picture.digest, question.expression, settings)
 
     work = Work("listing", model, settings, key, compute, dumped.from_listing, dumped.to_listing)
-    return [made.value for made in fill(work, questions, stages.store, models, progress)]
+    return answers_of(stages, work, questions, progress)
 
 
 def weighed(
@@ -97,8 +98,14 @@ def weighed(
         return {}, {"answers": list(answers), "shares": list(shares)}
 
     work = Work("weighed", "overview", settings, key, compute, to_dump, dumped.to_shares)
-    questions = [Question(picture, text) for picture, text in asked]
-    return [made.value for made in fill(work, questions, stages.store, models, progress)]
+    return answers_of(stages, work, [Question(picture, text) for picture, text in asked], progress)
+
+
+def answers_of(stages: Stages, work: Work[T], questions: Sequence[Question], progress: Progress) -> list[T]:
+    """Return what a work makes of each question, and note what that took."""
+    made = fill(work, questions, stages.store, stages.models, progress)
+    stages.asked |= {each.key: each.cost for each in made}
+    return [each.value for each in made]
 
 
 def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:

@@ -62,6 +62,8 @@ class Stages:
         self._keep_evolved = keep_evolved
         self._encoded: tuple[str, EncodedPicture] | None = None
         self._names: dict[str, str] = {}
+        self.asked: dict[str, Cost] = {}
+        """What the questions of one call of `select` took, by the keys of their answers."""
         self._warned = False
 
     @in_turn
@@ -163,7 +165,17 @@ class Stages:
     @in_turn
     def select(self, looks: Sequence[Look], progress: Progress = SILENT) -> list[Look]:
         """Name the objects that may be meant in each look, and choose; a recipe without Select leaves it as it is."""
-        return select(self, looks, progress) if "select" in self.recipe.stages else list(looks)
+        if "select" not in self.recipe.stages or not looks:
+            return list(looks)
+        self.asked = {}
+        chosen, spent = select(self, looks, progress), list(self.asked.values())
+        cost = Cost(
+            sum(each.seconds for each in spent) / len(looks),
+            max((each.peak_bytes for each in spent if each.peak_bytes is not None), default=None),
+            sum(each.load_seconds for each in spent),
+            "dump" if spent and all(each.origin == "dump" for each in spent) else "computed",
+        )
+        return [replace(look, costs={**look.costs, "select": cost}) for look in chosen]
 
     @in_turn
     def refine(self, looks: Sequence[Look], boxes: Sequence[Box | None], progress: Progress = SILENT) -> list[Look]:
