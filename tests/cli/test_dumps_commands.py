@@ -40,7 +40,8 @@ def test_ls_tells_what_is_there(world: World) -> None:
     write_world(world.maps.parent, evolve__alpha=0.2)
     (world.maps / "notes.txt").write_text("mine")
     told = json.loads(run("dumps", "ls", world.maps, "--json").stdout)
-    assert {stage: part["files"] for stage, part in told["stages"].items()} == {"overview": 4, "focus": 4, "evolve": 8}
+    counts = {stage: part["files"] for stage, part in told["stages"].items()}
+    assert counts == {"overview": 4, "focus": 4, "evolve": 8, "candidates": 0, "listing": 0, "weighed": 0}
     assert told["bytes"] == sum(path.stat().st_size for path in world.maps.glob("*.safetensors"))
     assert (told["pictures"], told["expressions"], told["others"]) == (3, 4, 1)
     assert [(group["stage"], group["files"]) for group in told["groups"]] == [
