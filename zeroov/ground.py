@@ -206,7 +206,8 @@ def picture_answer(
         first = drawn
     score = sum(scores) / 2
     found = found_of(drawn.picture, outline, text, score, box, answer=first.overview.answer) if box else None
-    why_empty = "" if found else INVALID if box else "no region of the picture stands out"
+    nothing = "nobody named a candidate" if first.selection else "no region of the picture stands out"
+    why_empty = "" if found else INVALID if box else nothing
     members = [found_of(first.picture, each, text, score) for each in others if each.box]
     all_found = tuple(each for each in (found, *members) if each)
     shown, why_empty = decide(all_found, why_empty, first.says_absent, recipe)

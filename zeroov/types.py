@@ -276,8 +276,15 @@ class Selection:
 
     @property
     def belief(self) -> float:
-        """How far the chosen one can be believed, in [0, 1]: its value under the rules."""
-        return min(1.0, max(0.0, self.choice.values[self.choice.order[0]])) if self.choice.order else 0.0
+        """How far it can be believed that the best one is there at all, in [0, 1]: its score, and what a crop shows.
+
+        The rules compare candidates, and say nothing of that.
+        """
+        if not self.choice.order:
+            return 0.0
+        best = self.choice.order[0]
+        shown = self.pool.extra.get("kinds", ())
+        return min(1.0, max(0.0, self.pool.candidates[best].score * (shown[best] ** 2 if shown else 1.0)))
 
 
 TileStatus = Literal["looked", "nodata", "failed"]
