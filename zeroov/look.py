@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -15,6 +14,7 @@ from zeroov import frames
 from zeroov.progress import Progress
 from zeroov.types import Affinity, Bool, Box, Evolved, Float32, Overview, Picture, Refined, Selection
 
+DENIED = 0.3  # of the belief in a chosen candidate, where the model's answer says that there is none
 Stage = Literal["overview", "focus", "evolve", "select", "refine"]
 Origin = Literal["computed", "memory", "dump"]
 
@@ -120,16 +120,16 @@ class Look:
         The model's confidence in the words of its answer, halved where its own box and this one do not overlap at all:
         two readings of one model, its words and its attention, that agree are better evidence than either. Words that
         say the object is absent count against it by the confidence with which they are said. Where one was chosen among
-        candidates, the geometric mean with the belief in that choice.
+        candidates, the belief that the chosen one is there at all, which such words make less.
         """
         if box is None:
             return 0.0
+        if self.selection:
+            return self.selection.belief * (DENIED if self.says_absent else 1.0)
         if self.says_absent:
-            own = float(1 - self.overview.confidence) / 2
-        else:
-            agreement = frames.box_iou(self.overview.answer_box, box) if self.overview.answer_box else 0.0
-            own = float(self.overview.confidence * (1 + agreement) / 2)
-        return math.sqrt(own * self.selection.belief) if self.selection else own
+            return float(1 - self.overview.confidence) / 2
+        agreement = frames.box_iou(self.overview.answer_box, box) if self.overview.answer_box else 0.0
+        return float(self.overview.confidence * (1 + agreement) / 2)
 
 
 def _filled(box: Box | None, hw: frames.HW) -> Outline:

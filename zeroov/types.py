@@ -276,15 +276,15 @@ class Selection:
 
     @property
     def belief(self) -> float:
-        """How far it can be believed that the best one is there at all, in [0, 1]: its score, and what a crop shows.
+        """How far it can be believed that the best one is there at all, in [0, 1]: its score, and what crops show.
 
-        The rules compare candidates, and say nothing of that.
+        The other rules compare candidates, and say nothing of that.
         """
         if not self.choice.order:
             return 0.0
         best = self.choice.order[0]
-        shown = self.pool.extra.get("kinds", ())
-        return min(1.0, max(0.0, self.pool.candidates[best].score * (shown[best] ** 2 if shown else 1.0)))
+        shown = [self.pool.extra[name][best] for name in ("kinds", "attributes") if name in self.pool.extra]
+        return min(1.0, math.sqrt(max(0.0, self.pool.candidates[best].score)) * math.prod(shown))
 
 
 TileStatus = Literal["looked", "nodata", "failed"]

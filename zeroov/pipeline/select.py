@@ -139,6 +139,9 @@ def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> li
             if not (anchor.visible and checked):
                 continue
             things, kind = tuple(replace(each, score=1.0) for each in case.pool.candidates), case.pool.kind
+        elif recipe.evidence.kinds != "never":
+            shown = shown_in(stages, case.picture, things, kind, progress)
+            things = tuple(replace(each, score=each.score * share) for each, share in zip(things, shown, strict=True))
         if anchor.visible and checked and len(things) > 1:
             best = sorted(range(len(things)), key=[-each.score for each in things].__getitem__)
             fits = attributes_of(stages, case.picture, things, best, anchor.visible, kind, progress)

@@ -126,7 +126,8 @@ class RefineRecipe:
     checkpoint: str = key("sam_vit_h_4b8939.pth", named)
     dtype: str = key("float32", DTYPE)
     prompt: str = key("box", one_of("box", "box+point", "box+mask"))
-    choose: str = key("predicted", one_of("predicted", "agreement"))  # among SAM's three masks
+    choose: str = key("predicted", one_of("predicted", "agreement", "box"))  # among SAM's three masks
+    within: float = key(0.0, between(0, 20))  # of the mask, only what lies in the box grown so many times; 0: all
     inclusive_box: bool = key(False)  # the official code's corners: the last pixel instead of the edge
     least_part: float = key(0.5, between(0, 1))  # a part of the mask below this share of the largest one is left out
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from zeroov.frames import HW, resize_map
-from zeroov.types import Bool, Evolved, Float32
+from zeroov.types import Bool, Box, Evolved, Float32
 
 LEAST_ODDS = 1e-3
 RING = 5  # pixels of SAM's own masks, of 256 a side, around a mask
@@ -20,6 +22,22 @@ def agreement(mask: Bool, heat: Float32) -> float:
     inside = float(heat[mask].mean()) if mask.any() else 0.0
     around = float(heat[ring].mean()) if ring.any() else 0.0
     return inside / (inside + around) if inside + around > 0 else 0.5
+
+
+def share_inside(mask: Bool, box: Box, image_hw: HW, reach_hw: tuple[float, float]) -> float:
+    """Return the share of a mask that lies in a box of the image, which takes `reach_hw` of the mask's square."""
+    down, across = reach_hw[0] / image_hw[0], reach_hw[1] / image_hw[1]
+    x0, x1 = math.floor(box.x0 * across), math.ceil(box.x1 * across)
+    y0, y1 = math.floor(box.y0 * down), math.ceil(box.y1 * down)
+    pixels = np.count_nonzero(mask)
+    return float(np.count_nonzero(mask[max(0, y0) : y1, max(0, x0) : x1]) / pixels) if pixels else 0.0
+
+
+def grown(box: Box, times: float) -> Box:
+    """Return a box with sides so many times as long around the same middle."""
+    x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    wide, high = (box.x1 - box.x0) * times / 2, (box.y1 - box.y0) * times / 2
+    return Box(x - wide, y - high, x + wide, y + high)
 
 
 def on_square(heat: Float32, resized_hw: HW, side: int, low_res_side: int) -> Float32:

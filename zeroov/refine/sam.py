@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from zeroov.errors import ModelError, RecipeError, did_you_mean
-from zeroov.frames import HW, mask_to_box, resize_rgb, scale_box
-from zeroov.refine.maps import agreement, mask_prompt, on_square
+from zeroov.frames import HW, box_to_mask, mask_to_box, resize_rgb, scale_box
+from zeroov.refine.maps import agreement, grown, mask_prompt, on_square, share_inside
 from zeroov.types import Bool, Box, Evolved, Picture, Refined
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def refine(
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
-    return _best(sam, encoded, *decoded, recipe, valid, evolved if recipe.choose == "agreement" else None)
+    return _best(sam, encoded, *decoded, recipe, valid, evolved if recipe.choose == "agreement" else None, box)
 
 
 @torch.inference_mode()
@@ -239,9 +239,18 @@ def _best(
     recipe: RefineRecipe,
     valid: Bool | None,
     agreeing: Evolved | None = None,
+    box: Box | None = None,
 ) -> Refined:
-    """Return the hypothesis with the highest predicted IoU, times its agreement with a map if one is given."""
+    """Return the hypothesis with the highest predicted IoU, times its agreement with a map or box as the recipe says.
+
+    What lies beyond the box grown to `recipe.within` times its sides is left out.
+    """
     worth = predicted_iou[0].float().cpu()
+    if box and recipe.choose == "box":
+        scale = low_res.shape[-1] / sam.image_encoder.img_size
+        reach = (encoded.resized_hw[0] * scale, encoded.resized_hw[1] * scale)
+        masks = (low_res[0] > sam.mask_threshold).cpu().numpy()
+        worth = worth * torch.tensor([share_inside(mask, box, encoded.image_hw, reach) for mask in masks])
     if agreeing:
         side = low_res.shape[-1]
         heat = on_square(agreeing.fused, encoded.resized_hw, sam.image_encoder.img_size, side)
@@ -250,7 +259,10 @@ def _best(
     best = int(worth.argmax())
     # Only the best hypothesis is brought to the image's size: the others would triple the memory.
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    found = large_parts((logits[0, 0] > sam.mask_threshold).cpu().numpy(), recipe.least_part, valid)
+    mask = (logits[0, 0] > sam.mask_threshold).cpu().numpy()
+    if box and recipe.within:
+        mask &= box_to_mask(grown(box, recipe.within), encoded.image_hw)
+    found = large_parts(mask, recipe.least_part, valid)
     return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from zeroov import frames
@@ -43,6 +44,7 @@ def _content(sample: Sample, image: str, root: Path) -> str:
 def record(sample: Sample, content: str, answer: Answer, root: Path) -> Record:
     """Return the record of a sample that was answered."""
     first, hw = answer.looks[0], answer.info.hw
+    box, mask = _whole(answer)
     truth_box, truth_mask = _truth(sample, root, hw)
     evolved = first.evolved
     return Record(
@@ -51,8 +53,8 @@ def record(sample: Sample, content: str, answer: Answer, root: Path) -> Record:
         truth_box=truth_box,
         truth_mask=truth_mask,
         status=answer.status,
-        box=_corners(answer.box),
-        mask=_rle(answer.mask),
+        box=_corners(box),
+        mask=_rle(mask),
         score=answer.score,
         answer=answer.words,
         answer_box=_corners(first.overview.answer_box),
@@ -120,6 +122,18 @@ def _seconds(answer: Answer) -> dict[str, float]:
         for stage, cost in look.costs.items():
             spent[stage] = round(spent.get(stage, 0.0) + cost.seconds, 6)
     return spent
+
+
+def _whole(answer: Answer) -> tuple[Box | None, Bool]:
+    """Return the box and the mask of an answer; of a group, which has one truth, those of all its members."""
+    if len(answer.found) < 2:
+        return answer.box, answer.mask
+    box, mask = answer.found[0].box, np.zeros(answer.info.hw, dtype=np.bool_)
+    for found in answer.found:
+        x0, y0, x1, y1 = found.window_xyxy
+        box = frames.box_hull(box, found.box)
+        mask[y0:y1, x0:x1] |= found.mask
+    return box, mask
 
 
 def _candidates(look: Look) -> tuple[dict[str, Any], ...]:
