@@ -21,7 +21,7 @@ COLUMNS: dict[str, Value] = {  # of all objects, with values of their types
     **{"id": 0, "class": "", "area_m2": 0.0, "length_m": 0.0},
     **{"expression": "", "score": 0.0, "status": "", "pixels": 0},
 }
-RESERVED = ("fid", "geom")  # a GeoPackage has these columns already
+RESERVED = ("fid", "geom", "geometry")  # columns that a GeoPackage and a GeoParquet have already
 
 
 def attributes(
