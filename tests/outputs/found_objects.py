@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.write import FORMATS
 from zeroov.types import Box
 
 PROVENANCE = {"model": "Qwen/ä", "revision": "abc", "recipe": "fast", "recipe_digest": "0123", "tiles": 9}
 HW = (300, 500)
 SCENE = SceneInfo("/data/Szene ä 1.tif", HW, "EPSG:32633", (0.5, 0.0, 500_000.0, 0.0, -0.5, 5_000_000.0))
 PLAIN = SceneInfo("photo.jpg", HW)
+# The formats whose libraries are installed.
+WRITABLE = tuple(name for name, each in FORMATS.items() if all(map(importlib.util.find_spec, each.modules)))
 
 
 def airport() -> Found:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.files.test_atomic import DISCONNECTED, needs_proc
-from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, airport, full_mask, loaded, pond
+from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, WRITABLE, airport, full_mask, loaded, pond
 from zeroov.errors import OutputError, UsageError
 from zeroov.look import Outline
 from zeroov.outputs.found import Found, SceneInfo, found_of
@@ -33,10 +33,10 @@ def names(folder):
 
 def test_all_formats_into_a_folder_with_blanks(tmp_path):
     folder = tmp_path / "ein Ordner ü" / "tief"
-    written = write(folder, FORMATS, SCENE, [airport(), pond()], PROVENANCE)
+    written = write(folder, WRITABLE, SCENE, [airport(), pond()], PROVENANCE)
     assert names(folder) == {str(path.relative_to(folder)) for path in written}
     assert {"yolo/labels/Szene ä 1.txt", "yolo-seg/labels/Szene ä 1.txt"} < names(folder)
-    again = write(folder, FORMATS, SCENE, [], PROVENANCE)
+    again = write(folder, WRITABLE, SCENE, [], PROVENANCE)
     assert again == written
     png = cv2.imdecode(np.fromfile(folder / "Szene ä 1.mask.png", np.uint8), cv2.IMREAD_GRAYSCALE)
     assert not png.any()
@@ -52,7 +52,7 @@ def test_a_png_is_the_mask(tmp_path):
 def test_unknown_formats_and_none():
     with pytest.raises(UsageError, match=r"`geojsn` is no format; did you mean `geojson`"):
         open_writers("out", ["geojsn"])
-    for asked, near in {"shp": "gpkg", "geoparquet": "gpkg", "tif": "geotiff"}.items():
+    for asked, near in {"shp": "gpkg", "parquet": "geoparquet", "tif": "geotiff"}.items():
         with pytest.raises(UsageError, match=rf"`{asked}` is no format; write `{near}`"):
             open_writers("out", [asked])
     with pytest.raises(UsageError, match="no format was given; known: geotiff"):
@@ -216,7 +216,7 @@ def test_a_folder_in_the_way(tmp_path):
 
 
 @needs_proc
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITABLE)
 def test_folders_that_cannot_be_written(name):
     with pytest.raises(OutputError, match="cannot be written to"):
         write(DISCONNECTED, [name], SCENE, [airport()], {})
@@ -256,7 +256,7 @@ def test_stale_files_beside_a_mask_go(tmp_path):
     assert names(tmp_path) == {"a.tif"}
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITABLE)
 def test_an_object_outside_the_scene_is_our_own_mistake(tmp_path, name):
     outside = Found(np.ones((10, 10), np.bool_), (495, 0), Box(495, 0, 500, 10), 0.5, "half of it")
     with pytest.raises(ValueError, match="leaves 500 x 300 pixels"):
@@ -267,6 +267,10 @@ def test_missing_libraries_are_told_before_anything_is_written(tmp_path, monkeyp
     monkeypatch.setitem(sys.modules, "pyproj", None)
     with pytest.raises(OutputError, match=r"format geojson needs pyproj.*pip install 'zeroov\[geo\]'"):
         open_writers(tmp_path / "out", ["png", "geojson"])
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OutputError, match=r"format geoparquet needs pyarrow.*pip install 'zeroov\[geoparquet\]'"):
+        open_writers(tmp_path / "out", ["geoparquet"])
     assert not (tmp_path / "out").exists()
 
 
@@ -310,6 +314,6 @@ def test_a_picture_says_where_it_lies():
 
 
 def test_importing_needs_none_of_the_extra():
-    heavy = "{'rasterio', 'pyproj', 'shapely', 'pyogrio', 'torch'}"
+    heavy = "{'rasterio', 'pyproj', 'shapely', 'pyogrio', 'pyarrow', 'torch'}"
     code = f"import sys, zeroov, zeroov.outputs.write, zeroov.raster.scene; print({heavy} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

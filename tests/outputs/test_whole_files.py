@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.outputs.found_objects import PROVENANCE, SCENE, airport, pond
+from tests.outputs.found_objects import PROVENANCE, SCENE, WRITABLE, airport, pond
 from tests.outputs.test_formats import names, needs_posix
 from zeroov.errors import OutputError
-from zeroov.outputs.write import FORMATS, open_writers, write
+from zeroov.outputs.write import open_writers, write
 
 rasterio = pytest.importorskip("rasterio")
 pyogrio = pytest.importorskip("pyogrio")
@@ -24,9 +24,9 @@ needs_bytes = pytest.mark.skipif(sys.platform != "linux", reason="file names are
 # A file that may not grow further behaves as on a full disk, and needs no rights: every write fails with EFBIG.
 FULL_DISK = """
 import json, pathlib, resource, signal, sys
-from tests.outputs.found_objects import PROVENANCE, SCENE, airport, pond
+from tests.outputs.found_objects import PROVENANCE, SCENE, WRITABLE, airport, pond
 from zeroov.errors import OutputError
-from zeroov.outputs.write import FORMATS, write
+from zeroov.outputs.write import write
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 free = resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -35,7 +35,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 results = {}
-for name in FORMATS:
+for name in WRITABLE:
     folder = pathlib.Path(sys.argv[1]) / name
     write(folder, [name], SCENE, [airport()], PROVENANCE)
     before = contents(folder)
@@ -66,7 +66,7 @@ def full_disk(tmp_path_factory):
 
 
 @needs_posix
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("yolo", "yolo-seg", "labelme")])
+@pytest.mark.parametrize("name", [name for name in WRITABLE if name not in ("yolo", "yolo-seg", "labelme")])
 def test_a_full_disk_is_an_error_and_the_old_file_stays(full_disk, name):
     for limit, outcome, is_untouched in full_disk[name]:
         assert "cannot be written" in outcome, (limit, outcome)
@@ -170,7 +170,7 @@ def test_a_mask_that_is_not_whole_is_refused(tmp_path, monkeypatch):
 
 
 @needs_bytes
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", WRITABLE)
 def test_a_name_that_is_not_utf_8(tmp_path, name):
     odd = os.fsdecode(b"b\xe9")
     info = replace(SCENE, source=f"/data/{odd}.tif")

@@ -46,7 +46,7 @@ def batch(
         typer.Option(
             "--format",
             metavar="NAME,...",
-            help="coco, yolo, labelstudio, labelme, cvat, geojson, gpkg ...; overlay and sheet are pictures.",
+            help="coco, yolo, labelstudio, labelme, cvat, geojson, gpkg, geoparquet ...; overlay and sheet: pictures.",
         ),
     ] = "coco",
     recipe: RecipeName = None,

@@ -54,7 +54,11 @@ def ground(
     ] = None,
     formats: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME,...", help="Also write geotiff, geojson, gpkg, coco, yolo, labelme ..."),
+        typer.Option(
+            "--format",
+            metavar="NAME,...",
+            help="Also write geotiff, geojson, gpkg, geoparquet, coco, yolo, labelme ...",
+        ),
     ] = None,
     label: Label = None,
     tolerance: Tolerance = None,

@@ -63,7 +63,7 @@ Square = Annotated[
     typer.Option(
         "--square",
         metavar="CLASS|all",
-        help="Right angles in the polygons (gpkg, geojson) of this class, where they fit; repeat for others.",
+        help="Right angles in the polygons (gpkg, geoparquet, geojson) of this class, where they fit; repeatable.",
     ),
 ]
 

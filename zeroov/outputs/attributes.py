@@ -6,13 +6,22 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.version import __version__
 
 Value = str | int | float | bool | None
 Provenance = Mapping[str, str | float]
-RESERVED = ("fid", "geom")  # a GeoPackage has these columns already
+Column = tuple[NDArray[Any], NDArray[np.bool_]]  # the values, and where they are missing
+COLUMNS: dict[str, Value] = {  # of all objects, with values of their types
+    **{"id": 0, "class": "", "area_m2": 0.0, "length_m": 0.0},
+    **{"expression": "", "score": 0.0, "status": "", "pixels": 0},
+}
+RESERVED = ("fid", "geom", "geometry")  # columns that a GeoPackage and a GeoParquet have already
 
 
 def attributes(
@@ -53,6 +62,41 @@ def layer_attributes(
     sentences = " | ".join(dict.fromkeys([*expressions, *found]))
     asked: dict[str, Value] = {"expression": _plain(sentences)} if sentences else {}
     return {**asked, "status": "found" if found else "empty", **run_attributes(info, provenance)}
+
+
+def file_attributes(
+    scenes: Mapping[SceneInfo, Provenance], found: Sequence[str], expressions: Sequence[str] = ()
+) -> dict[str, Value]:
+    """Return what a file of all scenes says of itself, an empty one too: what was asked, of which scene, and how."""
+    for info, provenance in list(scenes.items())[:1]:
+        about = layer_attributes(info, found, provenance, expressions)
+        return {**about, "source": f"{len(scenes)} images"} if len(scenes) > 1 else about
+    return {"status": "empty"}
+
+
+def columns_of(scenes: Mapping[SceneInfo, Provenance], rows: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
+    """Return the columns of the objects of all scenes by name, those too that all objects have where there is none."""
+    examples: dict[str, Value] = dict(COLUMNS)
+    for info, provenance in list(scenes.items())[:1]:
+        examples |= run_attributes(info, provenance)
+    for row in rows:
+        examples |= {name: value for name, value in row.items() if examples.get(name) is None}
+    columns = {}
+    for name in examples:
+        values = [row.get(name) for row in rows]
+        columns[name] = _column(values, [*values, examples[name]])
+    return columns
+
+
+def _column(values: list[Value], examples: list[Value]) -> Column:
+    """Return a column of the one kind that all its values have, of text where they differ."""
+    kinds = {type(value) for value in examples if value is not None}
+    kind = float if kinds == {int, float} else kinds.pop() if len(kinds) == 1 else str
+    missing = np.array([value is None for value in values], dtype=np.bool_)
+    if kind is str:
+        return np.array([None if value is None else str(value) for value in values], dtype=object), missing
+    dtype = {bool: np.bool_, int: np.int64, float: np.float64}[kind]
+    return np.array([kind() if value is None else value for value in values], dtype=dtype), missing
 
 
 def _plain(value: object) -> Value:

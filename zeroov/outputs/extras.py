@@ -1,4 +1,4 @@
-"""The libraries of the extra `geo`, imported where they are used."""
+"""The libraries of the extras `geo` and `geoparquet`, imported where they are used."""
 
 from __future__ import annotations
 
@@ -14,4 +14,6 @@ def need(module: str, what: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise OutputError(f"{what} needs {module.partition('.')[0]}, which is not installed; {INSTALL}") from error
+        name = module.partition(".")[0]
+        install = INSTALL.replace("geo", "geoparquet") if name == "pyarrow" else INSTALL
+        raise OutputError(f"{what} needs {name}, which is not installed; {install}") from error

@@ -19,6 +19,7 @@ from zeroov.outputs.formats.coco import Coco, require_countable
 from zeroov.outputs.formats.cvat import Cvat
 from zeroov.outputs.formats.geojson import require_degrees, write_geojson
 from zeroov.outputs.formats.geopackage import GeoPackage, require_transform
+from zeroov.outputs.formats.geoparquet import GeoParquet
 from zeroov.outputs.formats.geotiff import write_raster
 from zeroov.outputs.formats.label_studio import LabelStudio
 from zeroov.outputs.formats.labelme import Labelme
@@ -105,7 +106,7 @@ class Format:
 
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
     are the options it knows besides `expressions`, of `label`, `classes`, `tolerance` and `square`; `tolerance` is the
-    one that it has by default, in pixels; `modules` what it imports of the extra `geo`; `check` refuses a scene that it
+    one that it has by default, in pixels; `modules` what it imports of the extras; `check` refuses a scene that it
     cannot be written for. `may_be_empty` says that an empty file is a valid one.
     """
 
@@ -168,6 +169,14 @@ FORMATS = {
         modules=(*OUTLINES, "pyogrio", "pyproj"),
         check=require_transform,
     ),
+    "geoparquet": Format(
+        ".parquet",
+        GeoParquet,
+        "objects.parquet",
+        (*CLASSES, "tolerance", "square"),
+        modules=(*OUTLINES, "pyproj", "pyarrow"),
+        check=require_degrees,
+    ),
     "coco": Format(".json", Coco, "coco.json", CLASSES, check=require_countable),
     "yolo": Format("", Yolo, "yolo", CLASSES, may_be_empty=True),
     "yolo-seg": Format(
@@ -188,8 +197,7 @@ NEAR = {  # what others call a format, or want that is not written
     "shp": "gpkg",
     "shapefile": "gpkg",
     "geopackage": "gpkg",
-    "parquet": "gpkg",
-    "geoparquet": "gpkg",
+    "parquet": "geoparquet",
     "json": "geojson",
     "tif": "geotiff",
     "tiff": "geotiff",

@@ -65,7 +65,7 @@ def feature_collection(
             geometry = in_degrees(in_pixels, info.transform, projection)
         except (OutputError, shapely.errors.ShapelyError) as error:
             raise OutputError(
-                f"an object in `{info.source}` cannot be GeoJSON: {first_line(error)}; {KEEP_CRS}"
+                f"an object in `{info.source}` has no longitude and latitude: {first_line(error)}; {KEEP_CRS}"
             ) from error
         geometries.append(geometry)
         first = {"id": number, "class": named.name(found.expression), **measured(exact, info, projection)}
@@ -80,7 +80,7 @@ def feature_collection(
 
 
 def require_degrees(info: SceneInfo) -> None:
-    """Refuse a scene without a georeference, or with one that leads nowhere on Earth; GeoJSON knows degrees only."""
+    """Refuse a scene without a georeference that leads to longitude and latitude, for formats that know only these."""
     if not info.is_on_map:
         missing = "CRS" if info.transform else "georeference" if info.crs is None else "transform"
         command = {
@@ -89,7 +89,7 @@ def require_degrees(info: SceneInfo) -> None:
             "georeference": "gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY",
         }[missing]
         raise OutputError(
-            f"GeoJSON is longitude and latitude, and `{info.source}` has no {missing}; "
+            f"GeoJSON and GeoParquet are longitude and latitude, and `{info.source}` has no {missing}; "
             f"give it one ({command} FILE), or write pixels: coco, yolo or labelstudio"
         )
     _require_earth(info)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zeroov.errors import OutputError, first_few, first_line
 from zeroov.files import atomic
-from zeroov.outputs.attributes import Provenance, Value, attributes, layer_attributes, run_attributes
+from zeroov.outputs.attributes import Column, Provenance, Value, attributes, columns_of, file_attributes
 from zeroov.outputs.classes import Classes
 from zeroov.outputs.degrees import in_degrees, projection_of
 from zeroov.outputs.extras import need
@@ -28,9 +28,6 @@ from zeroov.outputs.polygons import box_polygon, exact_polygons, on_map, reshape
 from zeroov.outputs.style import qml
 
 Layer = tuple[list[bytes], str]  # geometries as WKB, and their kind
-Column = tuple[NDArray[Any], NDArray[np.bool_] | None]  # the values, and where they are missing
-FIRST: dict[str, Value] = {"id": 0, "class": "", "area_m2": 0.0, "length_m": 0.0}
-COLUMNS: dict[str, Value] = {**FIRST, "expression": "", "score": 0.0, "status": "", "pixels": 0}
 COMMON_CRS = "EPSG:4326"  # of scenes of several CRSs
 STYLES = "layer_styles"  # the table in which QGIS looks for styles
 GEOMETRY = "geom"  # what GDAL calls the column of geometries
@@ -102,11 +99,11 @@ class GeoPackage:
         crs = self._common_crs()
         layers = self._layers(crs)
         styles = {layer: qml(self._classes.names, filled=layer == "masks") for layer in layers}
-        about = self._about()
+        about = {name: str(value) for name, value in file_attributes(self._scenes, self._found, self._asked).items()}
         try:
             with tempfile.TemporaryDirectory(prefix="zeroov-") as folder:
                 made = Path(folder) / "found.gpkg"
-                _make(made, layers, self._columns(), crs, about)
+                _make(made, layers, columns_of(self._scenes, [row.values for row in self._rows]), crs, about)
                 _add_styles(made, styles)
                 _require_whole(made, layers, about)
                 data = made.read_bytes()
@@ -161,29 +158,6 @@ class GeoPackage:
                 placed = [shapely.MultiPolygon(shapely.get_parts(shape).tolist()) for shape in placed]
             layers[layer] = [shapely.to_wkb(shape) for shape in placed], "MultiPolygon" if parted else "Polygon"
         return layers
-
-    def _about(self) -> dict[str, str]:
-        """Return what the file says of itself, an empty one too: what was asked, of which scene, and how."""
-        for info, provenance in list(self._scenes.items())[:1]:
-            about = layer_attributes(info, self._found, provenance, self._asked)
-            if len(self._scenes) > 1:
-                about["source"] = f"{len(self._scenes)} images"
-            return {name: str(value) for name, value in about.items()}
-        return {"status": "empty"}
-
-    def _columns(self) -> dict[str, Column]:
-        """Return every column's values and where they are missing."""
-        rows = [row.values for row in self._rows]
-        examples: dict[str, Value] = dict(COLUMNS)
-        for info, provenance in list(self._scenes.items())[:1]:
-            examples |= run_attributes(info, provenance)
-        for row in rows:
-            examples |= {name: value for name, value in row.items() if examples.get(name) is None}
-        columns = {}
-        for name in examples:
-            values = [row.get(name) for row in rows]
-            columns[name] = _column(values, [*values, examples[name]])
-        return columns
 
 
 def _projection_or_none(info: SceneInfo) -> Any:
@@ -279,14 +253,3 @@ def require_transform(info: SceneInfo) -> None:
             f"a GeoPackage is map coordinates, and `{info.source}` has no transform; give it one "
             "(gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE), or write pixels: coco, yolo or labelstudio"
         )
-
-
-def _column(values: list[Value], examples: list[Value]) -> Column:
-    """Return a column of the one kind that all its values have, of text where they differ."""
-    kinds = {type(value) for value in examples if value is not None}
-    kind = float if kinds == {int, float} else kinds.pop() if len(kinds) == 1 else str
-    missing = np.array([value is None for value in values], dtype=np.bool_)
-    if kind is str:
-        return np.array([None if value is None else str(value) for value in values], dtype=object), missing
-    dtype = {bool: np.bool_, int: np.int64, float: np.float64}[kind]
-    return np.array([kind() if value is None else value for value in values], dtype=dtype), missing
