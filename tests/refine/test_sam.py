@@ -8,12 +8,13 @@ import pytest
 import torch
 from segment_anything import SamPredictor
 
+from zeroov import frames
 from zeroov.errors import ModelError, RecipeError
 from zeroov.frames import mask_to_box
 from zeroov.look import Outline
 from zeroov.outputs.found import found_of
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.maps import agreement, mask_prompt, on_square
+from zeroov.refine.maps import agreement, box_grown, mask_prompt, on_square, share_inside
 from zeroov.refine.sam import (
     MINI,
     TINY,
@@ -330,3 +331,36 @@ def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> N
     recipe = RefineRecipe(least_part=0)
     assert _best(sam, encoded, low_res, predicted, recipe, None).predicted_iou == pytest.approx(0.9)
     assert _best(sam, encoded, low_res, predicted, recipe, None, evolved).predicted_iou == pytest.approx(0.7)
+
+
+def test_a_mask_is_chosen_by_its_box_and_kept_within_it(sam: Any) -> None:
+    from zeroov.refine.sam import _best
+
+    picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
+    encoded = encode(sam, picture)
+    low_res = torch.full((1, 3, 64, 64), -5.0)
+    low_res[0, 0, 2:60, 2:60] = 5
+    low_res[0, 1, 30:40, 28:44] = 5
+    low_res[0, 2, 40:50, 2:12] = 5
+    predicted = torch.tensor([[0.9, 0.7, 0.8]])
+    box = Box(60, 60, 80, 80)  # 30 to 40 of 64
+    by_box = RefineRecipe(least_part=0, choose="box")
+    spilt = _best(sam, encoded, low_res, predicted, by_box, None, None, box)
+    assert spilt.predicted_iou == pytest.approx(0.7)
+    assert spilt.box is not None
+    assert spilt.box.x0 < 58
+    kept = _best(
+        sam, encoded, low_res, predicted, RefineRecipe(least_part=0, choose="box", within=1.2), None, None, box
+    )
+    assert kept.box is not None
+    assert 58 <= kept.box.x0 < kept.box.x1 <= 82
+    assert np.array_equal(kept.mask, spilt.mask & frames.box_to_mask(box_grown(box, 1.2), picture.hw))
+
+
+def test_the_share_of_a_mask_that_lies_in_a_box() -> None:
+    mask = np.zeros((64, 64), np.bool_)
+    mask[0:10, 0:20] = True
+    assert share_inside(mask, Box(0, 0, 20, 20), (128, 128), (64, 64)) == 0.5
+    assert share_inside(mask, Box(0, 0, 20, 10), (64, 64), (32, 64)) == 0.5, "the picture takes half of the square"
+    assert share_inside(mask & False, Box(0, 0, 20, 20), (128, 128), (64, 64)) == 0
+    assert box_grown(Box(10, 10, 20, 30), 2) == Box(5, 0, 25, 40)

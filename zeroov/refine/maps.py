@@ -33,7 +33,7 @@ def share_inside(mask: Bool, box: Box, image_hw: HW, reach_hw: tuple[float, floa
     return float(np.count_nonzero(mask[max(0, y0) : y1, max(0, x0) : x1]) / pixels) if pixels else 0.0
 
 
-def grown(box: Box, times: float) -> Box:
+def box_grown(box: Box, times: float) -> Box:
     """Return a box with sides so many times as long around the same middle."""
     x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
     wide, high = (box.x1 - box.x0) * times / 2, (box.y1 - box.y0) * times / 2
@@ -54,7 +54,7 @@ def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) 
     The map covers the picture, and the picture only `resized_hw` of SAM's (side, side) square: the rest is padding,
     "surely not".
     """
-    grown = np.where(evolved.region, evolved.fused, np.float32(0))
-    odds = on_square(grown, resized_hw, side, low_res_side)
+    box_grown = np.where(evolved.region, evolved.fused, np.float32(0))
+    odds = on_square(box_grown, resized_hw, side, low_res_side)
     logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
     return logits

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from zeroov.errors import ModelError, RecipeError, did_you_mean
 from zeroov.frames import HW, box_to_mask, mask_to_box, resize_rgb, scale_box
-from zeroov.refine.maps import agreement, grown, mask_prompt, on_square, share_inside
+from zeroov.refine.maps import agreement, box_grown, mask_prompt, on_square, share_inside
 from zeroov.types import Bool, Box, Evolved, Picture, Refined
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _best(
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
     mask = (logits[0, 0] > sam.mask_threshold).cpu().numpy()
     if box and recipe.within:
-        mask &= box_to_mask(grown(box, recipe.within), encoded.image_hw)
+        mask &= box_to_mask(box_grown(box, recipe.within), encoded.image_hw)
     found = large_parts(mask, recipe.least_part, valid)
     return Refined(found, mask_to_box(found), float(predicted_iou[0, best]))
 
