@@ -54,7 +54,7 @@ def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) 
     The map covers the picture, and the picture only `resized_hw` of SAM's (side, side) square: the rest is padding,
     "surely not".
     """
-    box_grown = np.where(evolved.region, evolved.fused, np.float32(0))
-    odds = on_square(box_grown, resized_hw, side, low_res_side)
+    grown = np.where(evolved.region, evolved.fused, np.float32(0))
+    odds = on_square(grown, resized_hw, side, low_res_side)
     logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
     return logits
