@@ -19,7 +19,19 @@ from zeroov.version import __version__
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-SECTIONS = ("overview", "focus", "evolve", "refine", "zoom", "search", "select", "runtime")
+SECTIONS = (
+    "overview",
+    "focus",
+    "evolve",
+    "refine",
+    "candidates",
+    "detector",
+    "evidence",
+    "zoom",
+    "search",
+    "select",
+    "runtime",
+)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
