@@ -238,7 +238,7 @@ class Answer:
 
     @property
     def __geo_interface__(self) -> dict[str, Any]:
-        """What geopandas, leafmap and shapely read."""
+        """The FeatureCollection, as geopandas and leafmap read it."""
         return self.to_geojson()
 
     def _repr_png_(self) -> bytes:
