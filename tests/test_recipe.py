@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import zeroov
 from zeroov import recipe as recipes
 from zeroov.errors import RecipeError, UsageError
 
@@ -220,3 +221,8 @@ def test_the_official_recipe_says_what_differs_from_the_official_code() -> None:
     about = recipes.load("official").description
     assert "blanks" in about  # the official code passes an expression as it is
     assert "own affinity" in about  # the official code shares the first expression's
+
+
+def test_a_key_with_one_underscore_is_named_as_python_writes_it() -> None:
+    with pytest.raises(RecipeError, match=r"`evolve_alpha` is unknown; did you mean `evolve__alpha`\?"):
+        zeroov.load("mini", evolve_alpha=0.3)

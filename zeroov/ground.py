@@ -12,7 +12,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov import recipe as recipes
-from zeroov.errors import UsageError
+from zeroov.errors import RecipeError, UsageError
 from zeroov.look import Look, Outline, Question
 from zeroov.outputs.answer import Answer, Closer
 from zeroov.outputs.decide import UNDECIDED, decide
@@ -326,4 +326,9 @@ def load(
     """
     dotted = {key.replace("__", "."): value for key, value in changes.items()}
     chosen = recipe if isinstance(recipe, Recipe) else recipes.load(recipe)
+    sections = {name: keys for name, keys in chosen.to_dict().items() if isinstance(keys, dict)}
+    for key in changes:
+        section, _, name = key.partition("_")
+        if name in sections.get(section, {}):
+            raise RecipeError(f"recipe key `{key}` is unknown; did you mean `{section}__{name}`?")
     return Pipeline(chosen.with_values(dotted), device, dumps)

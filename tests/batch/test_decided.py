@@ -189,7 +189,7 @@ def test_overlays_and_sheets_show_what_is_doubtful_first(
         factor = drawn.width // 120  # a small picture is enlarged
         assert drawn.height > 100 * factor, "below it stands what each number is"
         assert len(np.unique(np.asarray(drawn)[: 100 * factor])) > 1
-    assert [head for head, _ in pages] == [f"answers, the least sure first: page {n} of 2" for n in (1, 2)]
+    assert [head for head, _ in pages] == [f"scores nearest to 0.2 first: page {n} of 2" for n in (1, 2)]
     tiles = [tile for _, page in pages for tile in page]
     assert [tile.title for tile in tiles[::2]] == ["0.15  a.png", "0.70  a.png", "0.90  a.png"]
     assert [tile.expression for tile in tiles[::2]] == [

@@ -32,6 +32,16 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return drawn
 
 
+@pytest.mark.parametrize("name", ["mini", "a long name of a run with numbers 123 and more words"])
+@pytest.mark.parametrize("keys", [["evolve.alpha"], ["evolve.alpha", "evolve.tau"]])
+def test_the_title_is_inside_the_page(figures: list[Figure], tmp_path: Any, name: str, keys: list[str]) -> None:
+    write_ablation(tmp_path / "a.png", document(*keys) | {"run": name})
+    (title,) = [text for text in figures[0].texts if "before Refine" in " ".join(text.get_text().split())]
+    box, page = title.get_window_extent(), figures[0].bbox
+    assert page.x0 <= box.x0 < box.x1 <= page.x1
+    assert max(axes.get_tightbbox().y1 for axes in figures[0].axes) <= box.y0, "the pictures stand below it"
+
+
 def test_intervals_of_equal_figures_stand_beside_one_another(figures: list[Figure], tmp_path: Any) -> None:
     write_ablation(tmp_path / "a.png", document("evolve.alpha"))
     (axes,) = figures[0].axes

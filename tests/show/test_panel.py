@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from zeroov.cli.report import say_answer
 from zeroov.errors import UsageError
 from zeroov.frames import box_to_mask, mask_to_box
 from zeroov.look import Cost, Look, Question
@@ -257,18 +258,30 @@ def test_a_doubtful_find_and_a_ring_are_said_to_be_that(monkeypatch):
     assert "ring" in summary
 
 
-def test_a_part_is_said_to_be_one_and_whose_pixels_the_words_count(monkeypatch):
-    answer = answer_of(picture_of(60, 90))
+def test_a_part_is_said_to_be_one_and_where_the_words_count_other_pixels(monkeypatch, capsys):
+    answer = answer_of(picture_of(60, 90), answer="[0, 0, 45, 30]")
+    resized = answer_of(picture_of(60, 90), answer="[0, 0, 70, 42]")
+    silent = answer_of(picture_of(60, 90), answer="none")
     whole = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, answer).texts)
     area = Window(10, 20, 100, 80)
     part = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, replace(answer, area=area)).texts)
     hinted = drawn_figure(monkeypatch, replace(answer, area=area, looks=(), words=""))
     assert "its part [10, 20, 100, 80]" in " ".join(hinted.texts[1].get_text().split()), "one picture is narrow"
     assert "part" not in whole
-    assert "answer: [1, 2, 3, 4]" in whole
+    assert "answer: [0, 0, 45, 30]" in whole, "the picture had the image's own size"
     said = " ".join(part.split())
     assert "its part [10, 20, 100, 80]" in said
-    assert "answer, in pixels of the part: [1, 2, 3, 4]" in said
+    assert [each.words_in_pixels for each in (answer, resized, silent)] == [True, False, True]
+    shown = "\n".join(text.get_text() for text in drawn_figure(monkeypatch, resized).texts)
+    assert "answer, not in pixels of the image: [0, 0, 70, 42]" in " ".join(shown.split())
+    for each in (answer, resized, replace(answer, area=area)):
+        say_answer(each, {"formats": []})
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("answer ")]
+    assert printed == [
+        "answer    [0, 0, 45, 30]",
+        "answer    [0, 0, 70, 42] (not in pixels of the image)",
+        "answer    [0, 0, 45, 30] (about the part [10, 20, 100, 80])",
+    ]
     assert "of the picture" not in said, "a share is one of what is shown"
     assert "of what is shown" in said
 

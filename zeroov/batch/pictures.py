@@ -1,4 +1,4 @@
-"""Pictures of a batch's answers: an overlay of every image, and sheets on which the least sure answers come first."""
+"""Pictures of a batch's answers: an overlay of every image, and sheets, the nearest to the threshold first."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ class Overlays:
 
 
 class Sheets:
-    """Writes sheet/page-01.png and so on: every answer that has an object, the least sure first.
+    """Writes sheet/page-01.png and so on: every answer that has an object, the nearest to the threshold first.
 
-    An answer is the less sure the nearer its score is to the least score that is shown. So what is just not shown is
-    there too. What the model denies, and is not shown for that, is not.
+    The threshold is the least score that is shown; what is just not shown is there too. What the model denies, and is
+    not shown for that, is not.
     """
 
     def __init__(self, folder: Path, images: Sequence[str]) -> None:
@@ -124,7 +124,8 @@ class Sheets:
                 tiles.append(ContactTile(title, text, picture.rgb, mask))
             ensure_writable_folder(self._folder)
             paths.append(self._folder / f"page-{number:02}.png")
-            heading = f"answers, the least sure first: page {number} of {len(pages)}"
+            near = ", ".join(f"{least:g}" for least in sorted({shown.min_score for _, shown, _ in ordered}))
+            heading = f"scores nearest to {near} first: page {number} of {len(pages)}"
             write_atomically(paths[-1], draw_contact_sheet(heading, tiles))
         return tuple(paths)
 

@@ -32,11 +32,11 @@ def say_answer(answer: Answer, files: Mapping[str, Any]) -> None:
         options.say(f"found     box [{corners}], {count_of(found.pixels, 'pixel')}, score {found.score:.3f}{doubt}")
     if not answer.found:
         options.say(f"empty     nothing found: {answer.why_empty}" if answer.why_empty else "empty     nothing found")
-    where = f" (about the whole {'part' if answer.area else 'scene'}, in its reduced pixels)" if answer.searched else ""
-    if answer.area and not answer.searched:
-        where = f" (in pixels of the part {list(answer.area)})"
+    part = f"about the part {list(answer.area)}" if answer.area else "about the whole scene" if answer.searched else ""
+    frame = "" if answer.words_in_pixels else "not in pixels of the image"
+    where = "; ".join(filter(None, (part, frame)))
     if answer.looks:
-        options.say(f"answer    {options.plain(answer.words)}{where}")
+        options.say(f"answer    {options.plain(answer.words)}{f' ({where})' if where else ''}")
     if answer.searched:
         counts = Counter(tile.status for tile in answer.tiles)
         height, width = answer.tiles[0].window.hw

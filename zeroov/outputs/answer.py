@@ -26,6 +26,7 @@ from zeroov.outputs.images import enlarged_by, png, ringed, scene_overlay, write
 from zeroov.outputs.selection import selection_json
 from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
+from zeroov.overview.answer import answer_to_image
 from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8, Window
 from zeroov.version import __version__
 
@@ -133,6 +134,19 @@ class Answer:
         """
         return not self.searched and any(look.says_absent for look in self.looks)
 
+    @property
+    def words_in_pixels(self) -> bool:
+        """Whether the box in the words, if there is one, counts pixels of the image, as `found` does.
+
+        It does not where the model saw a part of the image or another size of it, or counts in thousandths.
+        """
+        for look in self.looks[:1]:
+            box, picture = look.overview.answer_box, look.picture
+            written = answer_to_image(self.words, picture.hw, picture.hw)
+            if box and written:
+                return np.allclose(frames.to_scene(box, picture).xyxy, written.xyxy, rtol=0, atol=0.5)
+        return True
+
     def doubt(self, found: Found) -> str:
         """Say why an object that was found is doubtful; "" where it is not."""
         if self.says_absent:
@@ -224,7 +238,7 @@ class Answer:
 
     @property
     def __geo_interface__(self) -> dict[str, Any]:
-        """What geopandas, leafmap and shapely read."""
+        """The FeatureCollection, as geopandas and leafmap read it."""
         return self.to_geojson()
 
     def _repr_png_(self) -> bytes:

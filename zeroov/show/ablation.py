@@ -24,6 +24,7 @@ FIGURES = {
     ("box", "mIoU"): ("box mIoU", "#009e73", "--", "^"),
     ("mask", "mIoU"): ("mask mIoU", "#d55e00", "-", "o"),
 }
+LETTERS = 9  # of the title that fit into an inch
 ASIDE = 2.4  # points from one figure's intervals to the next one's
 PLAIN: dict[str, Any] = {"family": FAMILY, "parse_math": False}
 
@@ -43,7 +44,8 @@ def write_ablation(path: str | os.PathLike[str], document: Mapping[str, Any]) ->
     title = (
         f"{document['run']}: {count_of(len(rows), 'setting')}, {count_of(document['samples'], 'sample')}, before Refine"
     )
-    page.figure.suptitle(title, size=12, weight="bold", color=INK, **PLAIN)
+    fitting = wrapped(title, int(LETTERS * page.figure.get_figwidth()), 4)
+    page.figure.suptitle(fitting, size=12, weight="bold", color=INK, **PLAIN)
     write_atomically(path, page.encoded(form))
 
 

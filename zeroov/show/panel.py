@@ -43,9 +43,9 @@ def draw_panel(answer: Answer, scene: Scene | None = None, *, form: Form = "png"
     found = f"score {answer.score:.2f}{doubt}" if answer.found else nothing
     box = f"box {[round(corner) for corner in answer.box.xyxy]}" if answer.box else ""
     recipe = f"recipe {answer.provenance['recipe']}" if "recipe" in answer.provenance else ""
-    name, frame = PurePath(answer.source).name, ""
-    if answer.area:  # the box is in pixels of the image, and the words are not
-        name, frame = f"{name}, its part {list(answer.area)}", ", in pixels of the part"
+    name, frame = PurePath(answer.source).name, "" if answer.words_in_pixels else ", not in pixels of the image"
+    if answer.area:
+        name = f"{name}, its part {list(answer.area)}"
     words = f"answer{frame}: {answer.words}" if answer.words.strip() else ""
     ring = (
         "a white ring shows where a small object is"

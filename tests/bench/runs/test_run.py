@@ -43,8 +43,9 @@ def read(csv: Path) -> Split:
 
 def go(csv: Path, out: Path, **options: Any) -> Outcome:
     out.mkdir(exist_ok=True)
-    changes = options.pop("changes", {})
-    return run(read(csv), recipes.load("mini").with_values(changes), out, device="cpu", **options)
+    changes, limit = options.pop("changes", {}), options.pop("limit", None)
+    split = read(csv).first(limit) if limit else read(csv)
+    return run(split, recipes.load("mini").with_values(changes), out, device="cpu", **options)
 
 
 def answers(path: Path) -> dict[str, dict[str, Any]]:
@@ -63,6 +64,7 @@ def test_a_run_records_every_sample_and_its_manifest(undisturbed: Path) -> None:
     records = answers(undisturbed / "records.jsonl")
     manifest = json.loads((undisturbed / "manifest.json").read_text())
     assert len(records) == manifest["samples"] == SCENES + 1
+    assert manifest["split_samples"] == SCENES + 1
     assert manifest["failed"] == 0
     assert manifest["packages"]["torch"]
     assert set(manifest["seconds"]) == {"overview", "focus", "evolve", "refine"}
@@ -340,8 +342,12 @@ def test_shards_join_to_the_whole(csv: Path, undisturbed: Path, tmp_path: Path) 
 def test_the_last_shard_of_a_folder_joins_them(csv: Path, undisturbed: Path, tmp_path: Path) -> None:
     for index in (2, 1):
         assert not (tmp_path / "out" / "records.jsonl").exists()
-        go(csv, tmp_path / "out", shard=Shard(index, 2))
-    assert answers(tmp_path / "out" / "records.jsonl") == answers(undisturbed / "records.jsonl")
+        go(csv, tmp_path / "out", shard=Shard(index, 2), limit=SCENES)
+    whole = answers(undisturbed / "records.jsonl")
+    limited = {sample.id: whole[sample.id] for sample in read(csv).samples[:SCENES]}
+    assert answers(tmp_path / "out" / "records.jsonl") == limited
+    manifest = read_run(tmp_path / "out").manifest
+    assert (manifest["samples"], manifest["split_samples"]) == (SCENES, SCENES + 1)
 
 
 def test_shards_and_merges_never_replace_another_run(csv: Path, undisturbed: Path, tmp_path: Path) -> None:

@@ -100,6 +100,27 @@ def run_cli(*arguments, code=0):
     return result
 
 
+def test_a_run_with_a_limit_says_of_how_many_samples(tmp_path):
+    def run_made(name, **manifest):
+        made = {"benchmark": "rrsisd", "split": "test", "samples": COUNT}
+        return str(write_run(tmp_path / name, [record(n) for n in range(COUNT)], made_with=made, **manifest))
+
+    limited = run_made("limited", split_samples=240)
+    for other in (run_made("whole", split_samples=COUNT), run_made("older")):
+        assert "12 samples: 12 found" in CliRunner().invoke(app, ["bench", "score", other]).output
+        said = CliRunner().invoke(app, ["bench", "compare", other, limited]).output
+        assert "12 samples of 240 (--limit), protocol honest" in said
+    head, *_ = (
+        CliRunner().invoke(app, ["bench", "score", limited, "--format", "markdown"]).output.split("protocol honest")
+    )
+    assert "12 samples of 240 (--limit): 12 found" in head
+    published = json.loads(CliRunner().invoke(app, ["bench", "publish", limited]).output)
+    assert (published["samples"], published["limited_from"]) == (12, 240)
+    page = tmp_path / "report.html"
+    CliRunner().invoke(app, ["report", limited, "--cases", "0", "--out", str(page)])
+    assert "12 samples of 240 (--limit): 12 found" in page.read_text()
+
+
 @pytest.fixture
 def folders(tmp_path):
     root = write_images(tmp_path / "data")

@@ -151,6 +151,45 @@ def test_corrected_labels_are_the_truth_of_a_benchmark(labels: Path) -> None:
     assert any("`ship` is several objects of `a.png`; left out" in str(remark) for remark in without.remarks)
 
 
+@pytest.mark.parametrize("name", ["coco.json", "labelstudio.json"])
+@pytest.mark.parametrize(
+    ("spoken", "old", "new", "asked"),
+    [
+        ("the building", "building", "storage tank", "the storage tank"),
+        ("the grey building on the left", "building", "storage tank", "the storage tank"),
+        ("the red plane", "the red plane", "the white plane", "the white plane"),
+        ("the airliner", "plane", "plane", "the airliner"),
+        ("the plane beside the building", "plane", "plane", "the plane beside the building"),
+    ],
+)
+def test_a_corrected_class_is_what_is_asked(
+    tmp_path: Path, name: str, spoken: str, old: str, new: str, asked: str
+) -> None:
+    pytest.importorskip("shapely")
+    classes = {spoken: old, "the house": "building", "the silo": new, "the other": old}
+    founds = [found(text, 30 * place, 0) for place, text in enumerate(classes)]
+    form = name.removesuffix(".json")
+    writers = open_writers(tmp_path, [form], classes=classes, expressions=[*classes], images=[tmp_path / "a.png"])
+    writers.add(SceneInfo(str(tmp_path / "a.png"), HW), founds, {})
+    writers.finish()
+
+    def correct(document: Any) -> None:
+        if isinstance(document, dict):
+            numbers = {each["name"]: each["id"] for each in document["categories"]}
+            document["annotations"][0]["category_id"] = numbers[new]
+        else:
+            value = document[0]["predictions"][0]["result"][0]["value"]
+            value["polygonlabels"] = [new]
+
+    split = find("file").read(rewritten(tmp_path / name, correct), "test")
+    assert [(sample.expression, sample.category) for sample in split.samples] == [
+        (asked, new),
+        ("the house", "building"),
+        ("the silo", new),
+        ("the other", old),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

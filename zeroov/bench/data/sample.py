@@ -61,17 +61,26 @@ class Remark:
 
 @dataclass(frozen=True)
 class Split:
-    """A split as read: its samples in their order, and everything odd that was met on the way."""
+    """A split as read: its samples in their order, and everything odd that was met on the way.
+
+    `limited_from` is how many samples there were before only the first ones were taken; `None`: all are here.
+    """
 
     benchmark: str
     name: str
     root: Path
     samples: tuple[Sample, ...]
     remarks: tuple[Remark, ...] = field(default=())
+    limited_from: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many samples the whole split has."""
+        return len(self.samples) if self.limited_from is None else self.limited_from
 
     def first(self, count: int) -> Split:
         """Return the split with its first samples alone."""
-        return replace(self, samples=self.samples[:count])
+        return replace(self, samples=self.samples[:count], limited_from=self.size)
 
 
 Overlap = tuple[float, float]

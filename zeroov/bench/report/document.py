@@ -80,9 +80,7 @@ class Report:
         yield element("h1", quoted(self.run.name))
         public = {**self.run.manifest, "changes": without_folders(changes(self.run.manifest))}
         yield element("p", quoted(about(public) or "a file of records, without a manifest"))
-        yield element(
-            "p", f"{count_of(sum(score.statuses.values()), 'sample')}: {counts}. Answers read: {score.reading}."
-        )
+        yield element("p", f"{score.counted}: {counts}. Answers read: {score.reading}.")
         yield element("p", f"Protocol {score.protocol.name}: {score.protocol.about}", class_="soft")
 
     def _figures(self) -> Iterator[Markup]:

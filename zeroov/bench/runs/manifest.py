@@ -107,6 +107,7 @@ def write(
         **summary(items),
         **recipe,
         "made_with": dict(about),
+        "split_samples": split.size,
         "root": str(split.root),
         "remarks": len(split.remarks),
         "peak_bytes": dict(peak_bytes),

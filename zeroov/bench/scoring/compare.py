@@ -13,7 +13,17 @@ from zeroov.bench.runs.records import Reading, Record, Run
 from zeroov.bench.scoring.metrics import figures
 from zeroov.bench.scoring.overlaps import Overlaps, overlaps_by_target
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
-from zeroov.bench.scoring.score import Row, about, changes, row_of, statuses, table_of, why_nothing
+from zeroov.bench.scoring.score import (
+    Row,
+    about,
+    changes,
+    limited_from,
+    of_split,
+    row_of,
+    statuses,
+    table_of,
+    why_nothing,
+)
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
 from zeroov.bench.scoring.tables import Table, aligned, percent, with_best
 from zeroov.errors import UsageError, count_of
@@ -76,6 +86,7 @@ class Comparison:
                     "name": system.run.name,
                     "about": about(system.run.manifest),
                     "changes": changes(system.run.manifest),
+                    "limited_from": limited_from(system.run.manifest),
                     **statuses(system.run),
                     "figures": {
                         target: {
@@ -121,7 +132,9 @@ class Comparison:
     def _heads(self) -> Iterator[str]:
         """Yield what is compared, and a line for each system."""
         count = len(self.systems[0].run.records)
-        yield f"{count_of(count, 'sample')}, protocol {self.protocol.name}: {self.protocol.about}" + (
+        limits = (limited_from(system.run.manifest) for system in self.systems)
+        whole = next((limit for limit in limits if limit is not None), None)
+        yield f"{count_of(count, 'sample')}{of_split(whole)}, protocol {self.protocol.name}: {self.protocol.about}" + (
             "" if self.reading == "final" else f"; reading {self.reading}"
         )
         for system in self.systems:

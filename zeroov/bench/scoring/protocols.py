@@ -116,7 +116,7 @@ PROTOCOLS = (
     Protocol(
         name="honest",
         about="zeroov's own: IoU above X (a tie is a miss), half-open boxes and masks in the image's own pixels; "
-        "what failed or is missing is a miss; the denominator is the split",
+        "what failed or is missing is a miss; every sample of the run counts",
         box=BoxRule(thresholds=SIX, strict=True),
         mask=MaskRule(thresholds=SIX, strict=True),
     ),

@@ -11,7 +11,7 @@ from typing import Any
 
 from zeroov.bench.runs.records import READINGS, Reading, Run
 from zeroov.bench.scoring.protocols import Protocol
-from zeroov.bench.scoring.score import Score, changes, made_with, score, statuses
+from zeroov.bench.scoring.score import Score, changes, limited_from, made_with, score, statuses
 from zeroov.errors import UsageError, ZeroovError
 from zeroov.recipe import deciding
 from zeroov.weights.find import public_name
@@ -101,6 +101,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "benchmark": made.get("benchmark"),
         "split": made.get("split"),
         "samples": len(run.records),
+        "limited_from": limited_from(run.manifest),
         "counts": statuses(run),
         "questions": made.get("questions"),
         "recipe_digest": run.manifest.get("recipe_digest"),

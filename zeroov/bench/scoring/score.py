@@ -71,6 +71,13 @@ class Score:
     statuses: Mapping[str, int]
     rows: tuple[Row, ...]
     absent: Absent | None = None
+    limited_from: int | None = None
+    """How many samples the split has, of a run with `--limit`."""
+
+    @property
+    def counted(self) -> str:
+        """How many samples the run has, in words, and of how many they are the first."""
+        return count_of(sum(self.statuses.values()), "sample") + of_split(self.limited_from)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, figures in percent."""
@@ -80,6 +87,7 @@ class Score:
             "protocol": self.protocol.name,
             "reading": self.reading,
             "samples": sum(self.statuses.values()),
+            "limited_from": self.limited_from,
             **self.statuses,
             "unit": "percent",
             "rows": [row.to_json() for row in self.rows],
@@ -114,7 +122,7 @@ class Score:
         reading = "" if self.reading == "final" else f"; reading {self.reading}"
         return (
             f"{self.run}{f' ({self.about})' if self.about else ''}\n"
-            f"{count_of(sum(self.statuses.values()), 'sample')}: {counts}{reading}\n"
+            f"{self.counted}: {counts}{reading}\n"
             f"protocol {self.protocol.name}: {self.protocol.about}"
         )
 
@@ -174,7 +182,8 @@ def score_of(
     if not any(row.target != "point" for row in rows):
         raise UsageError(why_nothing(run, protocol, reading))
     absent = absent_of(run.records, benchmark.absent_kind) if benchmark and benchmark.absent_kind else None
-    return Score(run.name, about(run.manifest), protocol, reading, statuses(run), tuple(rows), absent)
+    name, limited = run.name, limited_from(run.manifest)
+    return Score(name, about(run.manifest), protocol, reading, statuses(run), tuple(rows), absent, limited)
 
 
 def _as_in_real_data(records: Sequence[Record], found: Overlaps, shares: Mapping[str, float], seed: int) -> Row:
@@ -247,6 +256,17 @@ def about(manifest: Mapping[str, Any]) -> str:
     more = len(differing) - SHOWN
     shown = [*differing[:SHOWN], *([f"{more} more keys differ"] if more > 0 else [])]
     return ", ".join([*(value for value in values if isinstance(value, str) and value), *shown])
+
+
+def limited_from(manifest: Mapping[str, Any]) -> int | None:
+    """Return how many samples the split of a run with `--limit` has; `None` of another run, and of an older one."""
+    whole, taken = manifest.get("split_samples"), made_with(manifest).get("samples")
+    return whole if isinstance(whole, int) and isinstance(taken, int) and taken < whole else None
+
+
+def of_split(whole: int | None) -> str:
+    """Return what follows a number of samples, where they are the first ones of `whole`."""
+    return "" if whole is None else f" of {whole:,} (--limit)"
 
 
 def changes(manifest: Mapping[str, Any]) -> dict[str, Any]:

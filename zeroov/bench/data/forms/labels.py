@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +14,8 @@ from zeroov.bench.data.draft import LEFT_OUT, Place
 from zeroov.bench.data.files import read_bytes
 from zeroov.bench.data.sample import MaskTruth, Remark
 from zeroov.errors import DatasetError
+from zeroov.language.phrase import parse
+from zeroov.language.words import ARTICLES
 
 LOCAL_FILES = "?d="  # before a file's name in Label Studio
 KINDS = "COCO, Label Studio's JSON export, or labelme's"
@@ -37,11 +39,15 @@ class Label:
 
 @dataclass(frozen=True)
 class Labels:
-    """What a file, or a folder of labelme's files, holds: the images that were labelled, their objects, what is odd."""
+    """What a file, or a folder of labelme's files, holds: the images that were labelled, their objects, what is odd.
+
+    `classes` are those that the file lists, also without an object.
+    """
 
     images: tuple[str, ...]
     objects: tuple[Label, ...]
     remarks: tuple[Remark, ...]
+    classes: tuple[str, ...] = ()
 
 
 def read_labels(path: Path) -> Labels:
@@ -53,8 +59,28 @@ def read_labels(path: Path) -> Labels:
     else:
         parts = [_read_file(path, Path(path.name))]
     images = dict.fromkeys(image for part in parts for image in part.images)
-    objects = tuple(each for part in parts for each in part.objects)
-    return Labels(tuple(images), objects, tuple(remark for part in parts for remark in part.remarks))
+    objects = [each for part in parts for each in part.objects]
+    classes = dict.fromkeys([*(name for part in parts for name in part.classes), *(each.category for each in objects)])
+    remarks = tuple(remark for part in parts for remark in part.remarks)
+    return Labels(tuple(images), tuple(_with_corrected(objects, tuple(classes))), remarks, tuple(classes))
+
+
+def _with_corrected(objects: Sequence[Label], classes: Sequence[str]) -> Iterator[Label]:
+    """Yield the objects; one whose class was corrected is asked for by its new class, "the storage tank".
+
+    Tools keep the expression while the class changes. The class was corrected where the expression is, or means,
+    another one of `classes`: "the building" in a file that has "building" and "storage tank". Other words stay.
+    """
+    nouns = {name: parse(name).category for name in classes}
+    for each in objects:
+        said, category = each.expression, each.category
+        noun = parse(said).category
+        means_other = noun != nouns[category] and noun in nouns.values()
+        if said and category and said != category and (said in nouns or means_other):
+            has_article = category.lower().partition(" ")[0] in ARTICLES
+            yield replace(each, expression=category if has_article else f"the {category}")
+        else:
+            yield each
 
 
 def _read_file(path: Path, shown: Path) -> Labels:
@@ -96,7 +122,8 @@ def _coco(name: str, document: Mapping[str, Any]) -> Labels:
         expression = str(about.get("expression") or "")
         category, file = names[each["category_id"]], str(image["file_name"])
         objects.append(Label(Place(name), file, hw, category, expression, corners, mask))
-    return Labels(tuple(str(image["file_name"]) for image in images.values()), tuple(objects), tuple(remarks))
+    files = tuple(str(image["file_name"]) for image in images.values())
+    return Labels(files, tuple(objects), tuple(remarks), tuple(names.values()))
 
 
 def _label_studio(name: str, tasks: Sequence[Mapping[str, Any]]) -> Labels:
