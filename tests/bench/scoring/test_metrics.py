@@ -11,7 +11,7 @@ from tests.bench.scoring import slow
 from zeroov.bench.runs.records import Record
 from zeroov.bench.scoring.metrics import box_overlaps, figures, fitted_hw, per_sample, with_misses
 from zeroov.bench.scoring.overlaps import mask_pair, overlaps, tight_box
-from zeroov.bench.scoring.protocols import BoxRule, MaskRule, Rule, named
+from zeroov.bench.scoring.protocols import PROTOCOLS, BoxRule, MaskRule, Protocol, Rule, named
 from zeroov.outputs.rle import encode_rle
 
 SIDE = 24
@@ -225,3 +225,11 @@ def test_the_box_of_a_line_is_a_pixel_wide():
 @pytest.mark.parametrize(("missing", "union"), [("truth", 16.0), ("nothing", 0.0), ("origin", 16.0)])
 def test_what_a_missing_box_is_worth(missing, union):
     assert box_pair(None, (2, 2, 6, 6), BoxRule(missing=missing)) == (0.0, union)
+
+
+@pytest.mark.parametrize("protocol", [protocol for protocol in PROTOCOLS if protocol.box])
+def test_corners_out_of_all_measure_overlap_with_nothing(protocol: Protocol) -> None:
+    far = (0.0, 0.0, 1.7e308, 1.7e308)
+    for predicted, truth in ((far, (1, 2, 5, 6)), ((1, 2, 5, 6), far)):
+        shared, union = box_pair(predicted, truth, protocol.box)
+        assert 0 <= shared <= union < math.inf

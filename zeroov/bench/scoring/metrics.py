@@ -17,6 +17,8 @@ from zeroov.types import Bool
 
 Floats = NDArray[np.float64]
 
+FURTHEST = 1e9  # pixels from an image's corner; what lies further out is taken for that far, or squares would overflow
+
 
 def per_sample(intersections: NDArray[Any], unions: NDArray[Any], rule: Rule) -> Floats:
     """Return what `figures` sums, (..., samples, columns), from intersections and unions of shape (..., samples).
@@ -69,6 +71,7 @@ def box_overlaps(predicted: Floats, truth: Floats, hw: NDArray[Any], rule: BoxRu
 
     Both are in pixels of their images, of sizes `hw` (n, 2); a row of NaN is a sample without a predicted box.
     """
+    predicted, truth = np.clip(predicted, -FURTHEST, FURTHEST), np.clip(truth, -FURTHEST, FURTHEST)
     absent = np.isnan(predicted[:, 0])
     scale, margin, size = _frame(hw, rule)
     ours = np.where(absent[:, None], 0.0, predicted * scale + margin)
