@@ -6,7 +6,7 @@ FROM python:${PYTHON}-slim
 
 # Where torch comes from: by itself pip's own index, whose wheels bring CUDA with them, so the image below needs none.
 ARG INDEX=
-RUN pip install --no-cache-dir torch torchvision ${INDEX:+--index-url "${INDEX}"}
+RUN PIP_INDEX_URL="${INDEX}" pip install --no-cache-dir torch torchvision
 
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./

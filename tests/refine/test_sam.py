@@ -330,7 +330,8 @@ def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> N
     evolved = Evolved(heat, heat, region, region, np.zeros(picture.hw, np.bool_), None)
     recipe = RefineRecipe(least_part=0)
     assert _best(sam, encoded, low_res, predicted, recipe, None).predicted_iou == pytest.approx(0.9)
-    assert _best(sam, encoded, low_res, predicted, recipe, None, evolved).predicted_iou == pytest.approx(0.7)
+    agreeing = RefineRecipe(least_part=0, choose="agreement")
+    assert _best(sam, encoded, low_res, predicted, agreeing, None, evolved).predicted_iou == pytest.approx(0.7)
 
 
 def test_a_mask_is_chosen_by_its_box_and_kept_within_it(sam: Any) -> None:

@@ -9,10 +9,10 @@ from zeroov import frames
 from zeroov.types import Box, Candidate
 
 TRUST = ("detector", "vlm", "answer", "evolved")  # of two sources that see one object the first one's box is kept
-Seen = tuple[Box, float]
+Boxes = Sequence[tuple[Box, float]]
 
 
-def pool_of(seen: Mapping[str, Sequence[Seen]], same: float, most: int) -> tuple[Candidate, ...]:
+def pool_of(seen: Mapping[str, Boxes], same: float, most: int) -> tuple[Candidate, ...]:
     """Return the candidates of all sources, the surest of the most trusted source first, at most so many.
 
     Two boxes with an IoU of `same` are one object; a part of the evolved map, whose edge is coarse, is one with what

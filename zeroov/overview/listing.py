@@ -12,13 +12,14 @@ from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria,
 from zeroov import frames
 from zeroov.frames import HW
 from zeroov.overview.answer import box_spans
+from zeroov.overview.generate import generate
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import build_prompt
 from zeroov.recipe import CandidatesRecipe, OverviewRecipe
 from zeroov.types import Box, Listing, Picture
 
 LOOP = 3  # so many times the same tokens in a row are a loop
-LONGEST_LOOP = 80  # tokens: a box and its label
+SHORTEST_LOOP, LONGEST_LOOP = 4, 80  # tokens: "111" is a number; a box and its label
 SAME = 0.9  # IoU of two boxes of one list that are one object
 
 
@@ -41,18 +42,16 @@ class _Looping(StoppingCriteria):
         self.prompt_length = prompt_length
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        answered = input_ids[:, self.prompt_length :].tolist()
+        answered = input_ids[:, self.prompt_length :][:, -LOOP * LONGEST_LOOP :].tolist()
         return torch.tensor([repeats(tokens) for tokens in answered], device=input_ids.device)
 
 
 def repeats(tokens: Sequence[int]) -> bool:
     """Return whether a sequence ends in the same tokens, `LOOP` times in a row."""
-    for period in range(1, min(LONGEST_LOOP, len(tokens) // LOOP) + 1):
-        if period > 3 and all(
-            tokens[-1 - offset] == tokens[-1 - offset - period] for offset in range(period * (LOOP - 1))
-        ):
-            return True
-    return False
+    return any(
+        all(tokens[-1 - offset] == tokens[-1 - offset - period] for offset in range(period * (LOOP - 1)))
+        for period in range(SHORTEST_LOOP, min(LONGEST_LOOP, len(tokens) // LOOP) + 1)
+    )
 
 
 def list_objects(
@@ -65,26 +64,20 @@ def list_objects(
     """Ask for every object of a kind in each picture, in one generate call; `overview` says at which size."""
     prompt = build_prompt(models, pictures, [recipe.prompt.replace("{kind}", kind) for kind in kinds], overview)
     inputs = {key: value.to(models.device) for key, value in prompt.inputs.items()}
-    length = inputs["input_ids"].shape[1]
     surest = _Surest()
     penalty = {"repetition_penalty": recipe.repetition_penalty} if recipe.repetition_penalty else {}
-    with torch.inference_mode():
-        tokens = models.model.generate(
-            **inputs,
-            **penalty,
-            do_sample=False,
-            num_beams=1,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            max_new_tokens=recipe.max_new_tokens,
-            logits_processor=LogitsProcessorList([surest]),
-            stopping_criteria=StoppingCriteriaList([_Looping(length)]),
-        )
+    tokens = generate(
+        models,
+        inputs,
+        recipe.max_new_tokens,
+        logits_processor=LogitsProcessorList([surest]),
+        stopping_criteria=StoppingCriteriaList([_Looping(inputs["input_ids"].shape[1])]),
+        **penalty,
+    )
     tokenizer = models.processor.tokenizer
     listings = []
     for sample, picture in enumerate(pictures):
-        pieces = tokenizer.batch_decode(tokens[sample, length:, None], skip_special_tokens=True)
+        pieces = tokenizer.batch_decode(tokens[sample, :, None], skip_special_tokens=True)
         sure = [float(step[sample]) for step in surest.steps]
         frame = models.family.answer_frame_hw(prompt.resized_hw[sample])
         boxes, scores = boxes_of(pieces, sure, frame, picture.hw, recipe.most)

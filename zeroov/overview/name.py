@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import torch
-
+from zeroov.overview.generate import generate
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import neutralise
 
@@ -21,11 +20,8 @@ def name_category(models: OverviewModels, expression: str) -> str | None:
     turn = [{"role": "user", "content": [{"type": "text", "text": text}]}]
     prompt = models.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
     inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).to(models.device)
-    with torch.inference_mode():
-        tokens = models.model.generate(
-            **inputs, do_sample=False, temperature=None, top_p=None, top_k=None, max_new_tokens=16
-        )
-    return noun_of(tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+    (answered,) = generate(models, inputs, 16)
+    return noun_of(tokenizer.decode(answered, skip_special_tokens=True))
 
 
 def noun_of(answer: str) -> str | None:

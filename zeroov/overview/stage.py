@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from transformers import GenerationConfig, LogitsProcessorList
 
 from zeroov.errors import ModelError, RecipeError
 from zeroov.overview.answer import answer_to_image
 from zeroov.overview.capture import RowRecorder, capture_rows
 from zeroov.overview.combine import mean_of_heads, relative, sharpest_heads
+from zeroov.overview.generate import generate
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import Prompt, build_prompt
 from zeroov.recipe import OverviewRecipe
@@ -76,23 +76,8 @@ def _answer(
         captured_layers(models, recipe),
         [end for end in ends if end is not None],
     )
-    with torch.inference_mode(), capture_rows(models.model, recorder):
-        # Greedy, but otherwise as the model's own generation config says (Qwen2.5-VL: repetition penalty 1.05).
-        tokens = models.model.generate(
-            **inputs,
-            do_sample=False,
-            num_beams=1,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            max_new_tokens=new_tokens,
-            use_cache=True,
-            cache_implementation=None,
-            prefill_chunk_size=None,
-            return_dict_in_generate=False,
-            logits_processor=LogitsProcessorList([recorder]),
-        )
-    answered = tokens[:, inputs["input_ids"].shape[1] :]
+    with capture_rows(models.model, recorder):
+        answered = generate(models, inputs, new_tokens, logits_processor=LogitsProcessorList([recorder]))
     texts = models.processor.tokenizer.batch_decode(answered, skip_special_tokens=True)
     return recorder, [text.strip() for text in texts]
 

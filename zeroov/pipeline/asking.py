@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from zeroov import dumps
+from zeroov.candidates.pool import Boxes
 from zeroov.candidates.slices import joined, slices_of
 from zeroov.dumps import values as dumped
 from zeroov.look import Question
 from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
 from zeroov.progress import Progress
-from zeroov.types import Box, Candidate, Listing, Picture, Window
+from zeroov.types import Candidate, Listing, Picture, Window
 from zeroov.zoom.crop import window_around
 
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Stages
 
-Boxes = list[tuple[Box, float]]
 T = TypeVar("T")
 
 
@@ -102,10 +102,11 @@ def weighed(
 
 
 def answers_of(stages: Stages, work: Work[T], questions: Sequence[Question], progress: Progress) -> list[T]:
-    """Return what a work makes of each question, and note what that took."""
-    made = fill(work, questions, stages.store, stages.models, progress)
-    stages.asked |= {each.key: each.cost for each in made}
-    return [each.value for each in made]
+    """Return what a work makes of each question; one that was asked before in this call of `select` is not again."""
+    keys = [work.key(question) for question in questions]
+    new = [question for key, question in zip(keys, questions, strict=True) if key not in stages.asked]
+    stages.asked |= {made.key: made for made in fill(work, new, stages.store, stages.models, progress)}
+    return [stages.asked[key].value for key in keys]
 
 
 def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:

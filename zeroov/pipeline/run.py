@@ -62,8 +62,8 @@ class Stages:
         self._keep_evolved = keep_evolved
         self._encoded: tuple[str, EncodedPicture] | None = None
         self._names: dict[str, str] = {}
-        self.asked: dict[str, Cost] = {}
-        """What the questions of one call of `select` took, by the keys of their answers."""
+        self.asked: dict[str, Made[Any]] = {}
+        """The answers to the questions of one call of `select`, by their keys; empty between two calls."""
         self._warned = False
 
     @in_turn
@@ -167,8 +167,10 @@ class Stages:
         """Name the objects that may be meant in each look, and choose; a recipe without Select leaves it as it is."""
         if "select" not in self.recipe.stages or not looks:
             return list(looks)
-        self.asked = {}
-        chosen, spent = select(self, looks, progress), list(self.asked.values())
+        try:
+            chosen, spent = select(self, looks, progress), [made.cost for made in self.asked.values()]
+        finally:
+            self.asked = {}
         cost = Cost(
             sum(each.seconds for each in spent) / len(looks),
             max((each.peak_bytes for each in spent if each.peak_bytes is not None), default=None),

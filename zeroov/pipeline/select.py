@@ -161,10 +161,7 @@ def ask_kinds(stages: Stages, cases: Sequence[Case], progress: Progress) -> list
     for case in cases:
         best = case.chosen(stages.recipe).order[: stages.recipe.evidence.most]
         yes = shown_in(stages, case.picture, [case.pool.candidates[at] for at in best], case.pool.kind, progress)
-        factor = [min(yes)] * len(case.pool.candidates)
-        for at, share in zip(best, yes, strict=True):
-            factor[at] = share
-        done.append(case.knowing("kinds", factor))
+        done.append(case.knowing("kinds", _for_all(case.pool.candidates, best, yes)))
     return done
 
 
@@ -197,10 +194,13 @@ def attributes_of(
     things = [candidates[at] for at in best]
     with_it = shown_in(stages, picture, things, " ".join((*words, kind)), progress)
     ratios = by_ratio(with_it, shown_in(stages, picture, things, kind, progress))
-    factor = [min(ratios)] * len(candidates)
-    for at, ratio in zip(best, ratios, strict=True):
-        factor[at] = ratio
-    return tuple(factor)
+    return _for_all(candidates, best, ratios)
+
+
+def _for_all(candidates: Sequence[Candidate], asked: Sequence[int], numbers: Sequence[float]) -> tuple[float, ...]:
+    """Return a number for each candidate; those that were not asked about count as the least that were."""
+    known = dict(zip(asked, numbers, strict=True))
+    return tuple(known.get(at, min(numbers)) for at in range(len(candidates)))
 
 
 def shown_in(

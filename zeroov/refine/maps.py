@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from zeroov.frames import HW, resize_map
 from zeroov.types import Bool, Box, Evolved, Float32
 
+# How sure a mask prompt may be: log-odds of about -7 to 7, the range of SAM's own low-res logits.
 LEAST_ODDS = 1e-3
 RING = 5  # pixels of SAM's own masks, of 256 a side, around a mask
 

@@ -55,7 +55,6 @@ TYPES = ("vit_b", "vit_l", "vit_h", "vit_tiny", "vit_mini")
 TYPE_OF_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h", TINY.embed_dim: "vit_tiny", MINI.embed_dim: "vit_mini"}
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
-# How sure a mask prompt may be: log-odds of about -7 to 7, the range of SAM's own low-res logits.
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,14 +152,15 @@ def refine(
 ) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
 
-    With `recipe.choose` "agreement" the predicted IoU counts times how far the evolved map agrees with the mask. With
-    `recipe.prompt` "box+point" the box's centre is a second prompt; with "box+mask" the evolved map is. Parts of the
-    mask below `recipe.least_part` are left out, as `large_parts` does it; `valid` is the picture's.
+    With `recipe.choose` "agreement" the predicted IoU counts times how far the evolved map agrees with the mask, with
+    "box" times the share of the mask that lies in the box. With `recipe.prompt` "box+point" the box's centre is a
+    second prompt; with "box+mask" the evolved map is. What lies beyond `recipe.within`, and parts of the mask below
+    `recipe.least_part`, are left out, the latter as `large_parts` does it; `valid` is the picture's.
     """
     decoded = decode(sam, encoded, box, recipe, evolved)
     if decoded is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.image_hw, dtype=np.bool_), None, 0.0)
-    return _best(sam, encoded, *decoded, recipe, valid, evolved if recipe.choose == "agreement" else None, box)
+    return _best(sam, encoded, *decoded, recipe, valid, evolved, box)
 
 
 @torch.inference_mode()
@@ -238,7 +238,7 @@ def _best(
     predicted_iou: Tensor,
     recipe: RefineRecipe,
     valid: Bool | None,
-    agreeing: Evolved | None = None,
+    evolved: Evolved | None = None,
     box: Box | None = None,
 ) -> Refined:
     """Return the hypothesis with the highest predicted IoU, times its agreement with a map or box as the recipe says.
@@ -246,16 +246,15 @@ def _best(
     What lies beyond the box grown to `recipe.within` times its sides is left out.
     """
     worth = predicted_iou[0].float().cpu()
-    if box and recipe.choose == "box":
-        scale = low_res.shape[-1] / sam.image_encoder.img_size
-        reach = (encoded.resized_hw[0] * scale, encoded.resized_hw[1] * scale)
+    if recipe.choose != "predicted":
+        side, own_side = low_res.shape[-1], sam.image_encoder.img_size
         masks = (low_res[0] > sam.mask_threshold).cpu().numpy()
-        worth = worth * torch.tensor([share_inside(mask, box, encoded.image_hw, reach) for mask in masks])
-    if agreeing:
-        side = low_res.shape[-1]
-        heat = on_square(agreeing.fused, encoded.resized_hw, sam.image_encoder.img_size, side)
-        masks = (low_res[0] > sam.mask_threshold).cpu().numpy()
-        worth = worth * torch.tensor([agreement(mask, heat) for mask in masks])
+        if box and recipe.choose == "box":
+            reach = (encoded.resized_hw[0] * side / own_side, encoded.resized_hw[1] * side / own_side)
+            worth = worth * torch.tensor([share_inside(mask, box, encoded.image_hw, reach) for mask in masks])
+        elif evolved and recipe.choose == "agreement":
+            heat = on_square(evolved.fused, encoded.resized_hw, own_side, side)
+            worth = worth * torch.tensor([agreement(mask, heat) for mask in masks])
     best = int(worth.argmax())
     # Only the best hypothesis is brought to the image's size: the others would triple the memory.
     logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 from collections.abc import Sequence
@@ -128,12 +129,11 @@ def _whole(answer: Answer) -> tuple[Box | None, Bool]:
     """Return the box and the mask of an answer; of a group, which has one truth, those of all its members."""
     if len(answer.found) < 2:
         return answer.box, answer.mask
-    box, mask = answer.found[0].box, np.zeros(answer.info.hw, dtype=np.bool_)
+    mask = np.zeros(answer.info.hw, dtype=np.bool_)
     for found in answer.found:
         x0, y0, x1, y1 = found.window_xyxy
-        box = frames.box_hull(box, found.box)
         mask[y0:y1, x0:x1] |= found.mask
-    return box, mask
+    return functools.reduce(frames.box_hull, [found.box for found in answer.found]), mask
 
 
 def _candidates(look: Look) -> tuple[dict[str, Any], ...]:

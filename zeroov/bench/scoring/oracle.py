@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,10 +125,7 @@ def _answer(record: Record, truth: Box) -> float:
 
 def _around(boxes: Sequence[Box]) -> list[Box]:
     """Return the box around all of some boxes, if there are any."""
-    whole = boxes[0] if boxes else None
-    for box in boxes[1:]:
-        whole = frames.box_hull(whole, box) if whole else box
-    return [whole] if whole else []
+    return [functools.reduce(frames.box_hull, boxes)] if boxes else []
 
 
 def _area(box: Box) -> float:

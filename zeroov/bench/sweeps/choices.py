@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 
@@ -20,7 +21,7 @@ from zeroov.errors import DumpError
 from zeroov.language.phrase import parse
 from zeroov.outputs.rle import decode_rle
 from zeroov.progress import Progress
-from zeroov.types import Bool, Box, Pool, Selection
+from zeroov.types import Bool, Pool, Selection
 
 log = logging.getLogger("zeroov")
 
@@ -49,7 +50,7 @@ def measure_choices(
             chosen = [each.box for each in Selection(pool, choice).chosen]
             if not chosen:
                 continue
-            boxes[row, column] = _around(chosen).xyxy
+            boxes[row, column] = functools.reduce(frames.box_hull, chosen).xyxy
             if truth is not None:
                 ours = np.zeros(record.hw, dtype=np.bool_)
                 for box in chosen:
@@ -67,10 +68,3 @@ def _pool(record: Record, maps: Maps) -> Pool | None:
     except DumpError as error:
         log.warning("%s", error)
         return None
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    whole = boxes[0]
-    for box in boxes[1:]:
-        whole = frames.box_hull(whole, box)
-    return whole
