@@ -58,6 +58,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "search": {
         "search/glance": ("search/test_glance.py",),
+        "candidates/slices": ("candidates/test_slices.py", "search/test_tiles.py"),
         "search/tiles": ("search/test_tiles.py",),
     },
     "language": {

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroov.search.tiles import distinct, tiles
+from zeroov.candidates.slices import tiles
+from zeroov.search.tiles import distinct
 from zeroov.types import Box, Window
 from zeroov.zoom.closer import is_cut_off
 

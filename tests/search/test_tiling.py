@@ -26,6 +26,7 @@ from PIL import Image
 
 import zeroov
 from zeroov import frames
+from zeroov.candidates.slices import tiles
 from zeroov.ground import Pipeline
 from zeroov.language.phrase import parse
 from zeroov.look import Look, Question
@@ -35,7 +36,6 @@ from zeroov.progress import SILENT, Progress
 from zeroov.raster.scene import open_source
 from zeroov.recipe import Recipe
 from zeroov.search.search import Sought, search_scene
-from zeroov.search.tiles import tiles
 from zeroov.types import Bool, Box, Evolved, Float32, Overview, Picture, Refined, Uint8
 
 GRID = (32, 32)

@@ -1,4 +1,4 @@
-"""Look at a picture in slices too: what is small or crowded is listed better in a part of it. Pure."""
+"""Cut a scene or a picture into overlapping windows, and join the lists of what they show. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,31 @@ EDGE = 1.5  # pixels: a box that comes so near to a slice's own edge may be a pa
 INSIDE = 0.7  # of the smaller of two boxes: they are one object, seen in the whole and in a slice
 
 
-def slices_of(hw: frames.HW, side: int, overlap: float) -> list[Window]:
-    """Return squares that cover a picture, of a side in pixels and overlapping by a share of it at least.
+def tiles(scene_hw: frames.HW, side: int, overlap: float) -> list[Window]:
+    """Return windows of `side` pixels that cover a scene, row by row; neighbours share at least `overlap` of a side.
 
-    None where `side` is 0, or the picture no larger.
+    All are of one size, spread evenly; a scene narrower than a window has windows of its own width. An object no
+    larger than `overlap` times the side lies whole in one of them.
     """
-    if not side or max(hw) <= side:
-        return []
-    starts = [_starts(length, side, overlap) for length in hw[::-1]]
-    width, height = hw[1], hw[0]
-    return [Window(x, y, min(width, x + side), min(height, y + side)) for y in starts[1] for x in starts[0]]
+    rows, cols = (_starts(length, side, overlap) for length in scene_hw)
+    height, width = min(side, scene_hw[0]), min(side, scene_hw[1])
+    return [Window(x, y, x + width, y + height) for y in rows for x in cols]
 
 
 def _starts(length: int, side: int, overlap: float) -> list[int]:
     if length <= side:
         return [0]
-    number = max(2, math.ceil((length - overlap * side) / (side * (1 - overlap))))
-    return sorted({round(at * (length - side) / (number - 1)) for at in range(number)})
+    step = max(1.0, side * (1 - overlap))
+    count = math.ceil((length - side) / step) + 1
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def slices_of(hw: frames.HW, side: int, overlap: float) -> list[Window]:
+    """Return the tiles of a picture beside which it is looked at as a whole.
+
+    None where `side` is 0, or the picture no larger.
+    """
+    return tiles(hw, side, overlap) if side and max(hw) > side else []
 
 
 def joined(hw: frames.HW, lists: Sequence[tuple[Window, Listing]], most: int) -> Listing:

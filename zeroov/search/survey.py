@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from zeroov import frames
 from zeroov.candidates.parts import boxes_of
+from zeroov.candidates.slices import tiles
 from zeroov.errors import HardwareError, PictureError
 from zeroov.look import Look, Looker, Question
 from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
 from zeroov.recipe import Recipe, SearchRecipe
-from zeroov.search.tiles import distinct, tiles
+from zeroov.search.tiles import distinct
 from zeroov.types import Candidate, Picture, Tile, Window
 from zeroov.zoom.closer import is_cut_off
 
