@@ -6,7 +6,7 @@ import contextlib
 import multiprocessing as mp
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from queue import Empty, Full
@@ -241,6 +241,51 @@ def _question(scene: Scene, plan: Plan, rng: np.random.Generator) -> Expression:
     return ask(scene, rng, tuple(forms)) or absent_expression(scene, rng)
 
 
+@dataclass
+class _Drawn:
+    """What a batch is made of, picture by picture."""
+
+    scenes: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    dense: list[tuple[Int, Int, Int, Int]] = field(default_factory=list)
+    turns: list[list[tuple[Int, ...]]] = field(default_factory=list)
+    """Ids, labels and, of questions about one object, its box."""
+    named: list[list[tuple[int, int]]] = field(default_factory=list)
+    forms: list[list[Form]] = field(default_factory=list)
+
+    def add(self, scene: Scene, turns: list[tuple[Int, ...]], named: list[tuple[int, int]], forms: list[Form]) -> None:
+        """Add a picture with its turns, the kind and colour that each names, and its form."""
+        self.scenes.append(scene.image)
+        self.dense.append(dense_targets(scene))
+        self.turns.append(turns)
+        self.named.append(named)
+        self.forms.append(forms)
+
+    def batch(self) -> Batch:
+        """Return the batch; a picture without turns has none in it."""
+        images = len(self.scenes)
+        kind, colour, large, box = (np.stack(part) for part in zip(*self.dense, strict=True))
+        names = np.array(self.named, np.int64).reshape(images, -1, 2)
+
+        def stacked(part: int, empty: tuple[int, ...]) -> Int:
+            if not self.turns[0] or part >= len(self.turns[0][0]):
+                return np.zeros((images, 0, *empty), np.int64)
+            return np.stack([np.stack([turn[part] for turn in turns]) for turns in self.turns])
+
+        return Batch(
+            images=np.stack(self.scenes),
+            kind=kind,
+            colour=colour,
+            large=large,
+            box=np.minimum(box, NUMBERS - 1),
+            ids=stacked(0, (SPAN,)),
+            labels=stacked(1, (SPAN,)),
+            said_kind=names[..., 0],
+            said_colour=names[..., 1],
+            form=self.forms,
+            target_xyxy=stacked(2, (4,)),
+        )
+
+
 def _listed(scene: Scene, rng: np.random.Generator) -> tuple[str, int, int, list[tuple[int, ...]]]:
     """Draw a kind, at times with a colour: the words for it, its number, its colour's (or -1), and its boxes."""
     there = sorted({thing.kind for thing in scene.objects})
@@ -256,85 +301,55 @@ def _listed(scene: Scene, rng: np.random.Generator) -> tuple[str, int, int, list
 
 def list_batch(writer: TurnWriter, view: View, split: Split, first: int, images: int) -> Batch:
     """Make a batch that asks for every object of a kind, in scenes of a view."""
-    span = LIST_SPAN + BOX_SPAN * view.objects[1]
-    scenes, dense, ids, labels, named = [], [], [], [], []
+    span, drawn = LIST_SPAN + BOX_SPAN * view.objects[1], _Drawn()
     for index in range(first, first + images):
         seed = seed_for(split, index)
         rng = np.random.default_rng([seed, 13])
         scene = draw(seed, view, rng)
-        scenes.append(scene.image)
-        dense.append(dense_targets(scene))
-        turns: list[tuple[Int, Int]] = []
+        turns: list[tuple[Int, ...]] = []
+        named: list[tuple[int, int]] = []
         while len(turns) < LISTS:
             name, kind, colour, boxes = _listed(scene, rng)
             turn = writer.write_list(name, boxes, span)
             if turn is not None:
                 turns.append(turn)
                 named.append((kind, colour))
-        ids.append(np.stack([turn[0] for turn in turns]))
-        labels.append(np.stack([turn[1] for turn in turns]))
-    kinds, colours, large, box = (np.stack(part) for part in zip(*dense, strict=True))
-    names = np.array(named, np.int64).reshape(images, LISTS, 2)
-    return Batch(
-        images=np.stack(scenes),
-        kind=kinds,
-        colour=colours,
-        large=large,
-        box=np.minimum(box, NUMBERS - 1),
-        ids=np.stack(ids),
-        labels=np.stack(labels),
-        said_kind=names[..., 0],
-        said_colour=names[..., 1],
-        form=[[] for _ in scenes],
-        target_xyxy=np.zeros((images, 0, 4), np.int64),
-    )
+        drawn.add(scene, turns, named, [])
+    return drawn.batch()
 
 
 def hard_batch(writer: TurnWriter, plan: Plan, split: Split, first: int, images: int) -> Batch:
     """Make a batch of the hard split's scenes, each with its own expression and plain ones."""
-    scenes: list[npt.NDArray[np.uint8]] = []
-    dense, ids, labels, boxes, named = [], [], [], [], []
-    forms: list[list[Form]] = []
-    index = first
-    while len(scenes) < images:
+    index, drawn = first, _Drawn()
+    while len(drawn.scenes) < images:
         asked = hard_question(split, index)
         index += 1
         turn = writer.write(asked.text, asked.box_xyxy, HARD_SPAN)
         if turn is None:
             continue
-        turns: list[tuple[Int, Int, Int]] = [turn]
-        asked_forms: list[Form] = ["absent" if asked.absent else "relation"]
-        named.append((_kind_number(asked.kind), -1))
         rng = np.random.default_rng([asked.scene.seed, 23])
-        while len(turns) < HARD_TURNS:
-            plain = _question(asked.scene, plan, rng)
-            true = None if plain.target is None else asked.scene.objects[plain.target].box_xyxy
-            turn = writer.write(plain.text, true, HARD_SPAN)
-            if turn is not None:
-                turns.append(turn)
-                asked_forms.append(plain.form)
-                named.append(said(plain.text))
-        forms.append(asked_forms)
-        scenes.append(asked.scene.image)
-        dense.append(dense_targets(asked.scene))
-        ids.append(np.stack([turn[0] for turn in turns]))
-        labels.append(np.stack([turn[1] for turn in turns]))
-        boxes.append(np.stack([turn[2] for turn in turns]))
-    kinds, colours, large, box = (np.stack(part) for part in zip(*dense, strict=True))
-    names = np.array(named, np.int64).reshape(images, HARD_TURNS, 2)
-    return Batch(
-        images=np.stack(scenes),
-        kind=kinds,
-        colour=colours,
-        large=large,
-        box=np.minimum(box, NUMBERS - 1),
-        ids=np.stack(ids),
-        labels=np.stack(labels),
-        said_kind=names[..., 0],
-        said_colour=names[..., 1],
-        form=forms,
-        target_xyxy=np.stack(boxes),
-    )
+        turns, named, forms = _plain_turns(writer, asked.scene, plan, rng, HARD_TURNS - 1, HARD_SPAN)
+        own: Form = "absent" if asked.absent else "relation"
+        drawn.add(asked.scene, [turn, *turns], [(_kind_number(asked.kind), -1), *named], [own, *forms])
+    return drawn.batch()
+
+
+def _plain_turns(
+    writer: TurnWriter, scene: Scene, plan: Plan, rng: np.random.Generator, number: int, span: int
+) -> tuple[list[tuple[Int, ...]], list[tuple[int, int]], list[Form]]:
+    """Return so many turns of the plain world's questions, what each names, and its form."""
+    turns: list[tuple[Int, ...]] = []
+    named: list[tuple[int, int]] = []
+    forms: list[Form] = []
+    while len(turns) < number:
+        asked = _question(scene, plan, rng)
+        box = None if asked.target is None else scene.objects[asked.target].box_xyxy
+        turn = writer.write(asked.text, box, span)
+        if turn is not None:
+            turns.append(turn)
+            named.append(said(asked.text))
+            forms.append(asked.form)
+    return turns, named, forms
 
 
 def _kind_number(name: str) -> int:
@@ -348,53 +363,22 @@ def _drawn_from(views: Views, rng: np.random.Generator) -> View | None:
 
 def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batch:
     """Make the batch of a split's scenes from `first` on, all in one of the plan's views."""
-    scenes, dense, ids, labels, boxes, forms, named = [], [], [], [], [], [], []
     rng = np.random.default_rng([seed_for(split, first), 11])
-    kind_of_step = rng.random()
+    kind_of_step = rng.random() if plan.lists or plan.hard else 1.0  # other courses draw as they always did
     listing = kind_of_step < plan.lists
     if plan.lists <= kind_of_step < plan.lists + plan.hard:
         return hard_batch(writer, plan, split, first, max(2, plan.images // 2))
     view = _drawn_from(LISTED if listing else plan.views, rng)
     if listing and view:
         return list_batch(writer, view, split, first, max(2, plan.images_at(view)))
-    images = plan.images_at(view)
-    for index in range(first, first + images):
+    drawn = _Drawn()
+    for index in range(first, first + plan.images_at(view)):
         seed = seed_for(split, index)
         rng = np.random.default_rng([seed, 7])
         plain = _style(plan, rng) if split == "train" and not view else None
         scene = draw(seed, view, rng) if view else make_scene(seed, plain)
-        scenes.append(scene.image)
-        dense.append(dense_targets(scene))
-        turns: list[tuple[Int, Int, Int]] = []
-        asked_forms: list[Form] = []
-        while len(turns) < plan.turns:
-            asked = _question(scene, plan, rng)
-            turn = writer.write(asked.text, None if asked.target is None else scene.objects[asked.target].box_xyxy)
-            if turn is not None:
-                turns.append(turn)
-                asked_forms.append(asked.form)
-                named.append(said(asked.text))
-        if turns:
-            ids.append(np.stack([turn[0] for turn in turns]))
-            labels.append(np.stack([turn[1] for turn in turns]))
-            boxes.append(np.stack([turn[2] for turn in turns]))
-        forms.append(asked_forms)
-    kind, colour, large, box = (np.stack(part) for part in zip(*dense, strict=True))
-    empty = np.zeros((images, 0, SPAN), np.int64)
-    names = np.array(named, np.int64).reshape(images, -1, 2)
-    return Batch(
-        images=np.stack(scenes),
-        kind=kind,
-        colour=colour,
-        large=large,
-        box=np.minimum(box, NUMBERS - 1),
-        ids=np.stack(ids) if ids else empty,
-        labels=np.stack(labels) if labels else empty,
-        said_kind=names[..., 0],
-        said_colour=names[..., 1],
-        form=forms,
-        target_xyxy=np.stack(boxes) if boxes else np.zeros((images, 0, 4), np.int64),
-    )
+        drawn.add(scene, *_plain_turns(writer, scene, plan, rng, plan.turns, SPAN))
+    return drawn.batch()
 
 
 def batch_at(writer: TurnWriter, plans: list[tuple[int, Plan]], step: int) -> Batch:
