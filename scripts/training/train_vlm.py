@@ -16,13 +16,14 @@ import torch
 
 from scripts.training.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
 from scripts.training.vlm.build import HIDDEN, build_model, save_folder
-from scripts.training.vlm.data import Batch, BatchStream, TurnWriter, hard_batch, list_batch
+from scripts.training.vlm.data import Batch, BatchStream, hard_batch, list_batch
 from scripts.training.vlm.evaluate import evaluate, evaluation_batches, measure_lists
 from scripts.training.vlm.forward import read, see
 from scripts.training.vlm.losses import DenseHeads, answer_loss, said_loss, soft_numbers
 from scripts.training.vlm.muon import BlockMuon
 from scripts.training.vlm.schedule import Schedule
 from scripts.training.vlm.tokens import SHIPPED, build_tokenizer, read_chat_template
+from scripts.training.vlm.turns import TurnWriter
 from scripts.training.vlm.views import HELD_OUT, LISTED
 
 

@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 
 from scripts.training.vlm.build import build_model, save_folder
-from scripts.training.vlm.data import BatchStream, Plan, TurnWriter, dense_targets, make_batch, said
+from scripts.training.vlm.data import BatchStream, Plan, dense_targets, make_batch
 from scripts.training.vlm.evaluate import auroc, decode
 from scripts.training.vlm.forward import read, see
 from scripts.training.vlm.losses import DenseHeads, answer_loss, said_loss, soft_numbers
 from scripts.training.vlm.muon import orthogonalise
 from scripts.training.vlm.schedule import Schedule
 from scripts.training.vlm.tokens import PROMPT_HEAD, PROMPT_TAIL, SHIPPED, build_tokenizer, read_chat_template
+from scripts.training.vlm.turns import TurnWriter, said
 from zeroov.mini.scenes import SceneStyle, make_scene
 
 RUNS = Path(__file__).parents[2] / "scripts" / "training" / "runs"

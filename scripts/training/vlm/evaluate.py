@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scripts.training.vlm.data import CELL, Batch, Plan, TurnWriter, Words, make_batch
+from scripts.training.vlm.data import CELL, Batch, Plan, make_batch
 from scripts.training.vlm.forward import Model, read, see
 from scripts.training.vlm.losses import DenseHeads
+from scripts.training.vlm.turns import TurnWriter, Words
 from scripts.training.vlm.views import View
 from zeroov.mini.expressions import FORMS
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from scripts.training.vlm.data import Words
 from scripts.training.vlm.tokens import NUMBERS
+from scripts.training.vlm.turns import Words
 
 
 def soft_numbers(sigma: float) -> Tensor:
