@@ -37,7 +37,7 @@ def load_detector(folder: Path, recipe: DetectorRecipe, device: torch.device, *,
 
     auto_class: Any = AutoModelForZeroShotObjectDetection
     try:
-        with quietly():
+        with quietly("transformers"):
             processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             model, report = auto_class.from_pretrained(
                 folder,

@@ -57,7 +57,7 @@ def load_focus(
 ) -> FocusModels:
     """Load the five parts from a folder that `weights.find` found complete; `name` and `revision` are only noted."""
     dtype = pick_dtype(recipe.dtype, device)
-    with quietly():
+    with quietly("transformers", "diffusers"):
         parts = {part: _load_part(folder, part, dtype) for part in CLASSES}
         tokenizer, scheduler = _load_tokenizer(folder), _load_scheduler(folder)
     _check_fit(folder, parts["unet"], parts["vae"], parts["text_encoder"])

@@ -45,7 +45,7 @@ def load_overview(
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         family = family_of(config, name)
-        with quietly():
+        with quietly("transformers"):
             processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             processor.apply_chat_template([{"role": "user", "content": "a"}], tokenize=False)
             auto_class: Any = AutoModelForImageTextToText

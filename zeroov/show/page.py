@@ -11,9 +11,8 @@ from typing import Any, Literal, get_args
 import cv2
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.patheffects import withStroke
@@ -74,11 +73,12 @@ class Page:
             return self.png()
         buffer = io.BytesIO()
         self.figure.set_dpi(PRINTED_DPI)
+        canvas: Any = get_registered_canvas_class(form)(self.figure)  # imported when asked for
         with matplotlib.rc_context(FILES):
             if form == "pdf":
-                FigureCanvasPdf(self.figure).print_pdf(buffer, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+                canvas.print_pdf(buffer, metadata={"CreationDate": None})
             else:
-                FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
+                canvas.print_svg(buffer, metadata={"Date": None})
         return buffer.getvalue()
 
 

@@ -190,7 +190,7 @@ def ensure(part: str, cache: Path) -> Path:
             made = Path(staging) / part
             if not part.endswith(".pth"):
                 made.mkdir()
-            with quietly():
+            with quietly("transformers", "diffusers"):
                 WRITERS[part](made)
             if target.exists() and not _is_complete(target):
                 target.rename(Path(staging) / "damaged")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import threading
 from collections.abc import Iterator
+from typing import Literal
 
 _at_work = threading.RLock()  # the loggers, and torch's default dtype while a model loads, are those of every thread
 
 
 @contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Silence transformers and diffusers for the block, and put back what was before; one thread at a time."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
+def quietly(*libraries: Literal["transformers", "diffusers"]) -> Iterator[None]:
+    """Silence those libraries for the block, and put back what was before; one thread at a time.
 
+    They are imported, so a block names those alone whose models it loads.
+    """
     with _at_work:
         before = []
-        for library in (transformers_logging, diffusers_logging):
+        for name in libraries:
+            library = importlib.import_module(f"{name}.utils.logging")
             before.append((library, library.get_verbosity(), library.is_progress_bar_enabled()))
             library.set_verbosity_error()
             library.disable_progress_bar()
