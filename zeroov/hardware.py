@@ -20,7 +20,8 @@ DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 def pick_device(wanted: str = "auto") -> torch.device:
     """Return the device: the wanted one, or with `auto` CUDA, then Apple's MPS, then the CPU."""
-    import torch
+    with no_garbage():
+        import torch
 
     if wanted == "auto":
         if torch.cuda.is_available():
@@ -116,6 +117,24 @@ def free_bytes(device: torch.device) -> int | None:
         free: int = torch.cuda.mem_get_info(device)[0]
         return free
     return _linux_bytes("/proc/meminfo", "MemAvailable") if device.type == "cpu" else None
+
+
+@contextlib.contextmanager
+def no_garbage() -> Iterator[None]:
+    """Do not look for garbage while a library or a model is loaded: all of it stays, and looking takes a tenth.
+
+    What is new counts as old afterwards, or it would be looked through once more for each generation.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            if not gc.get_freeze_count():  # else a program has frozen objects of its own: they stay so
+                gc.freeze()
+                gc.unfreeze()  # into the oldest generation
+            gc.enable()
 
 
 def release(device: torch.device) -> None:

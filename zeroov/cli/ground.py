@@ -88,6 +88,7 @@ def ground(
     from zeroov.cli.report import refuse_own, say_answer
     from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
+    from zeroov.hardware import no_garbage
     from zeroov.outputs.answer import forget
     from zeroov.outputs.formats.png import fits_png
     from zeroov.outputs.found import SceneInfo
@@ -117,8 +118,8 @@ def ground(
     with (
         options.progress() as progress,
         open_source(image, options.band_numbers(bands), progress=progress) as opened,
-        Pipeline(chosen, device, dumps) as pipeline,
     ):
+        pipeline = Pipeline(chosen, device, dumps)  # not closed: the process ends, which frees its models sooner
         if writers:
             writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
         for given, read in ((aoi, area_of), (bbox, box_of), (point, point_of)):  # an error for one that misses
@@ -128,9 +129,10 @@ def ground(
         answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress, **where)
         drawn = None
         if panel:
-            from zeroov.show.panel import draw_panel
+            with no_garbage():  # loads matplotlib
+                from zeroov.show.panel import draw_panel
 
-            drawn = draw_panel(answer, opened)
+                drawn = draw_panel(answer, opened)
         if figure:
             from zeroov.show.panel import write_panel
 

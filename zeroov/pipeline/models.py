@@ -141,7 +141,7 @@ class LoadedModels:
         if not self.recipe.runtime.keep_loaded:
             self.drop_all()
         start = time.perf_counter()
-        with hardware.memory_guard(f"loading the {stage} model", REMEDY):
+        with hardware.memory_guard(f"loading the {stage} model", REMEDY), hardware.no_garbage():
             self._models[stage] = self._load(stage, found)
         return time.perf_counter() - start
 
