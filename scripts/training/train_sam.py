@@ -19,6 +19,7 @@ from segment_anything.modeling import Sam
 from torch import Tensor
 
 from scripts.training.resume import Curve, Limits, device_here, exported, read_state, run_arguments, write_state
+from zeroov.mini.hard import hard_question
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.refine.sam import MINI, build_layout
 
@@ -26,11 +27,13 @@ LOW = MINI.image_size // 2
 """Side of the decoder's own masks, four cells to a token."""
 
 
-def scene_for(split: str, index: int) -> Scene:
-    """Make a scene; those to train on come at several scales."""
+def scene_for(split: str, index: int, hard: float = 0.0) -> Scene:
+    """Make a scene; those to train on come at several scales, and a share of `hard` is of the hard split."""
     if split != "train":
         return make_scene(seed_for("val", index))
     rng = np.random.default_rng([seed_for("train", index), 11])
+    if hard and np.random.default_rng([seed_for("train", index), 29]).random() < hard:
+        return hard_question("train", index).scene
     return make_scene(
         seed_for("train", index), SceneStyle(objects=(2, 7), scale=float(np.exp(rng.uniform(-0.25, 0.6))))
     )
@@ -136,6 +139,14 @@ class Trainer:
         self.args, self.device = args, device_here()
         self.sam = build_layout(replace(MINI, relative=False)).to(self.device).train()
         torch.nn.init.normal_(self.sam.image_encoder.pos_embed, std=0.02)
+        if args.begin_with:
+            self.sam.load_state_dict(
+                {
+                    name: value
+                    for name, value in torch.load(args.begin_with, weights_only=True).items()
+                    if ".rel_pos_" not in name
+                }
+            )
         self.optimiser = torch.optim.AdamW(self.sam.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
         self.step, self.seconds = 0, 0.0
         args.state.mkdir(parents=True, exist_ok=True)
@@ -160,7 +171,7 @@ class Trainer:
 
     def loss(self) -> Tensor:
         """Run this step's scenes forward: boxes near and far from exact, and points in every fourth scene."""
-        scenes = [scene_for("train", self.step * self.args.batch + i) for i in range(self.args.batch)]
+        scenes = [scene_for("train", self.step * self.args.batch + i, self.args.hard) for i in range(self.args.batch)]
         scenes = [scene for scene in scenes if scene.objects]
         pictures = torch.stack([picture(scene) for scene in scenes]).to(self.device)
         embeddings = self.sam.image_encoder(self.sam.preprocess(pictures))
@@ -214,6 +225,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--course", type=int, default=1100, help="steps of the whole course")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--prompts", type=int, default=4)
+    parser.add_argument("--begin-with", type=Path, help="checkpoint that a new course starts from")
+    parser.add_argument("--hard", type=float, default=0.0, help="share of scenes of the hard split, crowded ones")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--val-images", type=int, default=30)
     args = parser.parse_args(arguments)

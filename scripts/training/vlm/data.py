@@ -17,7 +17,7 @@ from transformers import Qwen2Tokenizer
 
 from scripts.training.vlm.tokens import NUMBERS
 from scripts.training.vlm.turns import SPAN, Int, TurnWriter, said
-from scripts.training.vlm.views import LISTED, PLAIN, View, Views, draw
+from scripts.training.vlm.views import HARD_LISTED, LISTED, PLAIN, View, Views, cut, draw
 from zeroov.mini.expressions import SYNONYMS, Expression, Form, absent_expression, ask
 from zeroov.mini.hard import hard_question
 from zeroov.mini.kinds import COLOURS, KINDS
@@ -51,6 +51,8 @@ class Plan:
     """Share of steps that ask for every object of a kind, in the views `LISTED`."""
     hard: float = 0.0
     """Share of steps on scenes of the hard split, each with the expression for which it was placed."""
+    hard_lists: float = 0.0
+    """Share of the steps with lists whose scenes are the hard split's, whole or a window of them."""
 
     def images_at(self, view: View | None) -> int:
         """Return how many pictures of a view cost about what `images` plain ones do."""
@@ -183,13 +185,13 @@ def _listed(scene: Scene, rng: np.random.Generator) -> tuple[str, int, int, list
     return (f"{colour} {word}" if colour else word), list(KINDS).index(kind) + 1, number, boxes
 
 
-def list_batch(writer: TurnWriter, view: View, split: Split, first: int, images: int) -> Batch:
-    """Make a batch that asks for every object of a kind, in scenes of a view."""
+def list_batch(writer: TurnWriter, view: View, split: Split, first: int, images: int, *, hard: bool = False) -> Batch:
+    """Make a batch that asks for every object of a kind, in scenes of a view or in the hard split's."""
     span, drawn = LIST_SPAN + BOX_SPAN * view.objects[1], _Drawn()
     for index in range(first, first + images):
         seed = seed_for(split, index)
         rng = np.random.default_rng([seed, 13])
-        scene = draw(seed, view, rng)
+        scene = cut(hard_question(split, index).scene, view.hw, rng) if hard else draw(seed, view, rng)
         turns: list[tuple[Int, ...]] = []
         named: list[tuple[int, int]] = []
         while len(turns) < LISTS:
@@ -252,9 +254,10 @@ def make_batch(writer: TurnWriter, plan: Plan, split: Split, first: int) -> Batc
     listing = kind_of_step < plan.lists
     if plan.lists <= kind_of_step < plan.lists + plan.hard:
         return hard_batch(writer, plan, split, first, max(2, plan.images // 2))
-    view = _drawn_from(LISTED if listing else plan.views, rng)
+    hard_listing = listing and rng.random() < plan.hard_lists if plan.hard_lists else False
+    view = _drawn_from(HARD_LISTED if hard_listing else LISTED if listing else plan.views, rng)
     if listing and view:
-        return list_batch(writer, view, split, first, max(2, plan.images_at(view)))
+        return list_batch(writer, view, split, first, max(2, plan.images_at(view)), hard=hard_listing)
     drawn = _Drawn()
     for index in range(first, first + plan.images_at(view)):
         seed = seed_for(split, index)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scripts.training.vlm.data import Plan
-from scripts.training.vlm.views import GOING_ON, MIXED, PLAIN
+from scripts.training.vlm.views import GOING_ON, MIXED, PLAIN, SETTLED
 from zeroov.mini.expressions import Form
 
 EASY: dict[Form, float] = {"category": 1, "colour": 2, "position": 0.3, "absent": 0.2}
@@ -38,6 +38,8 @@ class Stage:
     """Share of steps that ask for every object of a kind; the others are then drawn in the views `GOING_ON`."""
     hard: float = 0.0
     """Share of steps on scenes of the hard split."""
+    hard_lists: float = 0.0
+    """Share of the steps with lists whose scenes are the hard split's; plain steps then have the views `SETTLED`."""
     heads_alone: bool = False
     """Whether the throw-away heads learn alone: they are new where a course goes on from a saved model."""
 
@@ -87,6 +89,7 @@ class Schedule:
 
 
 def _plan(stage: Stage) -> Plan:
-    views = GOING_ON if stage.lists else MIXED if stage.mixed else PLAIN
+    views = SETTLED if stage.hard_lists else GOING_ON if stage.lists else MIXED if stage.mixed else PLAIN
     forms = tuple(stage.forms.items())
-    return Plan(stage.images, stage.turns, stage.objects, forms, stage.varied, views, stage.lists, stage.hard)
+    course = (stage.images, stage.turns, stage.objects, forms, stage.varied)
+    return Plan(*course, views, stage.lists, stage.hard, stage.hard_lists)

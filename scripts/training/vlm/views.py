@@ -70,6 +70,15 @@ LISTED: Views = (
     (0.15, View((448, 448), scale=(0.6, 1.3), objects=(2, 16))),
 )
 """Views of the steps that ask for every object of a kind."""
+SETTLED: Views = (
+    (0.6, None),
+    (0.1, View((448, 448), scale=_LOOSE, objects=(2, 8), stretch=0.03)),
+    (0.1, View((336, 336), scale=_LOOSE, objects=(2, 12), stretch=0.03)),
+    (0.2, View((224, 224), scale=_CROP, objects=(3, 10), crop=True)),
+)
+"""`GOING_ON` with fewer sizes still."""
+HARD_LISTED: Views = ((0.5, View((336, 336), objects=(2, 24))), (0.5, View((196, 196), objects=(2, 24))))
+"""The hard split's scenes whole, and windows of them."""
 
 HELD_OUT: dict[str, View] = {
     "448": View((448, 448)),
@@ -99,6 +108,13 @@ def draw(seed: int, view: View, rng: np.random.Generator) -> Scene:
     drawn_hw = [round(side * shrink * (1 + view.stretch * rng.uniform(-1, 1))) for side in view.hw]
     scene = make_scene(seed, SceneStyle((drawn_hw[0], drawn_hw[1]), view.objects, scale))
     return show(scene, (0, 0, drawn_hw[1], drawn_hw[0]), view.hw)[0]
+
+
+def cut(scene: Scene, hw: tuple[int, int], rng: np.random.Generator) -> Scene:
+    """Return a window of a scene, somewhere; the whole scene where it is no larger."""
+    height, width = scene.height_width
+    y0, x0 = (int(rng.integers(0, max(0, side - own) + 1)) for side, own in zip((height, width), hw, strict=True))
+    return show(scene, (x0, y0, min(width, x0 + hw[1]), min(height, y0 + hw[0])), hw)[0]
 
 
 def _crop(scene: Scene, window_hw: tuple[int, int], hw: tuple[int, int], rng: np.random.Generator) -> Scene:
