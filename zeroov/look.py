@@ -12,7 +12,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.progress import Progress
-from zeroov.types import Affinity, Bool, Box, Evolved, Float32, Overview, Picture, Refined, Selection
+from zeroov.types import Affinity, Bool, Box, Evolved, Float32, Overview, Picture, Refined, Selection, Window
 
 DENIED = 0.3  # of the belief in a chosen candidate, where the model's answer says that there is none
 Stage = Literal["overview", "focus", "evolve", "select", "refine"]
@@ -135,6 +135,17 @@ class Look:
 def _filled(box: Box | None, hw: frames.HW) -> Outline:
     mask = frames.box_to_mask(box, hw) if box else np.zeros(hw, dtype=np.bool_)
     return Outline(mask, box if mask.any() else None)
+
+
+class Readable(Protocol):
+    """What windows of a scene are read from: an open scene."""
+
+    @property
+    def hw(self) -> frames.HW:
+        """Height and width in pixels."""
+
+    def read(self, window: Window | None = None, most: int = 0) -> Picture:
+        """Return a window, reduced so that its longer side has at most `most` pixels."""
 
 
 class Looker(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -190,6 +190,10 @@ class Candidate:
     """The look showed all of it, and nothing else with it."""
     sources: tuple[str, ...] = ()
     """Who saw it."""
+
+
+Boxes = Sequence[tuple[Box, float]]
+"""Boxes, each with a score in [0, 1]."""
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from zeroov import dumps
-from zeroov.candidates.pool import Boxes
 from zeroov.candidates.slices import joined, slices_of
 from zeroov.dumps import values as dumped
 from zeroov.look import Question
 from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
 from zeroov.progress import Progress
-from zeroov.types import Candidate, Listing, Picture, Window
+from zeroov.types import Boxes, Candidate, Listing, Picture, Window
 from zeroov.zoom.crop import window_around
 
 if TYPE_CHECKING:
