@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from zeroov import dumps
+from zeroov import dumps, frames
 from zeroov.candidates.slices import joined, slices_of
 from zeroov.dumps import values as dumped
-from zeroov.look import Question
+from zeroov.look import Question, Readable
 from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
 from zeroov.progress import Progress
+from zeroov.recipe import Recipe
 from zeroov.types import Boxes, Candidate, Listing, Picture, Window
+from zeroov.zoom.closer import MOST_TILES
 from zeroov.zoom.crop import window_around
 
 if TYPE_CHECKING:
@@ -22,13 +24,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def seen_by_source(stages: Stages, questions: Sequence[Question], progress: Progress) -> list[dict[str, Boxes]]:
+def seen_by_source(
+    stages: Stages, questions: Sequence[Question], progress: Progress, *, sliced: bool = True
+) -> list[dict[str, Boxes]]:
     """Return, for each question, the boxes and scores of every source that lists whole kinds.
 
-    The kind is the question's expression.
+    The kind is the question's expression. `sliced`: slices of the picture are looked at too, where the recipe says so.
     """
-    sources = [source for source in stages.recipe.candidates.sources if source in ("vlm", "detector")]
-    lists = {source: listings(stages, source, questions, progress) for source in sources}
+    ask = listings if sliced else _listings
+    lists = {source: ask(stages, source, questions, progress) for source in stages.recipe.candidates.listing}
     return [
         {source: list(zip(found[at].boxes, found[at].scores, strict=True)) for source, found in lists.items()}
         for at in range(len(questions))
@@ -108,9 +112,13 @@ def answers_of(stages: Stages, work: Work[T], questions: Sequence[Question], pro
     return [stages.asked[key].value for key in keys]
 
 
-def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:
-    """Return the square around a candidate, as a picture of its own."""
-    return part(picture, window_around(candidate.box, picture.hw, context, least_side))
+def crop(picture: Picture, candidate: Candidate, recipe: Recipe, scene: Readable | None = None) -> Picture:
+    """Return the square around a candidate, as a picture of its own, in the pixels of the scene that was searched."""
+    context, least_side = recipe.evidence.crop, recipe.evidence.least_side
+    if scene is None:
+        return part(picture, window_around(candidate.box, picture.hw, context, least_side))
+    window = window_around(frames.to_scene(candidate.box, picture), scene.hw, context, least_side)
+    return scene.read(window, MOST_TILES * recipe.search.tile, tolerant=True)
 
 
 def part(picture: Picture, window: Window) -> Picture:

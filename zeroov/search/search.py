@@ -7,18 +7,21 @@ gets a closer look; what remains is ranked over the scene. There is one referent
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from zeroov import frames
 from zeroov.candidates.choose import choose
 from zeroov.candidates.glance import by_glance
+from zeroov.candidates.pool import pool_of
 from zeroov.look import Look, Looker
 from zeroov.outputs.found import Found
 from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
 from zeroov.recipe import Recipe
+from zeroov.search.listed import MOST, listed_scene
 from zeroov.search.near import covers, is_box, look_closer
 from zeroov.search.plan import Plan, plan_of
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
@@ -26,7 +29,6 @@ from zeroov.search.tiles import distinct
 from zeroov.types import Candidate, Choice, Seen, Tile
 
 log = logging.getLogger("zeroov")
-AS_IN_A_PICTURE = 4.0  # of search.place
 ANCHORS = 10  # of a thing beside which the object lies, so many candidates are looked at closer
 
 Chooser = Callable[[Sequence[Candidate]], Choice]
@@ -53,13 +55,16 @@ def search_scene(
     progress: Progress,
 ) -> list[Sought]:
     """Find what each expression means in a scene, or `every` object of its kind; a tile is read once for all."""
-    plans = [plan_of(text, recipe, every) for text in texts]
+    plans, rounds = [plan_of(text, recipe, every) for text in texts], max(1, rounds)
+    if "select" in recipe.stages and recipe.candidates.listing:
+        seen = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
+        if len(glanced := [glance for glance in seen if glance]) == len(plans):
+            return search_listed(looker, scene, plans, glanced, recipe, rounds, progress)
     asked = dict.fromkeys(text for plan in plans for text in (plan.kind, *(other.text for other in plan.others)))
     survey = survey_tiles(looker, scene, list(asked), recipe, progress)
     if all(tile.status == "nodata" for tile in survey.tiles):
         scene.read(most=recipe.search.glance, tolerant=True)  # an error where no pixel at all is valid
     glances = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
-    rounds = max(1, rounds)
     return [
         find(looker, scene, plan, survey, glance, recipe, rounds, progress)
         for plan, glance in zip(plans, glances, strict=True)
@@ -92,21 +97,70 @@ def find(
         pool = one_each([*(each for each in glance_candidates(glance) if each.score >= least), *pool])
     chosen = chooser(plan, anchors, glance, scene.hw, recipe)
     order = chosen(pool).order[: None if plan.every else recipe.search.candidates]
-    drawn: list[Found] = []
-    progress.report("closer looks", 0, len(order))
-    for done, position in enumerate(order, start=1):
-        if not any(covers(found, pool[position].box) for found in drawn):  # it would be drawn a second time
-            found = closer(pool[position], plan.near)
-            if found and found.score >= least and not (plan.every and is_box(found)):
-                drawn.append(found)
-        progress.report("closer looks", done, len(order))
-    kept = [drawn[position] for position in distinct([each.box for each in drawn], [each.score for each in drawn])]
+    kept = each_once(drawn_from(looker, scene, plan, [pool[at] for at in order], recipe, rounds, progress))
     if kept and not plan.every:
         choice = chosen([Candidate(each.box, each.score) for each in kept])
         for note in choice.notes:
             log.warning('"%s": %s', plan.text, note)
         kept = [kept[position] for position in choice.group or choice.order[:1]]
     return Sought(plan.text, tuple(kept), survey.tiles, glance)
+
+
+def search_listed(
+    looker: Looker,
+    scene: Scene,
+    plans: Sequence[Plan],
+    glances: Sequence[Look],
+    recipe: Recipe,
+    rounds: int,
+    progress: Progress,
+) -> list[Sought]:
+    """Find what each plan means among all that the tiles list, as in a picture; a closer look draws what was chosen."""
+    reports, searched = listed_scene(looker, scene, plans, glances, recipe, progress)
+    every = plans[0].every
+    looks = glances if every else looker.select(glances, progress.inner(), searched)
+    done = []
+    for plan, look, there in zip(plans, looks, searched, strict=True):
+        if chosen := look.selection:
+            pool = [replace(each, score=chosen.belief_in(at)) for at, each in enumerate(chosen.pool.candidates)]
+            order = chosen.choice.group or chosen.choice.order[: recipe.search.candidates]
+        else:  # all of the kind are meant
+            pool = list(pool_of(there.lists[looker.kinds(plan.text)[0]], recipe.candidates.same, MOST))
+            order = tuple(range(len(pool)))
+        seen = [replace(pool[at], box=frames.to_scene(pool[at].box, look.picture)) for at in order]
+        drawn = drawn_from(looker, scene, plan, seen, recipe, rounds, progress)
+        is_one = chosen is not None and not chosen.choice.group
+        found = each_once(itertools.islice(drawn, 1) if is_one else drawn)
+        progress.report("closer looks", len(seen), len(seen))  # those that were not needed are done, too
+        done.append(Sought(plan.text, tuple(found), reports, look))
+    return done
+
+
+def drawn_from(
+    looker: Looker,
+    scene: Scene,
+    plan: Plan,
+    candidates: Sequence[Candidate],
+    recipe: Recipe,
+    rounds: int,
+    progress: Progress,
+) -> Iterator[Found]:
+    """Look closer at candidates, one by one, and yield the objects that this shows; none twice."""
+    drawn: list[Found] = []
+    progress.report("closer looks", 0, len(candidates))
+    for done, candidate in enumerate(candidates, start=1):
+        if not any(covers(found, candidate.box) for found in drawn):  # it would be drawn a second time
+            found = look_closer(looker, scene, candidate, plan.near, plan.text, recipe, rounds, progress.inner())
+            if found and found.score >= recipe.search.least_score and not (plan.every and is_box(found)):
+                drawn.append(found)
+                yield found
+        progress.report("closer looks", done, len(candidates))
+
+
+def each_once(drawn: Iterable[Found]) -> list[Found]:
+    """Return of all views of one object the one with the highest score, the best object first."""
+    found = list(drawn)
+    return [found[position] for position in distinct([each.box for each in found], [each.score for each in found])]
 
 
 def glance_candidates(glance: Look) -> list[Candidate]:
@@ -119,10 +173,9 @@ def chooser(plan: Plan, anchors: Sequence[Seen], glance: Look | None, scene_hw: 
     """Return a function that says which of some candidates the expression means."""
     attention = glance.attention if glance and not plan.every else None
     reduced = glance.overview.resized_hw[0] / scene_hw[0] if glance else 1.0
-    weights = replace(recipe.select, place=recipe.select.place * recipe.search.place / AS_IN_A_PICTURE)
 
     def chosen(candidates: Sequence[Candidate]) -> Choice:
         extra = {} if attention is None else {"attention": by_glance(attention, candidates, scene_hw, reduced)}
-        return choose(candidates, plan.phrase, scene_hw, anchors, extra, weights)
+        return choose(candidates, plan.phrase, scene_hw, anchors, extra, recipe.select_in_scene)
 
     return chosen
