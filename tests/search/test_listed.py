@@ -26,6 +26,7 @@ from zeroov.cli.main import app
 from zeroov.errors import Cancelled, HardwareError, PictureError
 from zeroov.ground import search_answer
 from zeroov.look import Look, Question, Searched
+from zeroov.outputs.found import SceneInfo
 from zeroov.pipeline import select as stage
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
@@ -35,7 +36,7 @@ from zeroov.search.listed import listed_scene
 from zeroov.search.plan import plan_of
 from zeroov.search.search import Sought, search_scene
 from zeroov.search.survey import glance_at
-from zeroov.types import Box, Boxes, Overview, Picture, Uint8
+from zeroov.types import Box, Boxes, Overview, Picture, Uint8, Window
 
 SHADES = {"ship": 220, "storage tank": 140}
 """Green of each kind; red of all is bright."""
@@ -170,6 +171,49 @@ def test_the_result_says_what_a_pictures_does() -> None:
     assert first["chosen"]
     assert "relation_1" in first["factors"]
     assert tuple(map(round, first["box_xyxy"])) == tuple(map(round, report["box_xyxy"])) == RIGHT
+
+
+def test_a_part_of_a_scene_has_its_candidates_where_they_lie_in_the_whole() -> None:
+    looker, window = Lister(RECIPE), Window(100, 20, 440, 260)
+    with open_source(painted((260, 440), SHIPS, [TANK])) as whole:
+        scene = whole.part(window)
+        options: dict[str, Any] = {"every": False, "rounds": 0, "progress": SILENT}
+        (sought,) = search_scene(looker, scene, ["the ship on the left"], RECIPE, **options)
+        answer = search_answer(scene, sought, RECIPE, {}).in_whole(SceneInfo.of(whole), window)
+    assert [tuple(map(round, each["box_xyxy"])) for each in answer.to_json()["select"]["candidates"]] == [MIDDLE, RIGHT]
+    assert answer.box
+    assert answer.box.xyxy == MIDDLE
+
+
+def test_several_expressions_ask_a_tile_once_for_a_kind() -> None:
+    texts, looker = ["the ship on the left", "the ship on the right", "the ship below the storage tank"], Lister(RECIPE)
+    with open_source(painted((260, 440), SHIPS, [TANK])) as scene:
+        sought = search_scene(looker, scene, texts, RECIPE, every=False, rounds=0, progress=SILENT)
+    assert [places(each) for each in sought] == [[LEFT], [RIGHT], [MIDDLE]]
+    tile_questions = [(q.picture.window, q.expression) for q in looker.asked if max(q.picture.window.hw) <= 100]
+    assert len(tile_questions) == len(set(tile_questions)) == 2 * len(sought[0].tiles)
+
+
+def test_numbered_boxes_are_drawn_on_the_part_that_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look at the whole may be too small to see them."""
+    shown: list[Picture] = []
+
+    def weighed(stages: Any, pairs: Sequence[tuple[Picture, str]], answers: Any, progress: Any) -> Any:
+        shown.extend(picture for picture, _ in pairs)
+        return [(0.1, 0.8, 0.1), (0.8, 0.1, 0.1)]  # the second, by either numbers
+
+    monkeypatch.setattr(stage, "weighed", weighed)
+    ships = [(20, 120, 40, 135), (60, 120, 80, 135)]
+    sought = searched(
+        painted((260, 440), ships), "the ship", Lister(RECIPE.with_values({"evidence.marks": "undecided"}))
+    )
+    assert sought.glance
+    assert sought.glance.selection
+    first, _ = sought.glance.selection.choice.order
+    assert sought.glance.selection.pool.extra["marks"][first] == 1
+    assert {picture.window for picture in shown} == {Window(0, 78, 100, 178)}
+    assert {picture.hw for picture in shown} == {(100, 100)}
+    assert all((picture.rgb != 40).any(axis=2).sum() > 2 * 20 * 15 for picture in shown)
 
 
 def test_all_of_a_kind_come_from_the_same_lists() -> None:

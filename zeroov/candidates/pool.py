@@ -8,6 +8,7 @@ from dataclasses import replace
 from zeroov import frames
 from zeroov.types import Boxes, Candidate
 
+MOST_IN_SCENE = 1000  # candidates, of a scene that is searched: pairs of them are compared
 TRUST = ("detector", "vlm", "answer", "evolved")  # of two sources that see one object the first one's box is kept
 
 

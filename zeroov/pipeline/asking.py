@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -14,7 +15,7 @@ from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
 from zeroov.progress import Progress
 from zeroov.recipe import Recipe
-from zeroov.types import Boxes, Candidate, Listing, Picture, Window
+from zeroov.types import Box, Boxes, Candidate, Listing, Picture, Window
 from zeroov.zoom.closer import MOST_TILES
 from zeroov.zoom.crop import window_around
 
@@ -119,6 +120,14 @@ def crop(picture: Picture, candidate: Candidate, recipe: Recipe, scene: Readable
         return part(picture, window_around(candidate.box, picture.hw, context, least_side))
     window = window_around(frames.to_scene(candidate.box, picture), scene.hw, context, least_side)
     return scene.read(window, MOST_TILES * recipe.search.tile, tolerant=True)
+
+
+def around(boxes: Sequence[Box], recipe: Recipe, scene: Readable) -> tuple[Picture, list[Box]]:
+    """Return the part of a scene that holds boxes, reduced where it is large, and the boxes in its pixels."""
+    hull = functools.reduce(frames.box_hull, boxes)
+    window = window_around(hull, scene.hw, recipe.evidence.crop, recipe.search.tile)
+    picture = scene.read(window, MOST_TILES * recipe.search.tile, tolerant=True)
+    return picture, [there for box in boxes if (there := frames.to_picture(box, picture))]
 
 
 def part(picture: Picture, window: Window) -> Picture:

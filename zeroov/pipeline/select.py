@@ -6,26 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from zeroov import frames
 from zeroov.candidates.choose import choose
 from zeroov.candidates.evidence import by_answer, by_attention, by_ratio
 from zeroov.candidates.glance import by_glance
 from zeroov.candidates.marks import marked
 from zeroov.candidates.parts import blobs
-from zeroov.candidates.pool import pool_of
+from zeroov.candidates.pool import MOST_IN_SCENE, pool_of
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import Phrase, parse
 from zeroov.look import Look, Searched
-from zeroov.pipeline.asking import crop, seen_by_source, weighed
+from zeroov.pipeline.asking import around, crop, seen_by_source, weighed
 from zeroov.pipeline.cache import header
 from zeroov.progress import Progress
 from zeroov.recipe import Recipe
-from zeroov.types import Boxes, Candidate, Choice, Picture, Pool, Seen, Selection
+from zeroov.types import Box, Boxes, Candidate, Choice, Picture, Pool, Seen, Selection
 
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Stages
 
 MARKED = 9  # boxes at most that bear a number: one digit, one token
-MOST_IN_SCENE = 1000  # candidates
 EVOLVED = 0.5  # of a look's own score, for a part of its map that the answer's box does not confirm
 
 
@@ -53,6 +53,12 @@ class Case:
     def crop(self, candidate: Candidate, recipe: Recipe) -> Picture:
         """Return the square around a candidate, as a picture of its own."""
         return crop(self.picture, candidate, recipe, self.searched.scene if self.searched else None)
+
+    def around(self, boxes: Sequence[Box], recipe: Recipe) -> tuple[Picture, list[Box]]:
+        """Return a picture that shows boxes, and the boxes in its pixels: of a scene the part that holds them."""
+        if self.searched is None:
+            return self.picture, list(boxes)
+        return around([frames.to_scene(box, self.picture) for box in boxes], recipe, self.searched.scene)
 
     def knowing(self, asked: str, factor: Sequence[float]) -> Case:
         """Return the case with a further factor, of the same name as the question that was asked."""
@@ -267,8 +273,8 @@ def ask_marks(stages: Stages, cases: Sequence[Case], progress: Progress) -> list
         best = list(case.chosen(stages.recipe).order[: min(MARKED, evidence.most)])
         answers = (*(str(number) for number in range(1, len(best) + 1)), "none")
         question = evidence.question.replace("{expression}", case.look.question.expression)
-        boxes = [case.pool.candidates[at].box for at in best]
-        pictures = [marked(case.picture, order) for order in (boxes, boxes[::-1])]
+        picture, boxes = case.around([case.pool.candidates[at].box for at in best], stages.recipe)
+        pictures = [marked(picture, order) for order in (boxes, boxes[::-1])]
         first, second = weighed(stages, [(picture, question) for picture in pictures], answers, progress)
         votes = [a + b for a, b in zip(first[:-1], second[-2::-1], strict=True)]
         factor = [1 / 3] * len(case.pool.candidates)

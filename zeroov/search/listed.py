@@ -7,6 +7,7 @@ from operator import itemgetter
 
 from zeroov import frames
 from zeroov.candidates.parts import is_valid
+from zeroov.candidates.pool import MOST_IN_SCENE
 from zeroov.candidates.slices import is_cut, once, uncut
 from zeroov.look import Look, Looker, Question, Searched
 from zeroov.progress import Progress
@@ -16,7 +17,6 @@ from zeroov.search.plan import Plan
 from zeroov.search.survey import visited
 from zeroov.types import Box, Boxes, Picture, Tile
 
-MOST = 1000  # objects of one kind by one source, the surest
 Lists = dict[tuple[str, str], list[tuple[Box, float]]]
 """Boxes in scene pixels by their source and what it was asked for."""
 
@@ -49,7 +49,7 @@ def listed_scene(
 
     def joined(key: tuple[str, str], glanced: Lists) -> Boxes:
         sure = sorted(seen.get(key, ()), key=itemgetter(1), reverse=True)
-        return once([*sure, *(each for each in glanced.get(key, ()) if too_large(each[0]))], MOST)
+        return once([*sure, *(each for each in glanced.get(key, ()) if too_large(each[0]))], MOST_IN_SCENE)
 
     known = []
     for plan, own, glance in zip(plans, kinds, glances, strict=True):

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from zeroov import frames
 from zeroov.candidates.choose import choose
 from zeroov.candidates.glance import by_glance
-from zeroov.candidates.pool import pool_of
+from zeroov.candidates.pool import MOST_IN_SCENE, pool_of
 from zeroov.look import Look, Looker
 from zeroov.outputs.found import Found
 from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
 from zeroov.recipe import Recipe
-from zeroov.search.listed import MOST, listed_scene
+from zeroov.search.listed import listed_scene
 from zeroov.search.near import covers, is_box, look_closer
 from zeroov.search.plan import Plan, plan_of
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
@@ -125,7 +125,7 @@ def search_listed(
             pool = [replace(each, score=chosen.belief_in(at)) for at, each in enumerate(chosen.pool.candidates)]
             order = chosen.choice.group or chosen.choice.order[: recipe.search.candidates]
         else:  # all of the kind are meant
-            pool = list(pool_of(there.lists[looker.kinds(plan.text)[0]], recipe.candidates.same, MOST))
+            pool = list(pool_of(there.lists[looker.kinds(plan.text)[0]], recipe.candidates.same, MOST_IN_SCENE))
             order = tuple(range(len(pool)))
         seen = [replace(pool[at], box=frames.to_scene(pool[at].box, look.picture)) for at in order]
         drawn = drawn_from(looker, scene, plan, seen, recipe, rounds, progress)
