@@ -51,23 +51,21 @@ def listed_scene(
         sure = sorted(seen.get(key, ()), key=itemgetter(1), reverse=True)
         return once([*sure, *(each for each in glanced.get(key, ()) if too_large(each[0]))], MOST_IN_SCENE)
 
+    whole = glances[0].picture  # all are looks at it
+    (listed,) = seen_in(looker, [whole], asked, [], recipe, progress.inner())
     known = []
     for plan, own, glance in zip(plans, kinds, glances, strict=True):
-        (glanced,) = seen_in(looker, [glance.picture], own, [], recipe, progress.inner())
-        if texts and (answer := answer_of(glance, recipe)):
-            glanced["answer", plan.kind] = answer
+        answer = {("answer", plan.kind): answer_of(glance, recipe)} if texts else {}
         glanced = {
-            key: [(frames.to_scene(box, glance.picture), score) for box, score in boxes]
-            for key, boxes in glanced.items()
+            key: [(frames.to_scene(box, whole), score) for box, score in boxes]
+            for key, boxes in {**listed, **answer}.items()
         }
         lists: dict[str, Mapping[str, Boxes]] = {
             kind: {source: joined((source, kind), glanced) for source in recipe.candidates.listing} for kind in own
         }
         if texts:
             lists[own[0]] = {**lists[own[0]], "answer": joined(("answer", plan.kind), glanced)}
-        known.append(
-            Searched(scene, {kind: in_picture(by_source, glance.picture) for kind, by_source in lists.items()})
-        )
+        known.append(Searched(scene, {kind: in_picture(by_source, whole) for kind, by_source in lists.items()}))
     return tuple(reports), known
 
 
