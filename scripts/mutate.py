@@ -57,7 +57,7 @@ ROOMS: dict[str, dict[str, tuple[str, ...]]] = {
         "overview/families": ("overview/test_answer.py", "overview/test_families.py"),
     },
     "search": {
-        "search/glance": ("search/test_glance.py",),
+        "candidates/glance": ("candidates/test_glance.py",),
         "candidates/slices": ("candidates/test_slices.py", "search/test_tiles.py"),
         "search/tiles": ("search/test_tiles.py",),
     },

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zeroov.types import Bool, Box, Float32, Picture, Uint8
+from zeroov.types import Bool, Box, Float32, Picture, Uint8, Window
 
 HW = tuple[int, int]
 XYXY = tuple[float, float, float, float]
@@ -121,8 +121,12 @@ def box_hull(first: Box, second: Box) -> Box:
 
 def to_scene(box: Box, picture: Picture) -> Box:
     """Map a box from a picture's pixels to those of the scene that it shows a window of, reduced or not."""
-    window, (height, width) = picture.window, picture.hw
-    across, down = window.hw[1] / width, window.hw[0] / height
+    return from_window(box, picture.hw, picture.window)
+
+
+def from_window(box: Box, hw: HW, window: Window) -> Box:
+    """Map a box from a window, read as a picture of some size, to what it is a window of."""
+    across, down = window.hw[1] / hw[1], window.hw[0] / hw[0]
     return crop_to_image(Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down), window[:2])
 
 

@@ -30,6 +30,7 @@ from zeroov.zoom.crop import window_around
 from zeroov.zoom.merge import merged_box
 
 SHOWN = 1600  # longer side of the picture that is shown of a searched scene
+NOBODY = "nobody named a candidate"
 INVALID = "most of what was found lies on invalid pixels"
 Asked = tuple[Scene, str]
 Texts = list[str] | tuple[str, ...]
@@ -206,7 +207,7 @@ def picture_answer(
         first = drawn
     score = sum(scores) / 2
     found = found_of(drawn.picture, outline, text, score, box, answer=first.overview.answer) if box else None
-    nothing = "nobody named a candidate" if first.selection else "no region of the picture stands out"
+    nothing = NOBODY if first.selection else "no region of the picture stands out"
     why_empty = "" if found else INVALID if box else nothing
     members = [found_of(first.picture, each, text, score) for each in others if each.box]
     all_found = tuple(each for each in (found, *members) if each)
@@ -236,7 +237,9 @@ def closer_of(trail: Trail, drawn: Look) -> tuple[Closer, ...]:
 
 def search_answer(scene: Scene, sought: Sought, recipe: Recipe, provenance: Mapping[str, str]) -> Answer:
     """Return the answer of a search; in it the score decides, for the look at the whole sees large objects alone."""
-    why_empty = "" if sought.found else "no detection passed its closer look"
+    selection = sought.glance.selection if sought.glance else None
+    nobody = selection is not None and not selection.pool.candidates
+    why_empty = "" if sought.found else NOBODY if nobody else "no detection passed its closer look"
     shown, why_empty = decide(sought.found, why_empty, False, recipe)
     return Answer(
         expression=sought.expression,

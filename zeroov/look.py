@@ -12,7 +12,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.progress import Progress
-from zeroov.types import Affinity, Bool, Box, Evolved, Float32, Overview, Picture, Refined, Selection
+from zeroov.types import Affinity, Bool, Box, Boxes, Evolved, Float32, Overview, Picture, Refined, Selection, Window
 
 DENIED = 0.3  # of the belief in a chosen candidate, where the model's answer says that there is none
 Stage = Literal["overview", "focus", "evolve", "select", "refine"]
@@ -137,6 +137,31 @@ def _filled(box: Box | None, hw: frames.HW) -> Outline:
     return Outline(mask, box if mask.any() else None)
 
 
+class Readable(Protocol):
+    """What windows of a scene are read from: an open scene."""
+
+    @property
+    def hw(self) -> frames.HW:
+        """Height and width in pixels."""
+
+    def read(self, window: Window | None = None, most: int = 0, *, tolerant: bool = False) -> Picture:
+        """Return a window, reduced so that its longer side has at most `most` pixels.
+
+        What is damaged is an error, or, if `tolerant`, not valid.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What a search knows of a scene beside the look at the whole of it: its own pixels, and what its tiles showed.
+
+    `lists` holds boxes and scores by kind and source, in pixels of the look's picture.
+    """
+
+    scene: Readable
+    lists: Mapping[str, Mapping[str, Boxes]]
+
+
 class Looker(Protocol):
     """All that a closer look and a search know of a pipeline."""
 
@@ -145,6 +170,15 @@ class Looker(Protocol):
 
     def glance(self, questions: Sequence[Question], progress: Progress = ...) -> list[Look]:
         """Look once at each question's picture with Overview alone."""
+
+    def kinds(self, expression: str) -> tuple[str, ...]:
+        """Return the kind of thing that an expression means, as it is listed, and those of its other objects."""
+
+    def listed(self, questions: Sequence[Question], progress: Progress = ...) -> list[dict[str, Boxes]]:
+        """Return what each source that lists sees of each question's kind, its expression, in its picture."""
+
+    def select(self, looks: Sequence[Look], progress: Progress = ..., searched: Sequence[Searched] = ...) -> list[Look]:
+        """Choose among the candidates of each look, or, where scenes were searched, among theirs."""
 
     def refine(self, looks: Sequence[Look], boxes: Sequence[Box | None], progress: Progress = ...) -> list[Look]:
         """Draw the object in each look's box, in pixels of its picture; a box of `None` leaves the look as it is."""

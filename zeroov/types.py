@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -192,6 +192,10 @@ class Candidate:
     """Who saw it."""
 
 
+Boxes = Sequence[tuple[Box, float]]
+"""Boxes, each with a score in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class Listing:
     """Every object of a kind that a model saw in a picture: boxes in its pixels, and a score in [0, 1] for each.
@@ -280,11 +284,12 @@ class Selection:
 
         The other rules compare candidates, and say nothing of that.
         """
-        if not self.choice.order:
-            return 0.0
-        best = self.choice.order[0]
-        shown = [self.pool.extra[name][best] for name in ("kinds", "attributes") if name in self.pool.extra]
-        return min(1.0, math.sqrt(max(0.0, self.pool.candidates[best].score)) * math.prod(shown))
+        return self.belief_in(self.choice.order[0]) if self.choice.order else 0.0
+
+    def belief_in(self, at: int) -> float:
+        """Return how far it can be believed that some candidate is there at all, in [0, 1]."""
+        shown = [self.pool.extra[name][at] for name in ("kinds", "attributes") if name in self.pool.extra]
+        return min(1.0, math.sqrt(max(0.0, self.pool.candidates[at].score)) * math.prod(shown))
 
 
 TileStatus = Literal["looked", "nodata", "failed"]

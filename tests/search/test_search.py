@@ -20,7 +20,8 @@ from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.outputs.answer import Answer
 from zeroov.progress import SILENT
 from zeroov.raster.scene import open_source
-from zeroov.search.search import described, look_closer, neighbours
+from zeroov.search.near import look_closer
+from zeroov.search.plan import described, neighbours
 from zeroov.types import Box, Candidate
 
 pytestmark = pytest.mark.usefixtures("kept_models")

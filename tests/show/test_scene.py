@@ -18,7 +18,7 @@ from zeroov.show import scene as drawing
 from zeroov.show.contact import ContactTile
 from zeroov.show.panel import draw_panel
 from zeroov.show.scene import draw_scene_panel
-from zeroov.types import Box, Overview, Picture, Tile, Window
+from zeroov.types import Box, Candidate, Choice, Overview, Picture, Pool, Selection, Tile, Window
 
 HW = (3000, 4000)
 
@@ -115,6 +115,28 @@ def test_the_panel_of_a_searched_scene_shows_where_the_language_looked(
     assert heated is not None
     assert heated.shape == (150, 200, 3)
     assert heated[10, -10].sum() > heated[-10, 10].sum() + 100, "hottest in the upper right"
+
+
+def test_the_panel_of_a_searched_scene_shows_its_best_candidates(
+    tmp_path: Path, sheets: list[list[ContactTile]]
+) -> None:
+    Image.fromarray(np.full((300, 400, 3), 60, np.uint8)).save(tmp_path / "scene.png")
+    layers = np.ones((1, 3, 4), np.float32)
+    overview = Overview(layers, (1,), "[1, 2, 3, 4]", None, 0.5, (84, 112), 1, "m", "r")
+    candidates = tuple(Candidate(Box(x, 50, x + 10, 60), 0.5) for x in range(0, 200, 16))
+    order = tuple(range(len(candidates)))
+    selection = Selection(Pool("tank", candidates, True), Choice((0.5,) * len(order), {}, order, True, 1.0))
+    with open_source(tmp_path / "scene.png") as scene:
+        picture = scene.read(most=200)
+        glance = Look(Question(picture, "the tank"), overview, False, layers[0], selection=selection)
+        draw_panel(answer_of(scene, picture, found(100, 100, 40), looks=(glance,)), scene)
+    [(_, _, shown, _)] = sheets
+    assert shown.title == "Select: the best candidates"
+    assert shown.expression == "13 candidates, undecided (1.00): score alone"
+    assert shown.rgb is not None
+    drawn = (shown.rgb != picture.rgb).any(axis=2)
+    boxed = [drawn[50, int(each.box.x0) : int(each.box.x1)].all() for each in candidates]
+    assert boxed == [True] * 9 + [False] * 4
 
 
 def test_the_panel_of_a_part_speaks_of_the_part(tmp_path: Path, sheets: list[list[ContactTile]]) -> None:

@@ -23,7 +23,7 @@ def boxes_of(mask: Bool, cells: int | None, answer_box: Box | None, valid: Bool 
     boxes = blobs(mask, CRUMB * mask.size / cells if cells else 1)
     if answer_box and not any(frames.box_iou(answer_box, box) > 0.5 for box in boxes):
         boxes.append(answer_box)
-    return [box for box in boxes if valid is None or _valid_share(valid, box) >= LEAST_VALID]
+    return [box for box in boxes if is_valid(box, valid)]
 
 
 def blobs(mask: Bool, least: float) -> list[Box]:
@@ -33,7 +33,10 @@ def blobs(mask: Bool, least: float) -> list[Box]:
     return [Box(x, y, x + width, y + height) for x, y, width, height, pixels in found if pixels >= least]
 
 
-def _valid_share(valid: Bool, box: Box) -> float:
+def is_valid(box: Box, valid: Bool | None) -> bool:
+    """Return whether enough of a box lies on valid pixels (H, W); `None`: all are."""
+    if valid is None:
+        return True
     x, y = int(box.x0), int(box.y0)
     part = valid[y : max(y + 1, math.ceil(box.y1)), x : max(x + 1, math.ceil(box.x1))]
-    return float(part.mean())
+    return float(part.mean()) >= LEAST_VALID

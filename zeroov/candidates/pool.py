@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from zeroov import frames
-from zeroov.types import Box, Candidate
+from zeroov.types import Boxes, Candidate
 
+MOST_IN_SCENE = 1000  # candidates, of a scene that is searched: pairs of them are compared
 TRUST = ("detector", "vlm", "answer", "evolved")  # of two sources that see one object the first one's box is kept
-Boxes = Sequence[tuple[Box, float]]
 
 
 def pool_of(seen: Mapping[str, Boxes], same: float, most: int) -> tuple[Candidate, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from zeroov import frames
-from zeroov.types import Box, Listing, Window
+from zeroov.types import Box, Boxes, Listing, Window
 
 EDGE = 1.5  # pixels: a box that comes so near to a slice's own edge may be a part of an object
 INSIDE = 0.7  # of the smaller of two boxes: they are one object, seen in the whole and in a slice
@@ -42,19 +42,35 @@ def slices_of(hw: frames.HW, side: int, overlap: float) -> list[Window]:
 def joined(hw: frames.HW, lists: Sequence[tuple[Window, Listing]], most: int) -> Listing:
     """Return the lists of a picture and of its slices, the whole's first, as one.
 
-    A box at an edge of a slice that is none of the picture's is left out, and so is one that an earlier list has.
+    What a slice cuts off is left out, and so is what an earlier list has.
     """
-    boxes: list[Box] = []
-    scores: list[float] = []
-    for window, listing in lists:
-        for box, score in zip(listing.boxes, listing.scores, strict=True):
-            moved = Box(box.x0 + window.x0, box.y0 + window.y0, box.x1 + window.x0, box.y1 + window.y0)
-            if _is_cut(moved, window, hw) or any(_is_same(moved, other) for other in boxes) or len(boxes) >= most:
-                continue
-            boxes.append(moved)
-            scores.append(score)
+    seen = (list(zip(each.boxes, each.scores, strict=True)) for _, each in lists)
+    parts = [uncut(boxes, window, hw) for (window, _), boxes in zip(lists, seen, strict=True)]
+    kept = once((each for part in parts for each in part), most)
     first = lists[0][1]
-    return Listing(tuple(boxes), tuple(scores), first.answer, first.model, first.revision)
+    return Listing(
+        tuple(box for box, _ in kept), tuple(score for _, score in kept), first.answer, first.model, first.revision
+    )
+
+
+def uncut(boxes: Boxes, window: Window, hw: frames.HW) -> list[tuple[Box, float]]:
+    """Return boxes in a window's pixels in those of the scene or picture, of size `hw`, of which it is a part.
+
+    What the window cuts off is left out.
+    """
+    moved = [(frames.crop_to_image(box, window[:2]), score) for box, score in boxes]
+    return [(box, score) for box, score in moved if not is_cut(box, window, hw)]
+
+
+def once(boxes: Iterable[tuple[Box, float]], most: int) -> list[tuple[Box, float]]:
+    """Return the first box of each object, at most so many."""
+    kept: list[tuple[Box, float]] = []
+    for box, score in boxes:
+        if len(kept) >= most:
+            break
+        if not any(_is_same(box, other) for other, _ in kept):
+            kept.append((box, score))
+    return kept
 
 
 def _is_same(box: Box, other: Box) -> bool:
@@ -63,7 +79,8 @@ def _is_same(box: Box, other: Box) -> bool:
     return frames.share_of_smaller(box, other) >= INSIDE and min(areas) >= max(areas) / 3
 
 
-def _is_cut(box: Box, window: Window, hw: frames.HW) -> bool:
+def is_cut(box: Box, window: Window, hw: frames.HW) -> bool:
+    """Return whether a box reaches an edge of a window that is none of the scene's, or leaves it there."""
     left, right = window.x0 > 0 and box.x0 - window.x0 < EDGE, window.x1 < hw[1] and window.x1 - box.x1 < EDGE
     top, bottom = window.y0 > 0 and box.y0 - window.y0 < EDGE, window.y1 < hw[0] and window.y1 - box.y1 < EDGE
     return left or right or top or bottom

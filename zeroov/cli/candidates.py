@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
@@ -28,16 +29,22 @@ def candidates(
     if not maps.is_dir():
         raise DumpError(f"`{maps}` is no folder of dumps; make some with `zeroov ground IMAGE TEXT --dumps DIR`")
     from zeroov.dumps import DumpStore
-    from zeroov.outputs.selection import pool_json, why
+    from zeroov.frames import from_window
+    from zeroov.outputs.selection import pool_json
     from zeroov.pipeline.replay import reselect
+    from zeroov.types import Window
 
     results = []
     for dump, selection in reselect(DumpStore(maps), chosen):
-        asked = {"source": dump.about["picture"]["source"], "expression": dump.about["expression"]}
-        results.append({**asked, **pool_json(selection)})
+        picture = dump.about["picture"]
+        asked = {"source": picture["source"], "expression": dump.about["expression"]}
+        height, width = picture["hw"]
+        window = Window(*picture.get("window", (0, 0, width, height)))
+        made = pool_json(selection, functools.partial(from_window, hw=(height, width), window=window))
+        results.append({**asked, **made})
         if not json:
-            boxes = [[round(side) for side in each.box.xyxy] for each in selection.chosen]
+            boxes = [[round(side) for side in each["box_xyxy"]] for each in made["candidates"] if each["chosen"]]
             where = ", ".join(map(str, boxes)) or "nothing"
-            options.say(f'{asked["source"]}, "{asked["expression"]}": {where} ({why(selection)})')
+            options.say(f'{asked["source"]}, "{asked["expression"]}": {where} ({made["why"]})')
     if json:
         options.say_json(results)

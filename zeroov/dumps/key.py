@@ -82,11 +82,16 @@ def weighed_settings(recipe: Recipe, revision: str = "", dtype: str = "") -> dic
     return {name: getattr(recipe.overview, name) for name in names} | {"revision": revision, "dtype": dtype}
 
 
-def pool_settings(recipe: Recipe, keys: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a pool of candidates depends on: the maps, by their keys, and what was asked beside."""
+def pool_settings(recipe: Recipe, keys: Mapping[str, str], searched: bool = False) -> dict[str, Any]:
+    """Return what a pool of candidates depends on: the maps, by their keys, and what was asked beside.
+
+    In a scene that was searched, also how that was cut.
+    """
     asked = {"candidates": asdict(recipe.candidates), "evidence": asdict(recipe.evidence), "ask": recipe.zoom.ask}
     if "detector" in recipe.candidates.sources:
         asked["detector"] = asdict(recipe.detector)
+    if searched:
+        asked["search"] = asdict(recipe.search)
     plain: dict[str, Any] = to_plain({**asked, "overview": keys["overview"], "focus": keys["focus"]})
     return plain
 

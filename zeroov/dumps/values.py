@@ -167,10 +167,18 @@ def to_shares(dump: Dump) -> tuple[float, ...]:
 
 
 def write_pool(
-    store: DumpStore, sample: Mapping[str, Any], recipe: Recipe, keys: Mapping[str, str], value: Pool
+    store: DumpStore,
+    sample: Mapping[str, Any],
+    recipe: Recipe,
+    keys: Mapping[str, str],
+    value: Pool,
+    searched: bool = False,
 ) -> str:
-    """Write who may be meant; `sample` is the header part that says in which picture and expression. Return the key."""
-    settings = pool_settings(recipe, keys)
+    """Write who may be meant; `sample` is the header part that says in which picture and expression. Return the key.
+
+    `searched`: in a scene of which the picture shows the whole.
+    """
+    settings = pool_settings(recipe, keys, searched)
     key = digest("candidates", sample["picture"]["digest"], sample["expression"], settings)
     about = {
         "kind": value.kind,

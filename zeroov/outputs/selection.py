@@ -32,7 +32,7 @@ def pool_json(selection: Selection, placed: Callable[[Box], Box] = lambda box: b
         "skipped": dict(choice.skipped),
         "candidates": [
             {
-                "box_xyxy": list(placed(pool.candidates[at].box).xyxy),
+                "box_xyxy": [round(side, 3) for side in placed(pool.candidates[at].box).xyxy],
                 "chosen": at in selection.meant,
                 "value": round(choice.values[at], 6),
                 "score": round(pool.candidates[at].score, 6),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from zeroov import dumps
-from zeroov.candidates.pool import Boxes
+from zeroov import dumps, frames
 from zeroov.candidates.slices import joined, slices_of
 from zeroov.dumps import values as dumped
-from zeroov.look import Question
+from zeroov.look import Question, Readable
 from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
 from zeroov.progress import Progress
-from zeroov.types import Candidate, Listing, Picture, Window
+from zeroov.recipe import Recipe
+from zeroov.types import Box, Boxes, Candidate, Listing, Picture, Window
+from zeroov.zoom.closer import MOST_TILES
 from zeroov.zoom.crop import window_around
 
 if TYPE_CHECKING:
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def seen_by_source(stages: Stages, questions: Sequence[Question], progress: Progress) -> list[dict[str, Boxes]]:
+def seen_by_source(
+    stages: Stages, questions: Sequence[Question], progress: Progress, *, sliced: bool = True
+) -> list[dict[str, Boxes]]:
     """Return, for each question, the boxes and scores of every source that lists whole kinds.
 
-    The kind is the question's expression.
+    The kind is the question's expression. `sliced`: slices of the picture are looked at too, where the recipe says so.
     """
-    sources = [source for source in stages.recipe.candidates.sources if source in ("vlm", "detector")]
-    lists = {source: listings(stages, source, questions, progress) for source in sources}
+    ask = listings if sliced else _listings
+    lists = {source: ask(stages, source, questions, progress) for source in stages.recipe.candidates.listing}
     return [
         {source: list(zip(found[at].boxes, found[at].scores, strict=True)) for source, found in lists.items()}
         for at in range(len(questions))
@@ -109,9 +113,21 @@ def answers_of(stages: Stages, work: Work[T], questions: Sequence[Question], pro
     return [stages.asked[key].value for key in keys]
 
 
-def crop(picture: Picture, candidate: Candidate, context: float, least_side: int) -> Picture:
-    """Return the square around a candidate, as a picture of its own."""
-    return part(picture, window_around(candidate.box, picture.hw, context, least_side))
+def crop(picture: Picture, candidate: Candidate, recipe: Recipe, scene: Readable | None = None) -> Picture:
+    """Return the square around a candidate, as a picture of its own, in the pixels of the scene that was searched."""
+    context, least_side = recipe.evidence.crop, recipe.evidence.least_side
+    if scene is None:
+        return part(picture, window_around(candidate.box, picture.hw, context, least_side))
+    window = window_around(frames.to_scene(candidate.box, picture), scene.hw, context, least_side)
+    return scene.read(window, MOST_TILES * recipe.search.tile, tolerant=True)
+
+
+def around(boxes: Sequence[Box], recipe: Recipe, scene: Readable) -> tuple[Picture, list[Box]]:
+    """Return the part of a scene that holds boxes, reduced where it is large, and the boxes in its pixels."""
+    hull = functools.reduce(frames.box_hull, boxes)
+    window = window_around(hull, scene.hw, recipe.evidence.crop, recipe.search.tile)
+    picture = scene.read(window, MOST_TILES * recipe.search.tile, tolerant=True)
+    return picture, [there for box in boxes if (there := frames.to_picture(box, picture))]
 
 
 def part(picture: Picture, window: Window) -> Picture:

@@ -95,7 +95,8 @@ def reselect(maps: DumpStore, recipe: Recipe) -> Iterator[tuple[Dump, Selection]
         about = dump.about
         pool, phrase = to_pool(dump), parse(about["expression"])
         hw = about["picture"]["hw"]
-        choice = choose(pool.candidates, phrase, (hw[0], hw[1]), pool.anchors, pool.extra, recipe.select)
+        weights = recipe.select_in_scene if "search" in about["settings"] else recipe.select
+        choice = choose(pool.candidates, phrase, (hw[0], hw[1]), pool.anchors, pool.extra, weights)
         yield dump, Selection(pool, choice)
     if not found:
         raise DumpError(

@@ -14,16 +14,17 @@ from zeroov import dumps, hardware
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import parse
-from zeroov.look import Cost, Look, Question, Stage
+from zeroov.look import Cost, Look, Question, Searched, Stage
 from zeroov.mini.recognise import looks_drawn
 from zeroov.overview.answer import says_absent
+from zeroov.pipeline.asking import seen_by_source
 from zeroov.pipeline.attention import Scale, attention_map, combined, evolve_as
 from zeroov.pipeline.cache import Made, Work, fill, header
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
-from zeroov.pipeline.select import select
+from zeroov.pipeline.select import kind_of, others_of, select
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
-from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
+from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refined
 from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
@@ -163,12 +164,32 @@ class Stages:
         return fill(work, questions, self.store, models, progress)
 
     @in_turn
-    def select(self, looks: Sequence[Look], progress: Progress = SILENT) -> list[Look]:
-        """Name the objects that may be meant in each look, and choose; a recipe without Select leaves it as it is."""
+    def kinds(self, expression: str) -> tuple[str, ...]:
+        """Return the kind of thing that an expression means, as it is listed, and those of its other objects."""
+        phrase = parse(expression)
+        return kind_of(self, expression), *dict.fromkeys(anchor.category for _, _, anchor in others_of(phrase))
+
+    @in_turn
+    def listed(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[dict[str, Boxes]]:
+        """Return what each source that lists sees of each question's kind, its expression, in its whole picture."""
+        try:
+            return seen_by_source(self, questions, progress, sliced=False)
+        finally:
+            self.asked = {}
+
+    @in_turn
+    def select(
+        self, looks: Sequence[Look], progress: Progress = SILENT, searched: Sequence[Searched] = ()
+    ) -> list[Look]:
+        """Name the objects that may be meant in each look, and choose; a recipe without Select leaves it as it is.
+
+        Where scenes were searched the looks are those at their wholes, and the candidates what their tiles showed.
+        """
         if "select" not in self.recipe.stages or not looks:
             return list(looks)
         try:
-            chosen, spent = select(self, looks, progress), [made.cost for made in self.asked.values()]
+            chosen = select(self, looks, progress, searched)
+            spent = [made.cost for made in self.asked.values()]
         finally:
             self.asked = {}
         cost = Cost(

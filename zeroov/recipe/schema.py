@@ -34,6 +34,7 @@ LOOK = ("overview", "focus", "evolve")  # what a look consists of; Refine draws 
 STAGES = (*LOOK, "select", "refine")
 PAPER = (*LOOK, "refine")  # the stages of the published method
 SELECTING = ("candidates", "detector", "evidence", "select")  # sections that say nothing without the stage `select`
+AS_IN_A_PICTURE = 4.0  # of search.place
 PROMPT = (
     "Locate it according to the following description.  {expression} "
     "The output format should be like [x1, y1, x2, y2] without any other text."
@@ -223,6 +224,11 @@ class Recipe:
             chosen = dataclasses.asdict(self.select)
             flat |= {f"select.{key}": item for key, item in chosen.items() if item != usual[key]}
         return flat
+
+    @property
+    def select_in_scene(self) -> SelectRecipe:
+        """The weights of a choice among all candidates of a scene that is searched."""
+        return dataclasses.replace(self.select, place=self.select.place * self.search.place / AS_IN_A_PICTURE)
 
     @property
     def digest(self) -> str:

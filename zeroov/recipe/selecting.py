@@ -38,6 +38,11 @@ class CandidatesRecipe:
     overlap: float = key(0.25, between(0, 0.9))
     same: float = key(0.5, between(0, 1))  # IoU from which two sources' boxes are one object
 
+    @property
+    def listing(self) -> tuple[str, ...]:
+        """The sources that list every object of a kind."""
+        return tuple(source for source in self.sources if source in ("vlm", "detector"))
+
 
 @dataclass(frozen=True)
 class DetectorRecipe:

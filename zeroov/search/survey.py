@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from zeroov import frames
 from zeroov.candidates.parts import boxes_of
@@ -18,6 +19,7 @@ from zeroov.search.tiles import distinct
 from zeroov.types import Candidate, Picture, Tile, Window
 from zeroov.zoom.closer import is_cut_off
 
+T = TypeVar("T")
 log = logging.getLogger("zeroov")
 AT_ONCE = 16  # tiles whose maps are in memory together
 
@@ -38,52 +40,65 @@ class Survey:
 
 
 def survey_tiles(looker: Looker, scene: Scene, asked: Sequence[str], recipe: Recipe, progress: Progress) -> Survey:
-    """Ask every tile everything; a tile is read once."""
-    windows = tiles(scene.hw, recipe.search.tile, recipe.search.overlap)
-    reports: list[Tile] = []
+    """Ask every tile everything."""
+
+    def ask(pictures: Sequence[Picture]) -> list[Seen]:
+        questions = [Question(picture, text, placed=False) for picture in pictures for text in asked]
+        looks = iter(looker.look(questions, progress.inner()))
+        return [{text: _candidates_of(next(looks), picture, scene) for text in asked} for picture in pictures]
+
     seen: Seen = {text: [] for text in asked}
-    progress.report("tiles", 0, len(windows))
-    for start in range(0, len(windows), AT_ONCE):
-        for tile, found in _looked_at(looker, scene, windows[start : start + AT_ONCE], asked, recipe, progress):
-            reports.append(tile)
-            for text, candidates in found.items():
-                seen[text] += candidates
-        progress.report("tiles", len(reports), len(windows))
+    reports: list[Tile] = []
+    for tile, found in visited(scene, recipe, ask, progress):
+        reports.append(tile)
+        for text, candidates in (found or {}).items():
+            seen[text] += candidates
     return Survey(tuple(reports), seen)
 
 
-def _looked_at(
-    looker: Looker, scene: Scene, windows: Sequence[Window], asked: Sequence[str], recipe: Recipe, progress: Progress
-) -> Iterator[tuple[Tile, Seen]]:
-    """Look at some tiles; one that cannot be read or does not fit into memory is reported, not left out."""
+def visited(
+    scene: Scene, recipe: Recipe, ask: Callable[[Sequence[Picture]], Sequence[T]], progress: Progress
+) -> Iterator[tuple[Tile, T | None]]:
+    """Show every tile of a scene to `ask`, some at once, and yield it with what comes of it; a tile is read once."""
+    windows = tiles(scene.hw, recipe.search.tile, recipe.search.overlap)
+    progress.report("tiles", 0, len(windows))
+    for start in range(0, len(windows), AT_ONCE):
+        some = windows[start : start + AT_ONCE]
+        yield from _visited(scene, some, recipe, ask)
+        progress.report("tiles", start + len(some), len(windows))
+
+
+def _visited(
+    scene: Scene, windows: Sequence[Window], recipe: Recipe, ask: Callable[[Sequence[Picture]], Sequence[T]]
+) -> Iterator[tuple[Tile, T | None]]:
+    """Visit some tiles; one that cannot be read or does not fit into memory is reported, not left out."""
     pictures: dict[Window, Picture] = {}
     for window in windows:
         try:
             picture = scene.read(window)
         except PictureError as error:
-            yield Tile(window, "failed", str(error)), {}
+            yield Tile(window, "failed", str(error)), None
             continue
         if picture.valid is not None and picture.valid.mean() < recipe.search.least_valid:
-            yield Tile(window, "nodata"), {}
+            yield Tile(window, "nodata"), None
             continue
         pictures[window] = picture
-    questions = [Question(picture, text, placed=False) for picture in pictures.values() for text in asked]
     try:
-        looks = iter(looker.look(questions, progress.inner()))
+        found = ask(list(pictures.values()))
     except HardwareError as error:
         if len(pictures) == 1:
-            yield Tile(next(iter(pictures)), "failed", str(error)), {}
+            yield Tile(next(iter(pictures)), "failed", str(error)), None
             return
         for window in pictures:
-            yield from _looked_at(looker, scene, [window], asked, recipe, progress)
+            yield from _visited(scene, [window], recipe, ask)
         return
-    for window in pictures:
-        yield Tile(window, "looked"), {text: _candidates_of(next(looks), window, scene) for text in asked}
+    for window, made in zip(pictures, found, strict=True):
+        yield Tile(window, "looked"), made
 
 
-def _candidates_of(look: Look, window: Window, scene: Scene) -> list[Candidate]:
+def _candidates_of(look: Look, picture: Picture, scene: Scene) -> list[Candidate]:
     """Return a tile's candidates, in scene pixels."""
-    cells, picture = look.evolved.fused.size if look.evolved else None, look.picture
+    cells, window = look.evolved.fused.size if look.evolved else None, picture.window
     found = []
     for box in boxes_of(look.coarse.mask, cells, look.overview.answer_box, picture.valid):
         in_scene = frames.to_scene(box, picture)

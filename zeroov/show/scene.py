@@ -7,21 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from zeroov import frames
+from zeroov.candidates.marks import marked
 from zeroov.errors import PictureError
 from zeroov.outputs.answer import DOUBTFUL, Answer
 from zeroov.outputs.found import Found
+from zeroov.outputs.selection import why
 from zeroov.raster.scene import Scene
 from zeroov.show.contact import ContactTile, draw_contact_sheet
 from zeroov.show.page import Form
-from zeroov.types import Bool, Uint8
+from zeroov.types import Bool, Picture, Selection, Uint8
 from zeroov.zoom.crop import window_around
 
 SHOWN = 11  # objects at most, of many found
+NUMBERED = 9  # candidates: one digit each
 CROP, CONTEXT, LEAST = 480, 2.5, 64  # a crop's pixels at most, its side over the object's, and at least in the scene
 
 
 def draw_scene_panel(answer: Answer, scene: Scene, glance: Sequence[Uint8] = (), form: Form = "png") -> bytes:
-    """Return one picture: the overlay, the attention of looks at the whole scene, and `SHOWN` objects from near.
+    """Return one picture: the overlay, what looks at the whole scene attended to, candidates, and `SHOWN` objects.
 
     The overlay, its size and its rings are those of the part that was searched; `scene` is the whole image.
     """
@@ -32,6 +35,7 @@ def draw_scene_panel(answer: Answer, scene: Scene, glance: Sequence[Uint8] = (),
         size, asked = f"{size} from ({answer.area.x0}, {answer.area.y0})", "part"
     tiles = [ContactTile(size, f"{len(answer.found)} found{ring}", answer.overlay())]
     tiles += [ContactTile("Overview: attention", f"the look at the whole {asked}", heated) for heated in glance]
+    tiles += [_candidates(look.picture, look.selection) for look in answer.looks if look.selection]
     for number, found in enumerate(answer.found[:SHOWN], start=1):
         window = window_around(found.box, scene.hw, CONTEXT, LEAST)
         title = f"{number}: at ({round(found.box.x0)}, {round(found.box.y0)}), score {found.score:.2f}"
@@ -45,6 +49,12 @@ def draw_scene_panel(answer: Answer, scene: Scene, glance: Sequence[Uint8] = (),
         mask = frames.resize_mask(_within(found, window), picture.hw)
         tiles.append(ContactTile(title, found.expression, picture.rgb, mask, shown))
     return draw_contact_sheet(f'"{answer.expression}"', tiles, form)
+
+
+def _candidates(picture: Picture, selection: Selection) -> ContactTile:
+    """Return the whole scene with the best candidates, numbered by their rank."""
+    boxes = [selection.pool.candidates[at].box for at in selection.choice.order[:NUMBERED]]
+    return ContactTile("Select: the best candidates", why(selection), marked(picture, boxes).rgb)
 
 
 def _within(found: Found, window: tuple[int, int, int, int]) -> Bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 from zeroov import frames
 from zeroov.errors import PictureError
-from zeroov.look import Look, Looker, Question
+from zeroov.look import Look, Looker, Question, Readable
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe, ZoomRecipe
-from zeroov.types import Box, Picture, Window
+from zeroov.types import Box, Window
 from zeroov.zoom.crop import is_small, window_around
 
 log = logging.getLogger("zeroov")
@@ -21,17 +21,6 @@ WIDENINGS = 3  # an object cut off by its window is looked at again in a wider o
 MOST_TILES = 2  # a window wider than so many tiles is read reduced
 
 Verdict = Literal["not due", "agrees", "unsure", "denies", "unread"]
-
-
-class Readable(Protocol):
-    """What a closer look reads its windows from: an open scene."""
-
-    @property
-    def hw(self) -> frames.HW:
-        """Height and width in pixels."""
-
-    def read(self, window: Window | None = None, most: int = 0) -> Picture:
-        """Return a window, reduced so that its longer side has at most `most` pixels."""
 
 
 @dataclass(frozen=True, eq=False)

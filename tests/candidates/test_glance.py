@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zeroov.search.glance import by_glance
+from zeroov.candidates.glance import by_glance
 from zeroov.types import Box, Candidate
 
 HW = (1000, 2000)
