@@ -29,6 +29,7 @@ from zeroov.zoom.pyramid import scale_questions
 if TYPE_CHECKING:
     from zeroov.refine.sam import EncodedPicture
 
+MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -65,6 +66,7 @@ class Stages:
         self.asked: dict[str, Made[Any]] = {}
         """The answers to the questions of one call of `select`, by their keys; empty between two calls."""
         self._warned = False
+        self._known: set[str] = set()  # the digests of pictures that are drawn scenes
 
     @in_turn
     def warm_up(self) -> None:
@@ -94,7 +96,8 @@ class Stages:
         """Look once at each question's picture: Overview, Focus, Evolve."""
         self.models.locate_all()  # an error for a model that is missing, before the first one works
         for question in questions:
-            self._warn_if_unknown(question)
+            if question.near is None:
+                self._warn_if_unknown(question.picture)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
         # Overview: where does the language look?
         overviews = iter(self.overview([*questions, *chain(*parts)], progress))
@@ -278,14 +281,18 @@ class Stages:
             self._encoded = picture.digest, encode(self.models.refine(), picture)
         return self._encoded[1]
 
-    def _warn_if_unknown(self, question: Question) -> None:
+    def _warn_if_unknown(self, picture: Picture) -> None:
         """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
-        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or question.near is not None:
+        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or picture.digest in self._known:
             return
-        if not looks_drawn(question.picture.rgb):
-            self._warned = True
-            log.warning(
-                "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
-                "nothing; `zeroov models get` fetches the real ones",
-                question.picture.source,
-            )
+        if looks_drawn(picture.rgb):  # which takes a tenth of the time of their answer
+            if len(self._known) == MOST_KNOWN:
+                self._known.clear()
+            self._known.add(picture.digest)
+            return
+        self._warned = True
+        log.warning(
+            "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
+            "nothing; `zeroov models get` fetches the real ones",
+            picture.source,
+        )
