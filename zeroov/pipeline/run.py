@@ -23,6 +23,7 @@ from zeroov.pipeline.models import REMEDY, LoadedModels, log
 from zeroov.pipeline.select import select
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
+from zeroov.spans import span
 from zeroov.types import Affinity, Box, Evolved, Overview, Picture, Refined
 from zeroov.zoom.pyramid import scale_questions
 
@@ -171,7 +172,8 @@ class Stages:
         if "select" not in self.recipe.stages or not looks:
             return list(looks)
         try:
-            chosen, spent = select(self, looks, progress), [made.cost for made in self.asked.values()]
+            with span("select"):
+                chosen, spent = select(self, looks, progress), [made.cost for made in self.asked.values()]
         finally:
             self.asked = {}
         cost = Cost(
@@ -237,7 +239,7 @@ class Stages:
         if affinity:
             costs["focus"], keys["focus"] = affinity.cost, affinity.key
         tied = affinity.value if affinity else None
-        with hardware.metered(self.device) as meter:
+        with span("evolve"), hardware.metered(self.device) as meter:
             evolved = evolve_as(self.recipe, look.attention, tied, question.picture.hw)
         costs["evolve"] = Cost(meter.seconds, meter.peak_bytes)
         if self.store and self._keep_evolved and not question.near:  # a closer look's depends on the look before it
@@ -258,7 +260,7 @@ class Stages:
         load_seconds = self.models.load("refine")
         sam = self.models.refine()
         recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
-        with hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
+        with span("refine"), hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
             refined = refine(sam, self._encode(picture), box, recipe, evolved, picture.valid)
         if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
