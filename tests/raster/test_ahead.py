@@ -33,13 +33,18 @@ class Watched:
         self.opened: list[str] = []
         self.threads: set[threading.Thread] = set()
         self.closed: list[str] = []
+        self.closing: set[threading.Thread] = set()
 
     def __call__(self, image: Path, progress: Progress) -> Scene:
         self.opened.append(image.name)
         self.threads.add(threading.current_thread())
         scene = whole(open_source(image, progress=progress))
-        scene._closing.callback(self.closed.append, image.name)
+        scene._closing.callback(self._close, image.name)
         return scene
+
+    def _close(self, name: str) -> None:
+        self.closed.append(name)
+        self.closing.add(threading.current_thread())
 
 
 def test_the_next_image_is_decoded_meanwhile_and_no_other(images: list[Path]) -> None:
@@ -52,11 +57,12 @@ def test_the_next_image_is_decoded_meanwhile_and_no_other(images: list[Path]) ->
         ahead.hold(images[:2])
         assert ahead.get(images[0]) is kept
         ahead.hold(images[1:3])
-        assert opening.closed == ["a.png"]
         assert ahead.get(images[2]).read().rgb[0, 0, 0] == 2
+        assert opening.closed == ["a.png"]
         assert opening.opened == ["a.png", "b.png", "c.png"]
     assert sorted(opening.closed) == ["a.png", "b.png", "c.png"]
     assert len(opening.threads) == 1
+    assert opening.closing == opening.threads  # as GDAL's files need it
     assert threading.main_thread() not in opening.threads
 
 
@@ -124,6 +130,9 @@ def test_threads_that_ignore_warnings_leave_them_as_they_were() -> None:
         beside.start()
         assert inside.wait(60)
         warnings.warn("nobody sees this", stacklevel=1)
+        with quiet.catching(DeprecationWarning) as caught:
+            warnings.warn("this is old", DeprecationWarning, stacklevel=1)
+        assert [str(each.message) for each in caught] == ["this is old"]
     done.set()  # the one that began last ends last, and brings back what was before the first
     beside.join()
     assert warnings.filters == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ from zeroov.batch.images import Asked
 from zeroov.batch.items import failed_item, item_of
 from zeroov.batch.write import Output, warn_of_refusals
 from zeroov.errors import Failed, HardwareError, attempt
+from zeroov.frames import HW
 from zeroov.ground import Pipeline, ground_pictures, is_large
 from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo
@@ -32,7 +34,7 @@ Texts = Mapping[Asked, Sequence[str]]
 class Asker:
     """Asks images in turn; where a call of a model takes more questions than an image has, several small ones at once.
 
-    What is searched, or looked at in part, is asked alone.
+    What is searched, or looked at in part, is asked alone, and opened when it is its turn.
     """
 
     def __init__(
@@ -49,13 +51,14 @@ class Asker:
         self._pipeline, self._writers, self._bands, self._progress = pipeline, writers, bands, progress
         self._asking: dict[str, Any] = {"every": every, "search": search, "aoi": aoi}
         self._in_one_look = not (every or search or aoi is not None)
+        self._hws: dict[Asked, HW | None] = {}
 
     def ask(self, todo: Texts) -> Iterator[tuple[Asked, Items, object]]:
         """Yield each image with the items of its expressions, and what was returned or how it failed."""
         groups = self._groups(todo)
         with Ahead(self._open, self._progress) as ahead:
             for number, group in enumerate(groups):
-                ahead.hold([each.image for part in groups[number : number + 2] for each in part])
+                ahead.hold([each.image for part in groups[number : number + 2] for each in part if self._hw(each)])
                 yield from self._group(ahead, group, todo)
 
     def _groups(self, todo: Texts) -> list[list[Asked]]:
@@ -65,9 +68,9 @@ class Asker:
             return [[each] for each in images]
         groups: list[list[Asked]] = []
         for start in range(0, len(images), CALLS * batch):
-            sizes = {each: header_hw(each.image) for each in images[start : start + CALLS * batch]}
-            small = {each: hw for each, hw in sizes.items() if hw and not is_large(hw, self._pipeline.recipe.search)}
-            groups += [[each] for each in sizes if each not in small]
+            chunk = images[start : start + CALLS * batch]
+            small = {each: hw for each in chunk if (hw := self._hw(each))}
+            groups += [[each] for each in chunk if each not in small]
             room = 0
             for each in sorted(small, key=lambda one: (small[one][0] * small[one][1], small[one])):
                 if len(todo[each]) > room:
@@ -76,6 +79,15 @@ class Asker:
                 groups[-1].append(each)
                 room -= len(todo[each])
         return groups
+
+    def _hw(self, asked: Asked) -> HW | None:
+        """Return the size of an image that gets one look at the whole; `None` of any other, and where it is unknown."""
+        if not self._in_one_look:
+            return None
+        if asked not in self._hws:
+            hw = header_hw(asked.image)
+            self._hws[asked] = None if hw is None or is_large(hw, self._pipeline.recipe.search) else hw
+        return self._hws[asked]
 
     def _group(self, ahead: Ahead, group: Sequence[Asked], todo: Texts) -> Iterator[tuple[Asked, Items, object]]:
         if len(group) > 1:
@@ -100,12 +112,15 @@ class Asker:
         return [[item_of(each, infos[each], next(answers)) for _ in todo[each]] for each in group]
 
     def _alone(self, ahead: Ahead, asked: Asked, expressions: Sequence[str]) -> Items:
-        scene = ahead.get(asked.image)
-        info = SceneInfo.of(scene)
-        warn_of_refusals(info, self._writers)
-        answers = self._pipeline.ground(
-            scene, list(expressions), **self._asking, undecided=True, progress=self._progress
-        )
+        with contextlib.ExitStack() as opened:
+            if self._hw(asked):
+                scene = ahead.get(asked.image)
+            else:
+                scene = opened.enter_context(open_source(asked.image, self._bands, progress=self._progress))
+            info = SceneInfo.of(scene)
+            warn_of_refusals(info, self._writers)
+            options = {**self._asking, "undecided": True, "progress": self._progress}
+            answers = self._pipeline.ground(scene, list(expressions), **options)
         return [item_of(asked, info, answer) for answer in answers]
 
     def _failed(self, asked: Asked, expressions: Sequence[str], failed: Failed) -> Items:
@@ -116,6 +131,4 @@ class Asker:
         return [failed_item(asked, text, failed.reason) for text in expressions]
 
     def _open(self, image: Path, progress: Progress) -> Scene:
-        """Open an image; read it too, where it is looked at whole."""
-        scene = open_source(image, self._bands, progress=progress)
-        return whole(scene) if self._in_one_look and not is_large(scene.hw, self._pipeline.recipe.search) else scene
+        return whole(open_source(image, self._bands, progress=progress))

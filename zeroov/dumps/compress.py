@@ -7,6 +7,7 @@ level. Bytes that hardly shrink stand in the stream as they are: shrinking them 
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from collections.abc import Mapping
@@ -56,10 +57,16 @@ def compress(array: NDArray[Any]) -> bytes:
     bytes_of = np.ascontiguousarray(array).reshape(-1).view(np.uint8).reshape(-1, array.itemsize)
     places = np.ascontiguousarray(bytes_of.T)
     parts = [b"\x78\x01"]  # what follows is zlib's, at its fastest level
-    for number, place in enumerate(places, start=1):
-        shrinking = zlib.compressobj(1 if array.itemsize == 1 or _shrinks(place) else 0, wbits=-zlib.MAX_WBITS)
-        parts.append(shrinking.compress(place.data))
-        parts.append(shrinking.flush(zlib.Z_FINISH if number == len(places) else zlib.Z_FULL_FLUSH))
+    levels = [1 if array.itemsize == 1 or _shrinks(place) else 0 for place in places]
+    done = 0
+    for level, alike in itertools.groupby(levels):
+        run = places[done : done + len(list(alike))]
+        done += len(run)
+        deflating = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+        parts += [
+            deflating.compress(run.data),
+            deflating.flush(zlib.Z_FINISH if done == len(places) else zlib.Z_FULL_FLUSH),
+        ]
     return b"".join([*parts, zlib.adler32(places.data).to_bytes(4, "big")])
 
 

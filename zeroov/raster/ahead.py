@@ -30,8 +30,8 @@ class Ahead:
     """Holds the images open that are in hand and that come next; a context manager, whose end closes them.
 
     `open_scene` opens an image, and stops where its progress says so. It runs in one thread, image by image, in the
-    order in which they are held; what it raises is raised where that image is asked for. When the block ends, that
-    thread has ended too.
+    order in which they are held; what it raises is raised where that image is asked for. That thread closes them too,
+    since GDAL's files are closed where they were opened, and ends when the block ends.
     """
 
     def __init__(self, open_scene: Callable[[Path, Progress], Scene], progress: Progress = SILENT) -> None:
@@ -44,15 +44,15 @@ class Ahead:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.stop()
-        self._thread.shutdown(cancel_futures=True)
         self.hold([])
+        self._thread.shutdown()
 
     def hold(self, images: Sequence[Path]) -> None:
         """Hold these images open, and close all others; open those that are not open yet, in their order."""
         for image in self._held.keys() - set(images):
             opened = self._held.pop(image)
-            if not opened.cancel() and not opened.exception():  # waits until it is open
-                opened.result().close()
+            if not opened.cancel():
+                self._thread.submit(_close, opened)
         for image in images:
             if image not in self._held:
                 context = contextvars.copy_context()  # its spans belong to the same work
@@ -66,6 +66,12 @@ class Ahead:
     def _open(self, image: Path) -> Scene:
         with span("reading"):
             return self._open_scene(image, self._stopped)
+
+
+def _close(opened: Future[Scene]) -> None:
+    """Close an image if it could be opened; it is the turn of this after that."""
+    if not opened.exception():
+        opened.result().close()
 
 
 def whole(scene: Scene) -> Scene:

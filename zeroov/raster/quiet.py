@@ -1,17 +1,18 @@
-"""Ignore what decoders warn about, in several threads at once."""
+"""Ignore or catch what decoders warn about, in several threads at once.
+
+The warnings of a process are one list. Two threads that each keep and bring back their own would leave it changed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import warnings
+from collections.abc import Iterator
 
 
 class _Quiet:
-    """Ignores warnings in blocks of several threads, which may overlap: the last one to end brings them back.
-
-    The warnings of a process are one list. Two threads that each keep and bring back their own would leave it changed.
-    """
+    """Ignores warnings in blocks of several threads, which may overlap: the last one to end brings them back."""
 
     def __init__(self) -> None:
         self._lock, self._blocks = threading.Lock(), 0
@@ -28,6 +29,13 @@ class _Quiet:
             self._blocks -= 1
             if not self._blocks:
                 self._ignoring.close()
+
+    @contextlib.contextmanager
+    def catching(self, category: type[Warning]) -> Iterator[list[warnings.WarningMessage]]:
+        """Catch the warnings of a category in a short block, during which no other block begins or ends."""
+        with self._lock, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", category)
+            yield caught
 
 
 quiet = _Quiet()
