@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,8 @@ class Asker:
         self._in_one_look = not (every or search or aoi is not None)
         self._hws: dict[Asked, HW | None] = {}
 
-    def ask(self, todo: Texts) -> Iterator[tuple[Asked, Items, object]]:
-        """Yield each image with the items of its expressions, and what was returned or how it failed."""
+    def ask(self, todo: Texts) -> Generator[tuple[Items, object], None, None]:
+        """Yield the items of each image's expressions, and what was returned or how it failed; close it."""
         groups = self._groups(todo)
         with Ahead(self._open, self._progress) as ahead:
             for number, group in enumerate(groups):
@@ -89,16 +89,16 @@ class Asker:
             self._hws[asked] = None if hw is None or is_large(hw, self._pipeline.recipe.search) else hw
         return self._hws[asked]
 
-    def _group(self, ahead: Ahead, group: Sequence[Asked], todo: Texts) -> Iterator[tuple[Asked, Items, object]]:
+    def _group(self, ahead: Ahead, group: Sequence[Asked], todo: Texts) -> Iterator[tuple[Items, object]]:
         if len(group) > 1:
             together = attempt(partial(self._together, ahead, group, todo))
             if not isinstance(together, Failed):
-                for each, items in zip(group, together, strict=True):
-                    yield each, items, items
+                for items in together:
+                    yield items, items
                 return
         for each in group:  # an odd one costs itself alone
             outcome = attempt(partial(self._alone, ahead, each, todo[each]))
-            yield each, self._failed(each, todo[each], outcome) if isinstance(outcome, Failed) else outcome, outcome
+            yield self._failed(each, todo[each], outcome) if isinstance(outcome, Failed) else outcome, outcome
 
     def _together(self, ahead: Ahead, group: Sequence[Asked], todo: Texts) -> list[Items]:
         scenes = {each: ahead.get(each.image) for each in group}

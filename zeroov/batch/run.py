@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shlex
@@ -81,13 +82,14 @@ def batch(
         streak, done = Streak(), len(missing) - len(todo)
         progress.report("images", done, len(missing))
         try:
-            for _, made_now, outcome in asker.ask(_once(todo)):
-                journal.add(*made_now)
-                for item in made_now:
-                    answers.add(item)
-                streak.add(outcome)
-                done += 1
-                progress.report("images", done, len(missing))
+            with contextlib.closing(asker.ask(_once(todo))) as asked:
+                for made_now, outcome in asked:
+                    journal.add(*made_now)
+                    for item in made_now:
+                        answers.add(item)
+                    streak.add(outcome)
+                    done += 1
+                    progress.report("images", done, len(missing))
             progress.report("images", len(missing), len(missing))
         except KeyboardInterrupt as stop:
             raise Interrupted(
