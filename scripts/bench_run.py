@@ -1,8 +1,9 @@
 """Does memory stay flat over a long run? `OMP_NUM_THREADS=1 python scripts/bench_run.py --samples 2000`.
 
 Writes drawn scenes as a data set of its own, runs recipe `mini` over them, and looks at the process's resident memory
-after every hundredth of each stage. Flat: in each stage's second half it grows by less than 2 %. Then it scores
-hundreds of settings from the run's dumps on one core. Ends with one JSON line.
+after every hundredth of each stage. Flat: in each stage's second half it grows by less than 2 %. It measures the
+processor time of the models' own calls for a sample, and of all that is done beside them; loading is left out. Then it
+scores hundreds of settings from the run's dumps on one core. Ends with one JSON line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from zeroov.bench.scoring.protocols import named
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.bench.sweeps.sweep import sweep
 from zeroov.progress import Progress
+from zeroov.spans import recorded
 
 GRID: dict[str, list[Any]] = {
     "evolve.alpha": [0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5],
@@ -56,8 +58,13 @@ def main() -> None:
         write_layout("file", root, {"test": args.samples}, tuple(args.height_width))
         split = find("file").read(root, "test")
         began = time.perf_counter()
-        outcome = run(split, recipes.load("mini"), out, device="cpu", progress=Sizes())
-        seconds = time.perf_counter() - began
+        processor = time.process_time()
+        with recorded(clock=time.thread_time) as recorder:
+            outcome = run(split, recipes.load("mini"), out, device="cpu", progress=Sizes())
+        seconds, processor = time.perf_counter() - began, time.process_time() - processor
+        parts = recorder.shares.parts
+        models = sum(parts[stage] for stage in ("overview", "focus", "evolve", "refine"))
+        beside = processor - models - parts["loading"]
         growth = {}
         for stage, sizes in sizes_of.items():
             half = sizes[len(sizes) // 2 :]
@@ -70,8 +77,12 @@ def main() -> None:
         settings = sweep(read_run(out), Maps([out / "dumps"]), GRID, named("honest"), jobs=1).settings
         rate = len(settings) * outcome.samples / (time.perf_counter() - began)
         print(f"{outcome.samples} samples in {seconds:.1f} s, {outcome.failed} failed")
+        of_each = {"models_ms": models / outcome.samples * 1e3, "beside_ms": beside / outcome.samples * 1e3}
+        print(
+            "processor time a sample: models {models_ms:.1f} ms, all beside them {beside_ms:.1f} ms".format(**of_each)
+        )
         print(f"ablation: {len(settings)} settings, {rate:,.0f} settings x samples a second on one core")
-    told = {"samples": outcome.samples, "seconds": seconds, "growth": growth, "ablations_per_second": rate}
+    told = {"samples": outcome.samples, "seconds": seconds, "growth": growth, "ablations_per_second": rate} | of_each
     print(json.dumps(told | {"flat": max(growth.values()) < 0.02}))
 
 

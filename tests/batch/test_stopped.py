@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -104,8 +105,10 @@ def test_a_full_disk_ends_a_batch_and_loses_nothing(
     with monkeypatch.context() as disk:
         for writes in (0, 1, 2, 1, 1):  # what the items are made with, the recipe; then an item more with each command
             disk.setattr(os, "fsync", full_after(writes))
-            with pytest.raises(OutputError, match="No space left"):
+            with pytest.raises(OutputError, match="No space left") as stopped:
                 go(pipeline, images, out)
+            assert stopped.tb, "while the error is held, nothing of the work is"
+            assert not [each for each in threading.enumerate() if each.name.startswith("reading")]
         disk.setattr(os, "fsync", full_after(1))  # the recipe
         outcome = go(pipeline, images, out)
     assert "No space left" in outcome.unwritten["coco"]

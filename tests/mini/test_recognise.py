@@ -29,11 +29,17 @@ def test_flat_and_tiny_pictures_are_not(value: int) -> None:
     assert not looks_drawn(np.full((3, 300, 3), value, np.uint8))
 
 
-def test_the_miniature_pipeline_warns_about_what_it_does_not_know(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_miniature_pipeline_warns_about_what_it_does_not_know(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examined = []
+    monkeypatch.setattr("zeroov.pipeline.run.looks_drawn", lambda rgb: examined.append(rgb) or looks_drawn(rgb))
     scene = make_scene(seed_for("test", 0)).image
     smooth = np.asarray(Image.fromarray(scene).resize((320, 320)))
     with zeroov.load("mini", device="cpu") as pipeline, caplog.at_level("WARNING", logger="zeroov"):
+        pipeline.ground(scene, ["the ship", "the plane"])
         pipeline.ground(scene, "the ship")
         assert not caplog.records
+        assert len(examined) == 1, "a picture that was recognised is not examined again"
         pipeline.ground(smooth, "the ship")
     assert "is no scene that zeroov drew" in caplog.text

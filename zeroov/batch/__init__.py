@@ -1,7 +1,8 @@
 """Several expressions over many images in one run that can be killed and goes on where it stopped.
 
-Every image's answers are on the disk before the next image begins. What is shown of them is decided, and written in the
-asked formats, at the end: another threshold, class or format costs no model, a further expression or image only itself.
+Every image's answers are on the disk before the next one is asked, or the next few in one call. What is shown of them
+is decided, and written in the asked formats, at the end: another threshold, class or format costs no model, a further
+expression or image only itself.
 """
 
 from zeroov.batch.images import Asked, images_in, read_expressions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shlex
@@ -11,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from zeroov import recipe as recipes
+from zeroov.batch.ask import Asker
 from zeroov.batch.images import Asked
-from zeroov.batch.items import Answers, failed_item, item_of
-from zeroov.batch.write import Asking, Outcome, Output, warn_of_refusals, write_all
+from zeroov.batch.items import Answers, item_id
+from zeroov.batch.write import Asking, Outcome, Output, write_all
 from zeroov.errors import (
-    Failed,
-    HardwareError,
     Interrupted,
     OutputError,
     Streak,
     ZeroovError,
-    attempt,
     count_of,
     first_few,
 )
@@ -29,12 +28,10 @@ from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.files.journal import Journal, about_path, read_items
 from zeroov.ground import Pipeline
 from zeroov.outputs.decide import UNDECIDED
-from zeroov.outputs.found import SceneInfo
-from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import SILENT, Progress
-from zeroov.raster.scene import open_source
 from zeroov.recipe import Recipe
 from zeroov.search.area import Aoi, identity_of
+from zeroov.spans import span
 from zeroov.types import clean_expression
 from zeroov.version import __version__
 
@@ -80,18 +77,20 @@ def batch(
         todo = {each: asked for each, asked in missing.items() if asked}
         replaced = _changed(todo, answers, "asked again")
         end = partial(write_all, writers, asking, provenance=pipeline.provenance, journal=journal.path)
-        work = partial(_answer, pipeline, writers, every, search, bands, aoi, progress.inner())
-        streak, finished = Streak(), len(missing) - len(todo)
-        progress.report("images", finished, len(missing))
+        options: dict[str, Any] = {"every": every, "search": search, "bands": bands, "aoi": aoi}
+        asker = Asker(pipeline, writers, **options, progress=progress.inner())
+        streak, done = Streak(), len(missing) - len(todo)
+        progress.report("images", done, len(missing))
         try:
-            for done, each in enumerate(todo, start=finished + 1):
-                if asked := [text for text in todo[each] if not answers.get(each, text)]:  # not by a copy before it
-                    outcome = attempt(partial(work, each, asked))
-                    for item in _failed(pipeline, each, asked, outcome) if isinstance(outcome, Failed) else outcome:
-                        journal.add(item)
+            with contextlib.closing(asker.ask(_once(todo))) as asked:
+                for made_now, outcome in asked:
+                    journal.add(*made_now)
+                    for item in made_now:
                         answers.add(item)
                     streak.add(outcome)
-                progress.report("images", done, len(missing))
+                    done += 1
+                    progress.report("images", done, len(missing))
+            progress.report("images", len(missing), len(missing))
         except KeyboardInterrupt as stop:
             raise Interrupted(
                 f"stopped: {_answered(asking, answers)} of {len(missing)} images are answered and kept in "
@@ -104,7 +103,8 @@ def batch(
             )
             end(answers)
             raise
-        return end(answers, done_now=len(todo), changed=replaced)
+        with span("writing"):
+            return end(answers, done_now=len(todo), changed=replaced)
 
 
 def export(
@@ -183,35 +183,18 @@ def _changed(images: Iterable[Asked], answers: Answers, then: str) -> tuple[str,
     return changed
 
 
+def _once(todo: Mapping[Asked, Sequence[str]]) -> dict[Asked, list[str]]:
+    """Return what is asked of each image; what a copy of it before is asked, is not asked again."""
+    planned: set[str] = set()
+    asked: dict[Asked, list[str]] = {}
+    for each, texts in todo.items():
+        new = [text for text in texts if item_id(each, text) not in planned]
+        planned |= {item_id(each, text) for text in new}
+        if new:
+            asked[each] = new
+    return asked
+
+
 def _answered(asking: Asking, answers: Answers) -> int:
     """Return how many images every expression is answered of."""
     return sum(all(answers.get(each, text) for text in asking.expressions) for each in asking.images)
-
-
-def _answer(
-    pipeline: Pipeline,
-    writers: Mapping[str, Output],
-    every: bool,
-    search: bool | None,
-    bands: tuple[int, ...] | None,
-    aoi: Aoi | None,
-    progress: Progress,
-    asked: Asked,
-    expressions: Sequence[str],
-) -> list[dict[str, Any]]:
-    """Ask expressions of an image; return their items of the journal."""
-    with open_source(asked.image, bands, progress=progress) as scene:
-        info = SceneInfo.of(scene)
-        warn_of_refusals(info, writers)
-        answers = pipeline.ground(
-            scene, list(expressions), every=every, search=search, aoi=aoi, undecided=True, progress=progress
-        )
-    return [item_of(asked, info, answer) for answer in answers]
-
-
-def _failed(pipeline: Pipeline, asked: Asked, expressions: Sequence[str], failed: Failed) -> list[dict[str, Any]]:
-    """Return the items of an image that failed; that a model does not fit into memory is no image's fault."""
-    if isinstance(failed.error, HardwareError) and not any(pipeline.models.holds(stage) for stage in MODEL_STAGES):
-        raise failed.error
-    log.warning("%s: %s", asked.image, failed.reason)
-    return [failed_item(asked, text, failed.reason) for text in expressions]

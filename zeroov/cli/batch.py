@@ -18,6 +18,7 @@ from zeroov.cli.options import (
     Every,
     Json,
     Label,
+    Profile,
     RecipeName,
     Search,
     Set,
@@ -70,6 +71,7 @@ def batch(
         bool, typer.Option("--allow-failures", help="Exit with 0 although images failed.")
     ] = False,
     dumps: Dumps = None,
+    profile: Profile = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -91,6 +93,9 @@ def batch(
     An image that fails, or that a format cannot hold (GeoJSON one without a georeference), is reported with its reason
     and makes the exit code 1; all else is written. One with nothing in it is an empty answer, and so is one where the
     model says that there is no such object. What lies in --out is no image.
+
+    One line at the end says which part of the time each stage took, and what was beside them: reading, writing, loading
+    models. --profile FILE shows it over time.
 
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
@@ -118,18 +123,22 @@ def batch(
     named: dict[str, Any] = {"classes": classes, "tolerance": tolerance}
     named["square"] = options.square_classes(square)
     writers = one_by_one(out, options.format_names(formats), asked, files, **named)
-    if only_export:
-        outcome = export(chosen, files, asked, out, writers, **asking)
-    else:
-        from zeroov.ground import Pipeline
+    with options.timed(profile) as recorder:
+        if only_export:
+            outcome = export(chosen, files, asked, out, writers, **asking)
+        else:
+            from zeroov.ground import Pipeline
 
-        with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
-            outcome = run(pipeline, files, asked, out, writers, **asking, retry_failed=retry_failed, progress=progress)
+            asking["retry_failed"] = retry_failed
+            with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
+                outcome = run(pipeline, files, asked, out, writers, **asking, progress=progress)
     if json:
         written = {"written": {name: len(paths) for name, paths in outcome.written.items()}}
-        options.say_json(vars(outcome) | written | {"files": [str(path) for path in outcome.files]})
+        rest = {"files": [str(path) for path in outcome.files], "time": recorder.shares.to_json()}
+        options.say_json(vars(outcome) | written | rest)
     else:
         _say(outcome)
+        options.say(f"time      {recorder.shares}")
     if outcome.unwritten or (outcome.failed and not allow_failures):
         raise typer.Exit(1)
 

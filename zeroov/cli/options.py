@@ -19,6 +19,7 @@ from zeroov.progress import Progress
 if TYPE_CHECKING:
     from zeroov.look import Cost
     from zeroov.recipe import Recipe
+    from zeroov.spans import Recorder
 
 RecipeName = Annotated[
     str | None,
@@ -64,6 +65,14 @@ Square = Annotated[
         "--square",
         metavar="CLASS|all",
         help="Right angles in the polygons (gpkg, geoparquet, geojson) of this class, where they fit; repeatable.",
+    ),
+]
+Profile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        metavar="FILE",
+        help="Write when each stage worked, as a trace for ui.perfetto.dev or chrome://tracing.",
     ),
 ]
 
@@ -125,6 +134,26 @@ def log_to_stderr() -> None:
         handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s".lower()))
         logger.addHandler(handler)
         logger.propagate = False
+
+
+@contextlib.contextmanager
+def timed(profile: Path | None) -> Iterator[Recorder]:
+    """Record where the time of some work goes; write it to `profile`, if given, also where the work ends early."""
+    from zeroov.files.atomic import ensure_writable_folder, refuse_folder, require_writable_folder, write_atomically
+    from zeroov.files.paths import expanded
+    from zeroov.spans import recorded
+
+    if profile:
+        profile = expanded(profile)
+        refuse_folder(profile)
+        require_writable_folder(profile.parent)
+    with recorded(trace=profile is not None) as recorder:
+        try:
+            yield recorder
+        finally:
+            if profile:
+                ensure_writable_folder(profile.parent)
+                write_atomically(profile, recorder.to_json().encode())
 
 
 @contextlib.contextmanager

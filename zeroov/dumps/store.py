@@ -26,6 +26,7 @@ from zeroov.dumps.key import FORMAT
 from zeroov.errors import DumpError, OutputError, did_you_mean
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.files.paths import expanded
+from zeroov.spans import span
 
 log = logging.getLogger("zeroov")
 SUFFIX = ".safetensors"
@@ -54,6 +55,7 @@ class DumpStore:
         """Return where a dump is or would be."""
         return self.folder / f"{key}.{stage}{SUFFIX}"
 
+    @span("writing")
     def write(self, stage: str, key: str, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Path:
         """Write a dump, whole or not at all."""
         ensure_writable_folder(self.folder)
@@ -67,6 +69,7 @@ class DumpStore:
         write_atomically(path, data)
         return path
 
+    @span("reading")
     def read(self, stage: str, key: str) -> Dump | None:
         """Return a dump, or `None` when there is none; an unusable file is reported and counts as none."""
         path = self.path(stage, key)

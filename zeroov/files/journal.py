@@ -12,6 +12,7 @@ from typing import Any
 from zeroov.errors import OutputError
 from zeroov.files.atomic import write_atomically, write_json
 from zeroov.files.lock import Lock
+from zeroov.spans import span
 
 log = logging.getLogger("zeroov")
 
@@ -71,21 +72,22 @@ class Journal:
         """Let other processes have the journal."""
         self._lock.release()
 
-    def add(self, item: Mapping[str, Any]) -> None:
-        """Add a finished item; when this returns, it is on the disk."""
-        text = json.dumps(item, ensure_ascii=False, allow_nan=False)
+    @span("writing")
+    def add(self, *items: Mapping[str, Any]) -> None:
+        """Add finished items; when this returns, they are on the disk."""
+        texts = [json.dumps(item, ensure_ascii=False, allow_nan=False) for item in items]
         # A file name that is not UTF-8 holds lone surrogates; the backslash form is what JSON itself writes for them.
-        line = text.encode("utf-8", errors="backslashreplace") + b"\n"
+        lines = b"".join(text.encode("utf-8", errors="backslashreplace") + b"\n" for text in texts)
         try:
             with self.path.open("ab") as file:
-                file.write(line)
+                file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise OutputError(
                 f"`{self.path}` cannot be written ({error.strerror}); make room, then give the same command again"
             ) from error
-        self.done[str(item["id"])] = str(item.get("content", ""))
+        self.done |= {str(item["id"]): str(item.get("content", "")) for item in items}
 
     def rewrite(self, keep: Set[str]) -> None:
         """Forget the items that are not to be kept, and all lines but the last of each item that is."""

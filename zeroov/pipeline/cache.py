@@ -16,6 +16,7 @@ from zeroov.files.paths import expanded
 from zeroov.look import Cost, Question
 from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage
 from zeroov.progress import Progress
+from zeroov.spans import span
 
 log = logging.getLogger("zeroov")
 T = TypeVar("T")
@@ -62,9 +63,10 @@ def fill(
     if pending and store:
         require_writable_folder(store.folder)  # an error before the work, not after it
     load_seconds = models.load(work.model) if pending else 0.0  # before the meter, which measures the stage alone
+    part = work.stage if work.stage in ("overview", "focus") else "select"
     for start in range(0, len(pending), size):
         batch = pending[start : start + size]
-        with hardware.memory_guard(work.stage, REMEDY), hardware.metered(models.device) as meter:
+        with span(part), hardware.memory_guard(work.stage, REMEDY), hardware.metered(models.device) as meter:
             values = work.compute([question for _, question in batch])
         for (key, question), value in zip(batch, values, strict=True):
             cost = Cost(meter.seconds / len(batch), meter.peak_bytes, load_seconds)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from zeroov import hardware
 from zeroov.recipe import Recipe
+from zeroov.spans import span
 from zeroov.tiny.builtin import locate_builtin
 from zeroov.weights.find import Located, is_builtin, locate
 from zeroov.weights.needs import model_of, model_stages
@@ -128,8 +129,9 @@ class LoadedModels:
     def drop_all(self) -> None:
         """Free every model; garbage is looked for once, which takes as long as loading a small one."""
         if self._models:
-            self._models.clear()
-            hardware.release(self.device)
+            with span("loading"):
+                self._models.clear()
+                hardware.release(self.device)
 
     def load(self, stage: ModelStage) -> float:
         """Load a stage's model unless it is loaded; return the seconds it took, 0 when it already was."""
@@ -141,7 +143,8 @@ class LoadedModels:
         if not self.recipe.runtime.keep_loaded:
             self.drop_all()
         start = time.perf_counter()
-        with hardware.memory_guard(f"loading the {stage} model", REMEDY), hardware.no_garbage():
+        guard = hardware.memory_guard(f"loading the {stage} model", REMEDY)
+        with span("loading"), guard, hardware.no_garbage():
             self._models[stage] = self._load(stage, found)
         return time.perf_counter() - start
 

@@ -24,12 +24,14 @@ from zeroov.pipeline.models import REMEDY, LoadedModels, log
 from zeroov.pipeline.select import kind_of, others_of, select
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
+from zeroov.spans import span
 from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refined
 from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
     from zeroov.refine.sam import EncodedPicture
 
+MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -66,6 +68,7 @@ class Stages:
         self.asked: dict[str, Made[Any]] = {}
         """The answers to the questions of one call of `select`, by their keys; empty between two calls."""
         self._warned = False
+        self._known: set[str] = set()  # the digests of pictures that are drawn scenes
 
     @in_turn
     def warm_up(self) -> None:
@@ -95,7 +98,8 @@ class Stages:
         """Look once at each question's picture: Overview, Focus, Evolve."""
         self.models.locate_all()  # an error for a model that is missing, before the first one works
         for question in questions:
-            self._warn_if_unknown(question)
+            if question.near is None:
+                self._warn_if_unknown(question.picture)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
         # Overview: where does the language look?
         overviews = iter(self.overview([*questions, *chain(*parts)], progress))
@@ -188,7 +192,8 @@ class Stages:
         if "select" not in self.recipe.stages or not looks:
             return list(looks)
         try:
-            chosen = select(self, looks, progress, searched)
+            with span("select"):
+                chosen = select(self, looks, progress, searched)
             spent = [made.cost for made in self.asked.values()]
         finally:
             self.asked = {}
@@ -255,7 +260,7 @@ class Stages:
         if affinity:
             costs["focus"], keys["focus"] = affinity.cost, affinity.key
         tied = affinity.value if affinity else None
-        with hardware.metered(self.device) as meter:
+        with span("evolve"), hardware.metered(self.device) as meter:
             evolved = evolve_as(self.recipe, look.attention, tied, question.picture.hw)
         costs["evolve"] = Cost(meter.seconds, meter.peak_bytes)
         if self.store and self._keep_evolved and not question.near:  # a closer look's depends on the look before it
@@ -276,7 +281,7 @@ class Stages:
         load_seconds = self.models.load("refine")
         sam = self.models.refine()
         recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
-        with hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
+        with span("refine"), hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
             refined = refine(sam, self._encode(picture), box, recipe, evolved, picture.valid)
         if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
@@ -299,14 +304,18 @@ class Stages:
             self._encoded = picture.digest, encode(self.models.refine(), picture)
         return self._encoded[1]
 
-    def _warn_if_unknown(self, question: Question) -> None:
+    def _warn_if_unknown(self, picture: Picture) -> None:
         """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
-        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or question.near is not None:
+        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or picture.digest in self._known:
             return
-        if not looks_drawn(question.picture.rgb):
-            self._warned = True
-            log.warning(
-                "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
-                "nothing; `zeroov models get` fetches the real ones",
-                question.picture.source,
-            )
+        if looks_drawn(picture.rgb):  # which takes a tenth of the time of their answer
+            if len(self._known) == MOST_KNOWN:
+                self._known.clear()
+            self._known.add(picture.digest)
+            return
+        self._warned = True
+        log.warning(
+            "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
+            "nothing; `zeroov models get` fetches the real ones",
+            picture.source,
+        )

@@ -16,7 +16,6 @@ import math
 import re
 import shlex
 import struct
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -30,6 +29,7 @@ from zeroov.errors import PictureError, ZeroovError, did_you_mean
 from zeroov.files.paths import expanded
 from zeroov.raster import geotiff
 from zeroov.raster.bands import BandReader, invert
+from zeroov.raster.quiet import quiet
 from zeroov.raster.stretch import seen
 from zeroov.types import Bool, Uint8
 
@@ -161,6 +161,16 @@ def _decode_tiff(path: Path, dataset: Any, turned: bool) -> Decoded:
     return Decoded(values, valid)
 
 
+def header_hw(path: Path) -> tuple[int, int] | None:
+    """Return the height and width that an image's header states, unturned; `None` where PIL finds none."""
+    try:
+        with quiet, Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        logger.debug("no size of `%s`: %s", path, error)
+    return None
+
+
 def decode_image(image: Image.Image) -> Decoded:
     """Decode a PIL image as it lies in memory."""
     refuse_too_large("PIL image", image.size)
@@ -246,8 +256,7 @@ def _one_line(error: BaseException) -> str:
 def decoding(name: str) -> Iterator[None]:
     """Turn whatever a decoder raises or warns about into a `PictureError` of one line."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet:
             yield
     except ZeroovError:
         raise

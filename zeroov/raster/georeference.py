@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import shlex
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from zeroov import frames
 from zeroov.errors import PictureError
 from zeroov.frames import Transform
+from zeroov.raster.quiet import quiet
 
 IDENTITY: Transform = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 MOST_GCP_PIXELS = 1.0  # that any ground control point may lie off the affine that is fitted to all
@@ -64,8 +64,7 @@ def stored_transform(dataset: Any) -> Transform | None:
     from rasterio import Affine
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", NotGeoreferencedWarning)
+    with quiet.catching(NotGeoreferencedWarning) as caught:
         transform = affine(Affine.from_gdal(*dataset.read_transform()))
     missing = any(issubclass(warning.category, NotGeoreferencedWarning) for warning in caught)  # then it is any numbers
     return None if missing or transform == IDENTITY else transform

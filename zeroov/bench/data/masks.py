@@ -6,7 +6,6 @@ are meant.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from zeroov.bench.data.sample import MaskTruth
 from zeroov.errors import DatasetError, first_line
 from zeroov.outputs.rle import AGAIN, decode_rle, draw_polygons
 from zeroov.raster.decode import BROKEN, MOST_PIXELS
+from zeroov.raster.quiet import quiet
 from zeroov.types import Bool
 
 
@@ -45,7 +45,7 @@ def _read_file(path: Path, threshold: int) -> Bool:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:  # of odd tags, say
+        with quiet, Image.open(path) as image:  # of odd tags, say
             if image.width * image.height > MOST_PIXELS:
                 raise DatasetError(
                     f"mask `{path}` has {image.width} x {image.height} pixels, which is no mask; {AGAIN}"

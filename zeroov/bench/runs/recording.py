@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from zeroov import frames
 from zeroov.bench.data.masks import read_mask
@@ -22,10 +20,9 @@ from zeroov.files.content import content_of
 from zeroov.look import Look
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.rle import encode_rle
+from zeroov.raster.decode import header_hw
 from zeroov.raster.scene import image_content
 from zeroov.types import Bool, Box
-
-log = logging.getLogger("zeroov")
 
 
 def contents_of(samples: Sequence[Sample], root: Path) -> dict[str, str]:
@@ -71,7 +68,7 @@ def record(sample: Sample, content: str, answer: Answer, root: Path) -> Record:
 
 def failed_record(sample: Sample, content: str, root: Path, reason: str) -> Record:
     """Return the record of a sample that failed; with its truth, which counts as missed, where that can be read."""
-    hw = _image_hw(sample, root)
+    hw = image_hw(sample, root)
     try:
         truth_box, truth_mask = _truth(sample, root, hw)
     except ZeroovError:
@@ -99,7 +96,7 @@ def _truth(sample: Sample, root: Path, hw: tuple[int, int]) -> tuple[Corners | N
     return _corners(box), encode_rle(mask) if mask is not None else None
 
 
-def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
+def image_hw(sample: Sample, root: Path) -> tuple[int, int]:
     """Return the size of an image that may be damaged or missing; where nothing states it, what holds the true box."""
     if sample.mask and sample.mask.hw:
         return sample.mask.hw
@@ -108,11 +105,8 @@ def _image_hw(sample: Sample, root: Path) -> tuple[int, int]:
         return int(height), int(width)
     files = [sample.image, sample.mask.file if sample.mask else None]
     for name in filter(None, files):
-        try:
-            with Image.open(root / name) as image:
-                return image.height, image.width
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            log.debug("no size of `%s`: %s", name, error)
+        if hw := header_hw(root / name):
+            return hw
     return (math.ceil(sample.box.y1), math.ceil(sample.box.x1)) if sample.box else (1, 1)
 
 

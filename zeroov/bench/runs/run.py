@@ -1,14 +1,14 @@
 """Run a recipe over a split, stage by stage, one model in memory; killed anywhere, it goes on where it stopped.
 
 What a stage made is kept as dumps, in the run's folder or in one that runs share; the last stage writes one record per
-sample. Nothing is held in memory for the whole split but the questions themselves.
+sample. Nothing is held in memory for the whole split but the questions themselves. While a model works on some
+pictures, the next ones are decoded.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import logging
 import time
 from collections import Counter
@@ -20,17 +20,23 @@ from typing import Any
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
-from zeroov.bench.runs.recording import contents_of, failed_record, record
+from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group
+from zeroov.bench.runs.recording import contents_of, failed_record, image_hw, record
+from zeroov.bench.runs.records import Record
 from zeroov.bench.runs.shards import Shard
 from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder, require_writable_folder
 from zeroov.files.journal import Journal, read_items
+from zeroov.frames import HW
 from zeroov.ground import Pipeline, ground_pictures
+from zeroov.look import Question
 from zeroov.outputs.answer import Answer
 from zeroov.pipeline.models import ModelStage, NeedsModel
 from zeroov.progress import SILENT, Progress
-from zeroov.raster.scene import open_source
+from zeroov.raster.ahead import Ahead, whole
+from zeroov.raster.scene import Scene, open_source
 from zeroov.recipe import Recipe
+from zeroov.spans import span
 from zeroov.types import clean_expression
 
 log = logging.getLogger("zeroov")
@@ -67,20 +73,23 @@ def run(
     started, shard, folder = time.time(), shard or Shard(), require_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with contextlib.ExitStack() as closing:
-        pipeline = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
+        with span("loading"):
+            pipeline = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
         about = manifest.made_with(split, recipe, pipeline, shard)
         refuse_other_runs(folder, shard, about)
         journal = closing.enter_context(Journal(ensure_writable_folder(folder) / f"records{shard.suffix}.jsonl", about))
         if retry_failed:
             journal.rewrite({str(item["id"]) for item in read_items(journal.path) if item["status"] != "failed"})
         samples = shard.take(split.samples)
-        contents = contents_of(samples, split.root)
+        with span("reading"):
+            contents = contents_of(samples, split.root)
         _forget_changed(journal, contents)
         todo = [sample for sample in samples if sample.id not in journal.done]
         if todo:
             manifest.manifest_path(folder, shard).unlink(missing_ok=True)
             manifest.note_dumps(folder, shard, maps)
-        runner = _Runner(split, pipeline, journal, contents, progress)
+        ahead = closing.enter_context(Ahead(_open_whole))
+        runner = _Runner(split, pipeline, journal, contents, ahead, progress)
         runner.run(todo)
         named: dict[str, Any] = {"recipe": recipe.name, "recipe_digest": recipe.digest}
         named |= {} if changes is None else {"changes": dict(changes)}
@@ -103,21 +112,36 @@ def _forget_changed(journal: Journal, contents: Mapping[str, str]) -> None:
         journal.rewrite(journal.done.keys() - set(changed))
 
 
+def _open_whole(image: Path, progress: Progress) -> Scene:
+    return whole(open_source(image, progress=progress))
+
+
 class _Runner:
     """Passes over the samples, each with one model in memory, and what is done when a sample fails.
 
     A pass takes every sample as far as the dumps and its model carry it: to its record, or to the model that it needs
-    next.
+    next. It asks the samples of a chunk in the order of `order.groups`, and writes their records in that of the split.
     """
 
     def __init__(
-        self, split: Split, pipeline: Pipeline, journal: Journal, contents: Mapping[str, str], progress: Progress
+        self,
+        split: Split,
+        pipeline: Pipeline,
+        journal: Journal,
+        contents: Mapping[str, str],
+        ahead: Ahead,
+        progress: Progress,
     ):
         self.split, self.pipeline, self.journal, self.progress = split, pipeline, journal, progress
+        self._ahead = ahead
         self.peak_bytes: dict[str, int] = {}
         self._contents = contents
         self._waiting: dict[str, ModelStage] = {}
-        self._batch = pipeline.recipe.runtime.batch
+        self._made: dict[str, Record] = {}  # of the chunk in hand
+        self._batch = self._together = 1
+        recipe = pipeline.recipe
+        # After Focus comes Refine, which evolves: to do it already with Focus would do it, and read the maps, twice.
+        self._draws_next = "refine" in recipe.stages and "select" not in recipe.stages and not recipe.zoom.rounds
         self._streak = Streak()
 
     def run(self, todo: Sequence[Sample]) -> None:
@@ -133,21 +157,36 @@ class _Runner:
             assert self._waiting != before, f"a pass with the {stage} model changed nothing"
 
     def _pass(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
-        self._batch = self.pipeline.recipe.runtime.batch
+        recipe, done = self.pipeline.recipe, 0
+        self._batch = 1 if stage == "refine" else recipe.runtime.batch  # a picture is encoded once for all its samples
+        self._together = TOGETHER
+        shared = stage == "focus" and "{expression}" not in recipe.focus.prompt
         self.progress.report(stage, 0, len(samples))
-        done = 0
-        while done < len(samples):
-            group = samples[done : done + self._batch]
-            if stage == "refine":  # a picture is encoded once for all of its samples
-                same = itertools.takewhile(lambda each: each.image == samples[done].image, samples[done:])  # noqa: B023
-                group = list(same)
-            self._attempt(stage, group)
-            done += len(group)
-            self.progress.report(stage, done, len(samples))
+        parts = chunks(samples, self._batch)
+        coming = by_size(parts[0], self._batch, self._hw)
+        for chunk, after in zip(parts, [*parts[1:], []], strict=True):
+            left, coming = coming, by_size(after, self._batch, self._hw)
+            try:
+                while left:
+                    group = first_group(left, self._batch, self._together, shared=shared)
+                    left = left[len(group) :]
+                    then = first_group(left or coming, self._batch, self._together, shared=shared)
+                    self._ahead.hold([self._path(sample) for sample in (*group, *then)])
+                    self._attempt(stage, group)
+                    done += len(group)
+                    self.progress.report(stage, done, len(samples))
+            finally:
+                self._write(chunk)
+
+    def _path(self, sample: Sample) -> Path:
+        return self.split.root / sample.image
+
+    def _hw(self, sample: Sample) -> HW:
+        return image_hw(sample, self.split.root)
 
     def _attempt(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
         """Advance some samples; after a failure their halves or one by one; what fails alone is recorded as failed."""
-        outcome = attempt(partial(self._advance, samples))
+        outcome = attempt(partial(self._advance, stage, samples))
         if not isinstance(outcome, Failed):
             self._streak.add(outcome)
             return
@@ -159,34 +198,40 @@ class _Runner:
             return
         step = 1
         if short_of_memory:
-            step = self._batch = max(1, len(samples) // 2)
+            step = self._batch = self._together = max(1, len(samples) // 2)
             log.warning("%s ran out of memory with %d samples at once; it goes on with %d", stage, len(samples), step)
         for start in range(0, len(samples), step):
             self._attempt(stage, samples[start : start + step])
 
-    def _advance(self, samples: Sequence[Sample]) -> None:
-        """Record samples, or note which model they wait for; those that are recorded already are left out."""
+    def _advance(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
+        """Make records of samples, or note which model they wait for; those that have one already are left out."""
         samples = [sample for sample in samples if sample.id in self._waiting]
-        with contextlib.ExitStack() as opened:
-            asked = [
-                (opened.enter_context(open_source(self.split.root / sample.image)), clean_expression(sample.expression))
-                for sample in samples
-            ]
-            try:
-                answers = ground_pictures(self.pipeline, asked, rounds=self.pipeline.recipe.zoom.rounds)
-            except NeedsModel as needed:
-                self._waiting |= {sample.id: needed.stage for sample in samples}
-                return
+        asked = [(self._ahead.get(self._path(sample)), clean_expression(sample.expression)) for sample in samples]
+        if stage == "focus" and self._draws_next:
+            self.pipeline.focus([Question(scene.read(), text) for scene, text in asked])
+            self._waiting |= {sample.id: "refine" for sample in samples}
+            return
+        try:
+            answers = ground_pictures(self.pipeline, asked, rounds=self.pipeline.recipe.zoom.rounds)
+        except NeedsModel as needed:
+            self._waiting |= {sample.id: needed.stage for sample in samples}
+            return
         for sample, answer in zip(samples, answers, strict=True):
             self._meter(answer)
-            made = record(sample, self._contents[sample.id], answer, self.split.root)
-            self.journal.add(made.to_json())
+            with span("writing"):
+                self._made[sample.id] = record(sample, self._contents[sample.id], answer, self.split.root)
             del self._waiting[sample.id]
+
+    def _write(self, samples: Sequence[Sample]) -> None:
+        """Write the records that were made of some samples, in the order of the split."""
+        made = [self._made.pop(sample.id) for sample in samples if sample.id in self._made]
+        if made:
+            self.journal.add(*(each.to_json() for each in made))
 
     def _fail(self, sample: Sample, stage: str, failed: Failed) -> None:
         reason = f"{stage}: {failed.reason}"
         log.warning("sample %s failed: %s", sample.id, reason)
-        self.journal.add(failed_record(sample, self._contents[sample.id], self.split.root, reason).to_json())
+        self._made[sample.id] = failed_record(sample, self._contents[sample.id], self.split.root, reason)
         del self._waiting[sample.id]
         self._streak.add(failed)
 

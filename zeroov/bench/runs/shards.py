@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zeroov.bench.data.sample import Sample
+from zeroov.bench.runs.order import of_one_picture
 from zeroov.errors import UsageError
 
 
@@ -29,10 +30,7 @@ class Shard:
 
     def take(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return this shard's samples, those of one image together: images are dealt in turn, as they first appear."""
-        by_image: dict[str, list[Sample]] = {}
-        for sample in samples:
-            by_image.setdefault(sample.image, []).append(sample)
-        mine = list(by_image.values())[self.index - 1 :: self.count]
+        mine = of_one_picture(samples)[self.index - 1 :: self.count]
         return [sample for group in mine for sample in group]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Json, RecipeName, Set
+from zeroov.cli.options import Device, Json, Profile, RecipeName, Set
 from zeroov.errors import UsageError, count_of
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the data set is.")]
@@ -36,6 +36,7 @@ def run(
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although samples failed; they count as missed anyway.")
     ] = False,
+    profile: Profile = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -43,6 +44,9 @@ def run(
 
     Interrupted anywhere, the same command goes on where it stopped. Every sample ends as one line of records.jsonl;
     one that fails is a line with its reason, counts as missed, and makes the exit code 1.
+
+    The last line but one says which part of the time each stage took, and what was beside them: reading pictures and
+    maps, writing maps and records, loading models. --profile FILE shows it over time.
 
     With --dumps runs/first/dumps, another alpha costs Evolve and Segment Anything alone.
 
@@ -66,7 +70,7 @@ def run(
         read = read.first(limit)
     if not read.samples:
         raise UsageError(f"split `{read.name}` of {read.benchmark} holds no samples; see `zeroov bench data {name}`")
-    with options.progress() as progress:
+    with options.timed(profile) as recorder, options.progress() as progress:
         outcome = go(
             read,
             chosen,
@@ -79,11 +83,13 @@ def run(
             progress=progress,
         )
     if json:
-        options.say_json({"folder": str(out), "shard": f"{part.index}/{part.count}"} | vars(outcome))
+        done = {"folder": str(out), "shard": f"{part.index}/{part.count}"} | vars(outcome)
+        options.say_json(done | {"time": recorder.shares.to_json()})
     else:
         options.say(
             f"{count_of(outcome.samples, 'sample')}, {outcome.done_now} of them done now, {outcome.failed} failed"
         )
+        options.say(f"time      {recorder.shares}")
         options.say(f"score     zeroov bench score {out}")
     if outcome.failed and not allow_failures:
         raise typer.Exit(1)
