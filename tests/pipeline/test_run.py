@@ -22,7 +22,7 @@ from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.overview.answer import says_absent
 from zeroov.raster.scene import open_source
-from zeroov.refine.sam import large_parts
+from zeroov.refine.draw import large_parts
 from zeroov.types import Box, Overview, Picture, clean_expression
 
 QUICK: dict[str, Any] = {

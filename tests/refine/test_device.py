@@ -12,11 +12,11 @@ import torch
 
 from tests.no_device import NoDevice, moved, no_device, of_zeroov
 from zeroov.recipe import RefineRecipe
+from zeroov.refine.draw import encode, refine, refine_at
 from zeroov.refine.load import load_sam
-from zeroov.refine.sam import encode, refine, refine_at
 from zeroov.types import Box, Evolved, Picture
 
-ENCODED, DECODED, AT, REFINED = (f"zeroov/refine/sam.py:{name}" for name in ("encode", "decode", "refine_at", "_best"))
+ENCODED, DECODED, AT, REFINED = (f"zeroov/refine/draw.py:{name}" for name in ("encode", "decode", "refine_at", "_best"))
 
 
 @pytest.fixture(scope="module")

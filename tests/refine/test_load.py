@@ -14,8 +14,9 @@ from zeroov.errors import ModelError
 from zeroov.files import content
 from zeroov.files.content import digest_of
 from zeroov.recipe import RefineRecipe
+from zeroov.refine.draw import encode, refine
 from zeroov.refine.load import load_sam
-from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam, encode, refine
+from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam
 from zeroov.types import Box, Picture
 from zeroov.weights import official
 

@@ -14,19 +14,9 @@ from zeroov.frames import mask_to_box
 from zeroov.look import Outline
 from zeroov.outputs.found import found_of
 from zeroov.recipe import RefineRecipe
+from zeroov.refine.draw import decode, encode, large_parts, refine, refine_at, resized_hw
 from zeroov.refine.maps import agreement, box_grown, mask_prompt, on_square, share_inside
-from zeroov.refine.sam import (
-    MINI,
-    TINY,
-    TYPES,
-    build_sam,
-    decode,
-    encode,
-    large_parts,
-    refine,
-    refine_at,
-    resized_hw,
-)
+from zeroov.refine.sam import MINI, TINY, TYPES, build_sam
 from zeroov.types import Box, Evolved, Picture
 
 BOX = RefineRecipe(type="vit_tiny", prompt="box", least_part=0)  # as the official code
@@ -315,7 +305,7 @@ def test_a_map_lies_in_sams_square_where_the_picture_lies() -> None:
 
 
 def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> None:
-    from zeroov.refine.sam import _best
+    from zeroov.refine.draw import _best
 
     picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
     encoded = encode(sam, picture)
@@ -335,7 +325,7 @@ def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> N
 
 
 def test_a_mask_is_chosen_by_its_box_and_kept_within_it(sam: Any) -> None:
-    from zeroov.refine.sam import _best
+    from zeroov.refine.draw import _best
 
     picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
     encoded = encode(sam, picture)

@@ -14,7 +14,7 @@ from zeroov.look import Cost, Look, Question
 from zeroov.overview.eager import eager_map
 from zeroov.overview.stage import look
 from zeroov.pipeline.models import REMEDY
-from zeroov.refine.sam import decode, encode
+from zeroov.refine.draw import decode, encode
 from zeroov.types import Affinity, Bool, Box, Float32, Overview
 
 # How far captured rows may lie from eager ones, as a share of the highest cell. Measured on the miniature model with

@@ -28,7 +28,7 @@ from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refin
 from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
-    from zeroov.refine.sam import EncodedPicture
+    from zeroov.refine.draw import EncodedPicture
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -271,7 +271,7 @@ class Stages:
 
         With `alone` the box is all that Segment Anything gets.
         """
-        from zeroov.refine.sam import refine
+        from zeroov.refine.draw import refine
 
         load_seconds = self.models.load("refine")
         sam = self.models.refine()
@@ -285,7 +285,7 @@ class Stages:
     @in_turn
     def draw_at(self, picture: Picture, point_xy: tuple[float, float]) -> Refined:
         """Draw the object at a point (pixels of the picture) with Segment Anything."""
-        from zeroov.refine.sam import refine_at
+        from zeroov.refine.draw import refine_at
 
         sam = self.models.refine()
         with hardware.memory_guard("refine", REMEDY):
@@ -293,7 +293,7 @@ class Stages:
 
     def _encode(self, picture: Picture) -> EncodedPicture:
         """Return a picture as Segment Anything's decoder takes it; the last one is kept."""
-        from zeroov.refine.sam import encode
+        from zeroov.refine.draw import encode
 
         if self._encoded is None or self._encoded[0] != picture.digest:
             self._encoded = picture.digest, encode(self.models.refine(), picture)
