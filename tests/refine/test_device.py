@@ -12,11 +12,13 @@ import torch
 
 from tests.no_device import NoDevice, moved, no_device, of_zeroov
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.draw import encode, refine, refine_at
+from zeroov.refine.draw import refine, refine_at
 from zeroov.refine.load import load_sam
+from zeroov.refine.sam import OfficialSam
 from zeroov.types import Box, Evolved, Picture
 
-ENCODED, DECODED, AT, REFINED = (f"zeroov/refine/draw.py:{name}" for name in ("encode", "decode", "refine_at", "_best"))
+ENCODED, ASKED = (f"zeroov/refine/sam.py:{name}" for name in ("encode", "hypotheses"))
+REFINED = "zeroov/refine/draw.py:_best"
 
 
 @pytest.fixture(scope="module")
@@ -36,27 +38,27 @@ def test_every_prompt_is_answered_by_an_encoder_in_half_precision(
 ) -> None:
     grid = np.ones((8, 8), dtype=np.float32)
     evolved = Evolved(grid, grid, grid > 0, grid > 0, np.ones(picture.hw, dtype=np.bool_), Box(0, 0, 200, 120))
-    on_device = moved(half)
-    encoded = encode(on_device, picture)
+    on_device = OfficialSam(moved(half.sam))
+    encoded = on_device.encode(picture)
     assert (encoded.features.device.type, encoded.features.dtype) == ("cuda", torch.float32)
     assert device.waits == []
     assert of_zeroov(device.copies) == [ENCODED]
     refined = refine(on_device, encoded, Box(3, 4, 50, 60), RefineRecipe(type="vit_tiny", prompt=prompt), evolved)
     assert refined.mask.shape == picture.hw
     assert device.waits == [REFINED] * 3  # the best hypothesis, its mask, its score: once a box
-    assert of_zeroov(device.copies) == [ENCODED, DECODED]
+    assert of_zeroov(device.copies) == [ENCODED, ASKED]
 
 
 def test_a_point_waits_as_a_box_does(half: Any, device: NoDevice, picture: Picture) -> None:
-    on_device = moved(half)
-    encoded = encode(on_device, picture)
+    on_device = OfficialSam(moved(half.sam))
+    encoded = on_device.encode(picture)
     assert refine_at(on_device, encoded, (30, 40), RefineRecipe(type="vit_tiny")).mask.shape == picture.hw
     assert device.waits == [REFINED] * 3
-    assert of_zeroov(device.copies) == [ENCODED, AT]
+    assert of_zeroov(device.copies) == [ENCODED, ASKED]
 
 
 def test_a_tensor_left_on_the_cpu_is_caught(half: Any, device: NoDevice, picture: Picture) -> None:
-    on_device = moved(half)
-    on_device.pixel_std = torch.ones(3, 1, 1)
+    on_device = OfficialSam(moved(half.sam))
+    on_device.sam.pixel_std = torch.ones(3, 1, 1)
     with pytest.raises(RuntimeError, match=r"same device: aten\.div"):
-        encode(on_device, picture)
+        on_device.encode(picture)

@@ -28,10 +28,12 @@ def models(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json
         return
     chosen = options.chosen(recipe, set_)
     needs = _show(chosen, json)
+    from zeroov.weights.needs import gate
+
     missing = [need for need in needs if need.state == "missing"]
     same = options.same_recipe(chosen, recipe, set_)
     for need in missing:
-        typer.echo(need.problem.replace("--recipe NAME", same), err=True)
+        typer.echo(need.problem.replace("--recipe NAME", same) + gate(need), err=True)
     if missing:
         raise typer.Exit(1)
 
@@ -44,14 +46,14 @@ def get(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json: J
     """
     from zeroov.weights.get import copying
     from zeroov.weights.get import get as fetch
-    from zeroov.weights.needs import requirements
+    from zeroov.weights.needs import gate, requirements
 
     # `zeroov models --recipe paper get` means the same as `zeroov models get --recipe paper`.
     outer: dict[str, Any] = ctx.parent.params if ctx.parent else {}
     chosen = options.chosen(recipe or outer.get("recipe"), [*(outer.get("set_") or []), *(set_ or [])])
     missing = [need for need in requirements(chosen) if need.state == "missing"]
     for position, need in enumerate(missing):
-        typer.echo(f"{need.stage}: downloading {need.reference} ({_size(need)})", err=True)
+        typer.echo(f"{need.stage}: downloading {need.reference} ({_size(need.size_bytes)}){gate(need)}", err=True)
         try:
             fetch(need)
         except ZeroovError:
@@ -78,16 +80,17 @@ def _show(recipe: Recipe, json: bool) -> list[Requirement]:
     return needs
 
 
-def _size(need: Requirement) -> str:
-    if need.size_bytes is None:
-        return "size unknown" if need.state != "builtin" else "small"
-    return f"{need.size_bytes / 1e9:.2f} GB" if need.size_bytes >= 1e8 else f"{need.size_bytes / 1e6:.1f} MB"
+def _size(size: int | None) -> str:
+    if size is None:
+        return "unknown"
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _print_table(needs: list[Requirement]) -> None:
-    rows = [("STAGE", "MODEL", "SIZE", "LICENCE", "WHERE")]
+    rows = [("STAGE", "MODEL", "SIZE", "MEMORY", "LICENCE", "WHERE")]
     for need in needs:
         where = {"found": str(need.path), "missing": "MISSING", "builtin": "comes with zeroov"}[need.state]
         licence = need.licence or ("none needed" if need.state == "builtin" else "see its model card")
-        rows.append((need.stage, need.reference, _size(need), licence, where))
+        sizes = ("small", "small") if need.state == "builtin" else (_size(need.size_bytes), _size(need.memory_bytes))
+        rows.append((need.stage, need.reference, *sizes, licence + ", gated" * need.gated, where))
     say_table(rows)

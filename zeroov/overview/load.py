@@ -41,7 +41,7 @@ def load_overview(
         options["device_map"] = {"": device}
     elif offload and device.type == "cuda":
         options |= {"device_map": "auto", "max_memory": _room(device)}
-    refuse_own_code(folder)
+    refuse_own_code(folder, "overview.model", "Qwen/Qwen2.5-VL-7B-Instruct")
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         family = family_of(config, name)

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 
 from zeroov.errors import ModelError, did_you_mean
+from zeroov.frames import place_in_square, resize_rgb
+from zeroov.refine.segmenter import EncodedPicture, Hypotheses, Prompt
+from zeroov.types import Picture
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,58 @@ TYPES = ("vit_b", "vit_l", "vit_h", "vit_tiny", "vit_mini")
 TYPE_OF_WIDTH = {768: "vit_b", 1024: "vit_l", 1280: "vit_h", TINY.embed_dim: "vit_tiny", MINI.embed_dim: "vit_mini"}
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
+
+
+@dataclass(frozen=True, eq=False)
+class OfficialSam:
+    """A `Segmenter` of a loaded `Sam`; what SamPredictor keeps as state is an `EncodedPicture` here."""
+
+    sam: Any
+
+    @property
+    def low_res_side(self) -> int:
+        """The side of the masks that it takes as prompts."""
+        side: int = self.sam.prompt_encoder.mask_input_size[0]
+        return side
+
+    @property
+    def threshold(self) -> float:
+        """The logit above which a pixel is of the object."""
+        threshold: float = self.sam.mask_threshold
+        return threshold
+
+    @torch.inference_mode()
+    def encode(self, picture: Picture) -> EncodedPicture:
+        """Run the image encoder, in the dtype of its weights; everything after it is float32."""
+        sam = self.sam
+        square = place_in_square(picture.hw, sam.image_encoder.img_size, "pad")
+        small = resize_rgb(picture.rgb, square.inside_hw, "bilinear")  # antialiased, as SAM was trained with
+        pixels = torch.tensor(small, device=sam.device).permute(2, 0, 1)[None]
+        weight = sam.image_encoder.patch_embed.proj.weight
+        features = sam.image_encoder(sam.preprocess(pixels).to(weight.dtype))
+        return EncodedPicture(features.float(), square)
+
+    @torch.inference_mode()
+    def hypotheses(self, encoded: EncodedPicture, prompt: Prompt) -> Hypotheses:
+        """Run the prompt encoder and the mask decoder."""
+        sam = self.sam
+        points, boxes, masks = None, None, None
+        if prompt.point_xy is not None:
+            at = torch.tensor([[prompt.point_xy]], dtype=torch.float32, device=sam.device)
+            points = at, torch.ones((1, 1), dtype=torch.int, device=sam.device)
+        if prompt.box_xyxy is not None:
+            boxes = torch.tensor([prompt.box_xyxy], dtype=torch.float32, device=sam.device)
+        if prompt.mask is not None:
+            masks = torch.from_numpy(prompt.mask).to(sam.device)[None, None]
+        sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=masks)
+        low_res, predicted_iou = sam.mask_decoder(
+            image_embeddings=encoded.features,
+            image_pe=sam.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=True,
+        )
+        return Hypotheses(low_res, predicted_iou)
 
 
 def build_sam(type: str) -> Any:

@@ -8,11 +8,13 @@ from pathlib import Path
 from zeroov.errors import ModelError
 
 
-def refuse_own_code(folder: Path) -> None:
+def refuse_own_code(folder: Path, key: str, instead: str) -> None:
     """Refuse a folder that asks for Python code of its own to be run, before transformers reads it.
 
     `trust_remote_code=False` does not suffice: without a `processor_class` transformers forgets it on its way to the
     image processor and asks on stdin, and transformers 4.57 runs `custom_generate/generate.py` without asking.
+
+    `key` is the recipe's, and `instead` a model that it could name.
     """
     asking = [f"auto_map in {path.name}" for path in sorted(folder.glob("*config*.json")) if _has_auto_map(path)]
     if (folder / "custom_generate" / "generate.py").exists():
@@ -20,7 +22,7 @@ def refuse_own_code(folder: Path) -> None:
     if asking:
         raise ModelError(
             f"the model in `{folder}` brings Python code of its own ({asking[0]}), which zeroov never runs; no model "
-            "that zeroov supports needs any: set overview.model to one of those, e.g. Qwen/Qwen2.5-VL-7B-Instruct"
+            f"that zeroov supports needs any: set {key} to one of those, e.g. {instead}"
         )
 
 
