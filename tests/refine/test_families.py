@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.refine.conftest import HERE, is_here
 from zeroov.errors import ModelError
 from zeroov.frames import box_to_mask, mask_to_box
 from zeroov.recipe import RefineRecipe
@@ -26,6 +26,7 @@ from zeroov.refine.load import _class_of, load_segmenter
 from zeroov.refine.maps import box_grown, mask_prompt
 from zeroov.tiny.segmenters import SEGMENTERS, sam2_parts, sam3_parts, squashing
 from zeroov.types import Box, Evolved, Picture
+from zeroov.weights.complete import faults
 
 CPU = torch.device("cpu")
 RECIPE = RefineRecipe(model="here", least_part=0)
@@ -39,18 +40,6 @@ PROCESSORS = {
 NEAR = 3e-4  # of logits around 0.1: their processors round corners by 4e-6 of a pixel, which is 7e-5 of a logit
 SIZES = [(33, 517), (517, 33), (1, 1000), (97, 61), (300, 301)]
 Folder = Callable[[str], Path]
-
-
-def is_here(family: str) -> bool:
-    """Say if this transformers, and the packages beside it, have a family."""
-    of = FAMILIES[family]
-    return hasattr(transformers, of.class_name) and not (of.extra and find_spec(of.extra) is None)
-
-
-HERE = [
-    pytest.param(family, marks=pytest.mark.skipif(not is_here(family), reason="not in this transformers, or no timm"))
-    for family in SEGMENTERS
-]
 
 
 @pytest.fixture(scope="module")
@@ -269,18 +258,20 @@ def test_the_tracker_is_taken_out_of_sam_3(tmp_path: Path) -> None:
     torch.manual_seed(1)
     whole = Sam3VideoModel(config).eval()
     whole.save_pretrained(tmp_path / "sam3")
-    squashing(112).save_pretrained(tmp_path / "sam3")
+    own = json.loads(squashing(112).to_json_string()) | {"image_processor_type": "Sam3ImageProcessorFast"}
+    (tmp_path / "sam3" / "processor_config.json").write_text(json.dumps({"image_processor": own}))  # its only one
+    assert faults(tmp_path / "sam3", "segmenter") == []
     segmenter = load_segmenter(tmp_path / "sam3", RECIPE, CPU, name="sam3")
     assert segmenter.family.name == "sam3_tracker"
     assert segmenter.low_res_side == 32
-    own, ours = whole.state_dict(), segmenter.model.state_dict()
+    saved, ours = whole.state_dict(), segmenter.model.state_dict()
     first = "backbone.embeddings.patch_embeddings.projection.weight"
-    assert torch.equal(ours[f"vision_encoder.{first}"], own[f"detector_model.vision_encoder.{first}"])
-    assert torch.equal(ours["mask_decoder.iou_token.weight"], own["tracker_model.mask_decoder.iou_token.weight"])
+    assert torch.equal(ours[f"vision_encoder.{first}"], saved[f"detector_model.vision_encoder.{first}"])
+    assert torch.equal(ours["mask_decoder.iou_token.weight"], saved["tracker_model.mask_decoder.iou_token.weight"])
     necks = [name for name in ours if name.startswith("vision_encoder.neck.")]
     assert necks
     for name in necks:
-        assert torch.equal(ours[name], own[name.replace("vision_encoder.neck.", "tracker_neck.")])
+        assert torch.equal(ours[name], saved[name.replace("vision_encoder.neck.", "tracker_neck.")])
 
 
 def edited(folder: Path, target: Path, **changes: Any) -> Path:
@@ -350,3 +341,7 @@ def test_a_processor_that_lays_pictures_elsewhere_is_refused(folder: Folder, tmp
     assert "pads it; sam2 expects (3, 128, 128) and squashes" in refusal(target)
     squashing(64).save_pretrained(target)
     assert "makes (3, 64, 64) of a picture" in refusal(target)
+    (target / "preprocessor_config.json").write_text(
+        json.dumps({"image_processor_type": "Sam2ImageProcessor", "size": 0})
+    )
+    assert "cannot be loaded" in refusal(target)

@@ -50,6 +50,8 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
                 key_mapping=dict(family.renamed) or None,
                 dtype=torch.float32,
             )
+            segmenter = HubSegmenter(model, processor, family)
+            laid = segmenter.pixels(np.full((4, 8, 3), 255, np.uint8))[0]
     except Exception as error:  # damaged files raise nearly anything
         raise ModelError(f"the model of masks in `{folder}` cannot be loaded ({first_line(error)}); {AGAIN}") from error
     wrong = sorted({*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])})
@@ -63,8 +65,8 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
     encoder.to(pick_dtype(recipe.dtype, device))
     # Positions need float32 (bfloat16 separates 1,024 pixels only by fours), and prompts cost next to nothing.
     encoder.register_forward_hook(lambda _module, _given, made: in_float32(made))
-    segmenter = HubSegmenter(model.to(device), processor, family)
-    _require_fit(segmenter, folder)
+    model.to(device)
+    _require_fit(segmenter, laid, folder)
     return segmenter
 
 
@@ -95,14 +97,16 @@ def _class_of(family: MaskFamily, name: str) -> Any:
     return getattr(transformers, family.class_name)
 
 
-def _require_fit(segmenter: HubSegmenter, folder: Path) -> None:
-    """Refuse a processor that lays pictures elsewhere than the model expects: every mask would be moved."""
-    wide = segmenter.pixels(np.full((4, 8, 3), 255, np.uint8))[0]
-    filled = bool((wide[:, -1] == wide[:, 0]).all())
+def _require_fit(segmenter: HubSegmenter, laid: torch.Tensor, folder: Path) -> None:
+    """Refuse a processor that lays pictures elsewhere than the model expects: every mask would be moved.
+
+    `laid` is what it makes of a white picture that is twice as wide as high.
+    """
+    filled = bool((laid[:, -1] == laid[:, 0]).all())
     side = segmenter.side
-    if tuple(wide.shape) != (3, side, side) or filled != (segmenter.family.fit == "squash"):
+    if tuple(laid.shape) != (3, side, side) or filled != (segmenter.family.fit == "squash"):
         raise ModelError(
-            f"the image processor in `{folder}` makes {tuple(wide.shape)} of a picture and "
+            f"the image processor in `{folder}` makes {tuple(laid.shape)} of a picture and "
             f"{'squashes' if filled else 'pads'} it; {segmenter.family.name} expects {(3, side, side)} and "
             f"{'pads' if segmenter.family.fit == 'pad' else 'squashes'}; {AGAIN}"
         )
