@@ -53,13 +53,11 @@ def test_a_gated_model_is_listed_with_where_its_licence_is_accepted() -> None:
     assert result.exit_code == 1
     (row,) = [line for line in result.stdout.splitlines() if line.startswith("refine")]
     assert all(word in row for word in ("facebook/sam3", "3.44 GB", "5.55 GB", "SAM License, gated", "MISSING"))
-    (problem,) = [line for line in result.stderr.splitlines() if "facebook/sam3" in line]
-    page = "https://huggingface.co/facebook/sam3"
-    where = f"before that, accept its licence (SAM License) at {page}, and type `hf auth login`"
-    assert problem.endswith(where)
-    got = models("get", "--recipe", "sam3", "--set", "overview.model=builtin:tiny", "--set", "focus.model=builtin:tiny")
-    assert where in got.stderr.splitlines()[0], "before the hub is asked"
-    assert "gated" not in models("--recipe", "sam2").stdout
+    where = "accept its licence (SAM License) at https://huggingface.co/facebook/sam3, and type `hf auth login`"
+    assert result.stderr.splitlines()[-1] == f"refine: `facebook/sam3` is gated: {where}"
+    got = models("get", "--recipe", "sam3")
+    assert where in got.stderr.splitlines()[0], "before gigabytes of other models are downloaded"
+    assert "Apache-2.0, gated" not in models("--recipe", "sam2").stdout
 
 
 def test_a_folder_of_a_model_of_masks_is_found(own_cache: Path) -> None:

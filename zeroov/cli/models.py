@@ -28,12 +28,11 @@ def models(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json
         return
     chosen = options.chosen(recipe, set_)
     needs = _show(chosen, json)
-    from zeroov.weights.needs import gate
-
     missing = [need for need in needs if need.state == "missing"]
     same = options.same_recipe(chosen, recipe, set_)
     for need in missing:
-        typer.echo(need.problem.replace("--recipe NAME", same) + gate(need), err=True)
+        typer.echo(need.problem.replace("--recipe NAME", same), err=True)
+    _say_gates(missing)
     if missing:
         raise typer.Exit(1)
 
@@ -46,14 +45,15 @@ def get(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json: J
     """
     from zeroov.weights.get import copying
     from zeroov.weights.get import get as fetch
-    from zeroov.weights.needs import gate, requirements
+    from zeroov.weights.needs import requirements
 
     # `zeroov models --recipe paper get` means the same as `zeroov models get --recipe paper`.
     outer: dict[str, Any] = ctx.parent.params if ctx.parent else {}
     chosen = options.chosen(recipe or outer.get("recipe"), [*(outer.get("set_") or []), *(set_ or [])])
     missing = [need for need in requirements(chosen) if need.state == "missing"]
+    _say_gates(missing)  # before gigabytes of other models are here
     for position, need in enumerate(missing):
-        typer.echo(f"{need.stage}: downloading {need.reference} ({_size(need.size_bytes)}){gate(need)}", err=True)
+        typer.echo(f"{need.stage}: downloading {need.reference} ({_size(need.size_bytes)})", err=True)
         try:
             fetch(need)
         except ZeroovError:
@@ -62,6 +62,15 @@ def get(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json: J
                 typer.echo(f"  {copying(left)}", err=True)
             raise
     _show(chosen, json or bool(outer.get("json")))
+
+
+def _say_gates(missing: list[Requirement]) -> None:
+    """Say what must be done first for models whose licence the hub wants to see accepted."""
+    from zeroov.weights.needs import gate
+
+    for need in missing:
+        if need.gated:
+            typer.echo(f"{need.stage}: {gate(need)}", err=True)
 
 
 def _show(recipe: Recipe, json: bool) -> list[Requirement]:

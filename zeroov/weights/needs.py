@@ -129,13 +129,11 @@ def _memory(recipe: Recipe, stage: str, numbers: int) -> int:
 
 
 def gate(need: Requirement) -> str:
-    """Return what must be done before a gated model can be downloaded, as the end of a sentence; "" of others."""
-    if not need.gated:
-        return ""
+    """Return what must be done before a gated model can be downloaded."""
     from huggingface_hub import constants
 
     page = f"{constants.ENDPOINT}/{need.reference}"
-    return f"; before that, accept its licence ({need.licence}) at {page}, and type `hf auth login`"
+    return f"`{need.reference}` is gated: accept its licence ({need.licence}) at {page}, and type `hf auth login`"
 
 
 def _bytes_of(path: Path) -> int:
