@@ -244,3 +244,13 @@ def test_a_checkpoint_is_no_model_of_the_hub() -> None:
         RecipeError, match=r"refine\.model = 'sam_vit_h\.pth' is a checkpoint; give it as refine.checkpoint"
     ):
         recipes.load("fast", {"refine.model": "sam_vit_h.pth"})
+
+
+def test_another_model_of_masks_is_a_change_of_the_recipe() -> None:
+    """Of the model and the checkpoint only one decides; what takes the other's place is a change all the same."""
+    fast, sam2 = recipes.load("fast"), recipes.load("sam2")
+    assert recipes.changed(fast.deciding(), fast) == recipes.changed(sam2.deciding(), sam2) == {}
+    other = recipes.load("fast", {"refine.model": "a/b"})
+    assert recipes.changed(other.deciding(), fast) == {"refine.model": "a/b"}
+    official = recipes.load("sam2", {"refine.model": ""})
+    assert recipes.changed(official.deciding(), sam2) == {"refine.model": ""}

@@ -268,7 +268,11 @@ class Recipe:
 
 def changed(values: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
     """Return those of some dotted keys and their values that a recipe has too, with another value."""
-    known = base.deciding()
+    known = base.deciding() | {
+        f"refine.{name}": getattr(base.refine, name) for name in ("model", "revision", *CHECKPOINT)
+    }
+    if "refine.checkpoint" in values:  # then it decides, and no model does
+        values = {"refine.model": "", **values}
     return {key: value for key, value in values.items() if key in known and known[key] != value}
 
 
