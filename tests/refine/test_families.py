@@ -147,7 +147,7 @@ def test_points_and_masks_are_prompts_beside_the_box(loaded: Any, folder: Folder
         assert_drawn(refined.mask, masks[int(predicted.argmax())])
         assert refined.predicted_iou == pytest.approx(float(predicted.max()), abs=1e-4)
         seen.append(refined.predicted_iou)
-    assert len(set(seen)) == 3, "each prompt was heard"
+    assert len(set(seen)) == 3, "each prompt counts"
     masks, _, predicted = by_transformers(family, folder(family), picture, None, (30.0, 40.5), None)
     at = refine_at(segmenter, encoded, (30.0, 40.5), RECIPE)
     assert_drawn(at.mask, masks[int(predicted.argmax())])
