@@ -248,3 +248,69 @@ def test_points_of_any_shape_are_mapped() -> None:
     on_map = frames.pixel_to_map(points, turned)
     assert on_map[1, 2].tolist() == frames.pixel_to_map(points[1, 2], turned).tolist()
     np.testing.assert_allclose(frames.map_to_pixel(on_map, turned), points, atol=1e-9)
+
+
+@given(
+    hw=st.tuples(st.integers(1, 1200), st.integers(1, 1200)) | st.sampled_from([(1, 1000), (33, 517), (1000, 1)]),
+    side=st.sampled_from([(1024, 256), (1008, 288), (128, 32)]),
+    fit=st.sampled_from(["pad", "squash"]),
+    shares=st.tuples(*[st.floats(0, 1)] * 4),
+)
+def test_a_box_lies_in_a_square_where_the_picture_lies(
+    hw: frames.HW, side: tuple[int, int], fit: frames.Fit, shares: tuple[float, ...]
+) -> None:
+    square = frames.place_in_square(hw, side[0], fit)
+    assert square.inside_hw == (side[0], side[0]) if fit == "squash" else max(square.inside_hw) == side[0]
+    assert min(square.inside_hw) >= 1
+    x, y = sorted(shares[:2]), sorted(shares[2:])
+    given_xyxy = (x[0] * hw[1], y[0] * hw[0], x[1] * hw[1], y[1] * hw[0])
+    inside = square.box(given_xyxy)
+    if inside is None:
+        assert min(x[1] - x[0], y[1] - y[0]) < 1e-9
+        return
+    assert inside.x1 <= square.inside_hw[1] + 1e-6
+    assert inside.y1 <= square.inside_hw[0] + 1e-6
+    back = frames.scale_box(inside.xyxy, square.inside_hw, hw)
+    assert back is not None
+    np.testing.assert_allclose(back.xyxy, given_xyxy, atol=1e-6 * max(hw))
+    assert square.point((given_xyxy[2], given_xyxy[3])) == pytest.approx((inside.x1, inside.y1))
+    reach = square.reach_hw(side[1])
+    assert reach == pytest.approx((square.inside_hw[0] / side[0] * side[1], square.inside_hw[1] / side[0] * side[1]))
+
+
+@settings(max_examples=30)
+@given(
+    hw=st.tuples(st.integers(1, 700), st.integers(1, 700)) | st.sampled_from([(1, 1000), (33, 517), (1000, 1)]),
+    side=st.sampled_from([(1024, 256), (1008, 288), (128, 32)]),
+    fit=st.sampled_from(["pad", "squash"]),
+    shares=st.tuples(st.floats(0.3, 0.7), st.floats(0.3, 0.7)),
+)
+def test_a_mask_comes_back_from_a_square_within_a_pixel(
+    hw: frames.HW, side: tuple[int, int], fit: frames.Fit, shares: tuple[float, float]
+) -> None:
+    """Both edges of a mask, drawn exactly into the square's own masks, come back to where they are in the image."""
+    import torch
+
+    square = frames.place_in_square(hw, side[0], fit)
+    at = shares[0] * hw[1], shares[1] * hw[0]
+    x, y = square.point(at)
+    centres = (torch.arange(side[1], dtype=torch.float32) + 0.5) * side[0] / side[1]
+    right, below = (centres - x).expand(side[1], -1), (centres - y).expand(side[1], -1).T
+    logits = square.to_image(torch.stack([right, below])[None])[0].numpy()
+    assert logits.shape == (2, *hw)
+    for mask, edge, axis in ((logits[0], at[0], 1), (logits[1], at[1], 0)):
+        if square.inside_hw[axis] * side[1] / side[0] < 8:
+            continue  # the edge lies within a cell of the border, where bilinear maps are flat
+        profile = mask[0] if axis == 1 else mask[:, 0]
+        where = np.interp(0, profile, np.arange(len(profile)) + 0.5)
+        assert abs(where - edge) < max(1.0, hw[axis] / square.inside_hw[axis])
+
+
+def test_a_map_of_the_whole_picture_fills_its_part_of_a_square() -> None:
+    wide = np.ones((4, 4), np.float32)
+    squashed = frames.place_in_square((33, 517), 1008, "squash").lay(wide, 288)
+    assert squashed.shape == (288, 288)
+    assert squashed.min() == squashed.max() == 1
+    padded = frames.place_in_square((64, 128), 128, "pad").lay(wide, 32)
+    assert padded[:16].min() == 1
+    assert padded[16:].max() == 0

@@ -226,3 +226,31 @@ def test_the_official_recipe_says_what_differs_from_the_official_code() -> None:
 def test_a_key_with_one_underscore_is_named_as_python_writes_it() -> None:
     with pytest.raises(RecipeError, match=r"`evolve_alpha` is unknown; did you mean `evolve__alpha`\?"):
         zeroov.load("mini", evolve_alpha=0.3)
+
+
+def test_of_refine_either_the_model_or_the_checkpoint_decides() -> None:
+    """An older recipe's digest stays, and two recipes with one model are one, whatever their checkpoint is."""
+    fast, sam2 = recipes.load("fast"), recipes.load("sam2")
+    assert {"refine.model", "refine.revision"}.isdisjoint(fast.deciding())
+    assert sam2.deciding()["refine.model"] == "facebook/sam2.1-hiera-large"
+    assert {"refine.type", "refine.checkpoint"}.isdisjoint(sam2.deciding())
+    assert sam2.digest == recipes.load("sam2", {"refine.checkpoint": "other.pth", "refine.type": "vit_b"}).digest
+    assert sam2.digest != fast.digest
+    assert fast.digest == "310171f03a08"
+
+
+def test_a_checkpoint_is_no_model_of_the_hub() -> None:
+    with pytest.raises(
+        RecipeError, match=r"refine\.model = 'sam_vit_h\.pth' is a checkpoint; give it as refine.checkpoint"
+    ):
+        recipes.load("fast", {"refine.model": "sam_vit_h.pth"})
+
+
+def test_another_model_of_masks_is_a_change_of_the_recipe() -> None:
+    """Of the model and the checkpoint only one decides; what takes the other's place is a change all the same."""
+    fast, sam2 = recipes.load("fast"), recipes.load("sam2")
+    assert recipes.changed(fast.deciding(), fast) == recipes.changed(sam2.deciding(), sam2) == {}
+    other = recipes.load("fast", {"refine.model": "a/b"})
+    assert recipes.changed(other.deciding(), fast) == {"refine.model": "a/b"}
+    official = recipes.load("sam2", {"refine.model": ""})
+    assert recipes.changed(official.deciding(), sam2) == {"refine.model": ""}

@@ -8,7 +8,8 @@ Every resize of a map or mask happens here, bilinear with half-pixel centres ("a
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 
 from zeroov.types import Bool, Box, Float32, Picture, Uint8, Window
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 HW = tuple[int, int]
 XYXY = tuple[float, float, float, float]
 Transform = tuple[float, float, float, float, float, float]
 Float64 = NDArray[np.float64]
+Fit = Literal["pad", "squash"]
 
 
 def resize_map(values: NDArray[np.floating], to_hw: HW) -> Float32:
@@ -117,6 +122,63 @@ def box_hull(first: Box, second: Box) -> Box:
     """Return the smallest box that holds two boxes of one frame."""
     low = min(first.x0, second.x0), min(first.y0, second.y0)
     return Box(*low, max(first.x1, second.x1), max(first.y1, second.y1))
+
+
+@dataclass(frozen=True)
+class Square:
+    """How a picture lies in the square that a model of masks sees: it fills the upper left `inside_hw` of it."""
+
+    image_hw: HW
+    side: int
+    inside_hw: HW
+    fit: Fit
+
+    def box(self, box_xyxy: XYXY) -> Box | None:
+        """Map a box from image pixels to pixels of the square, clipped to the picture; `None` when outside."""
+        return scale_box(box_xyxy, self.image_hw, self.inside_hw)
+
+    def point(self, point_xy: tuple[float, float]) -> tuple[float, float]:
+        """Map a point from image pixels to pixels of the square."""
+        (height, width), (inside_h, inside_w) = self.image_hw, self.inside_hw
+        return point_xy[0] * inside_w / width, point_xy[1] * inside_h / height
+
+    def reach_hw(self, low_res_side: int) -> tuple[float, float]:
+        """Return how much the picture takes of the square's own masks, which are `low_res_side` a side."""
+        return self.inside_hw[0] * low_res_side / self.side, self.inside_hw[1] * low_res_side / self.side
+
+    def lay(self, heat: Float32, low_res_side: int) -> Float32:
+        """Lay a map of the picture into the square, whose rest is 0, at the size of the square's own masks."""
+        import torch
+        from torch.nn import functional as F
+
+        square = np.zeros((self.side, self.side), dtype=np.float32)
+        square[: self.inside_hw[0], : self.inside_hw[1]] = resize_map(heat, self.inside_hw)
+        reduced: Float32 = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0].numpy()
+        return reduced
+
+    def to_image(self, low_res: Tensor) -> Tensor:
+        """Map the square's own masks (n, masks, rows, cols), as logits, to image pixels (n, masks, H, W).
+
+        As the models' own code does it: bilinear, and where the square is padded, by way of its full size.
+        """
+        from torch.nn import functional as F
+
+        if self.fit == "pad":
+            whole = F.interpolate(low_res, (self.side, self.side), mode="bilinear", align_corners=False)
+            low_res = whole[..., : self.inside_hw[0], : self.inside_hw[1]]
+        return F.interpolate(low_res, self.image_hw, mode="bilinear", align_corners=False)
+
+
+def place_in_square(image_hw: HW, side: int, fit: Fit) -> Square:
+    """Say how a picture lies in a model's square: `pad` keeps its proportions, `squash` fills the square with it.
+
+    Padded, the longest side is `side`, as the first Segment Anything has it, but nothing is thinner than a pixel.
+    """
+    if fit == "squash":
+        return Square(image_hw, side, (side, side), fit)
+    scale = side / max(image_hw)
+    height, width = (max(1, int(extent * scale + 0.5)) for extent in image_hw)
+    return Square(image_hw, side, (height, width), fit)
 
 
 def to_scene(box: Box, picture: Picture) -> Box:

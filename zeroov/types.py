@@ -173,11 +173,15 @@ class Evolved:
 
 @dataclass(frozen=True, eq=False)
 class Refined:
-    """What Segment Anything made of a box: bool (H, W) mask, its tight box or `None`, and SAM's own predicted IoU."""
+    """What Segment Anything made of a box: bool (H, W) mask, its tight box or `None`, and SAM's own predicted IoU.
+
+    `object_score` (0 to 1) is how sure the model is that there is an object at all; `None` of models that do not say.
+    """
 
     mask: Bool
     box: Box | None
     predicted_iou: float
+    object_score: float | None = None
 
 
 @dataclass(frozen=True)

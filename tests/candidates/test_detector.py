@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,15 @@ def test_the_tiny_models_have_a_detector_of_another_family(own_cache: Path, rng:
     picture = Picture(rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
     (found,) = detect(detector, [picture], ["storage tank"], recipe, 5)
     assert len(found.boxes) <= 5
+
+
+def test_a_detectors_own_code_is_refused(own_cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "detector"
+    shutil.copytree(ensure("detector", own_cache / "tiny"), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModel": "modeling.Model"}}))
+    with pytest.raises(ModelError, match=r"Python code of its own \(auto_map in config.json\).*set detector.model"):
+        load_detector(folder, DetectorRecipe(), CPU, name="own", revision="0")
 
 
 @pytest.mark.parametrize("family", ["GroundingDino", "MMGroundingDino"])

@@ -14,6 +14,7 @@ from zeroov.doctor import machine
 from zeroov.doctor.machine import Need
 from zeroov.pipeline.models import LoadedModels
 from zeroov.recipe import Recipe
+from zeroov.weights import sizes
 
 GIB = float(2**30)
 CPU = torch.device("cpu")
@@ -101,7 +102,7 @@ def test_the_estimate_follows_dtype_method_and_quantisation(small: Recipe) -> No
     for stage in ("overview", "focus", "refine"):
         whole, half = (weights(stage, small.with_values({f"{stage}.dtype": d})) for d in ("float32", "bfloat16"))
         assert whole[0] == 2 * half[0] > 0
-        assert whole[1] > half[1] > machine.WORKING_BYTES
+        assert whole[1] > half[1] > sizes.WORKING_BYTES
     four = small.with_values({"overview.quantize": "4bit", "overview.dtype": "bfloat16"})
     assert weights("overview", four)[0] < weights("overview", small)[0] / 4
     nulltext = replace(small, focus=replace(small.focus, method="nulltext"))

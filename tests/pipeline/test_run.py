@@ -22,7 +22,7 @@ from zeroov.look import Look, Question
 from zeroov.outputs.answer import Answer
 from zeroov.overview.answer import says_absent
 from zeroov.raster.scene import open_source
-from zeroov.refine.sam import large_parts
+from zeroov.refine.draw import large_parts
 from zeroov.types import Box, Overview, Picture, clean_expression
 
 QUICK: dict[str, Any] = {
@@ -105,8 +105,6 @@ def test_several_samples_at_once_equal_one_by_one(photo: Path, tiny: Path) -> No
 def test_one_model_at_a_time_when_asked(photo: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import weakref
 
-    import torch
-
     alive: list[weakref.ref[Any]] = []
     pipeline = zeroov.load("tiny", device="cpu", runtime__keep_loaded=False, **QUICK)
     load = pipeline.models._load
@@ -115,7 +113,7 @@ def test_one_model_at_a_time_when_asked(photo: Path, tiny: Path, monkeypatch: py
         gc.collect()
         assert all(ref() is None for ref in alive), f"a model is still alive as {stage} is loaded"
         models = load(stage, found)
-        module = models if isinstance(models, torch.nn.Module) else getattr(models, "model", None) or models.unet
+        module = next(getattr(models, name) for name in ("model", "unet", "sam") if hasattr(models, name))
         alive.append(weakref.ref(module))
         return models
 

@@ -14,8 +14,9 @@ from zeroov.errors import ModelError
 from zeroov.files import content
 from zeroov.files.content import digest_of
 from zeroov.recipe import RefineRecipe
+from zeroov.refine.draw import refine
 from zeroov.refine.load import load_sam
-from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam, encode, refine
+from zeroov.refine.sam import TINY, TYPE_OF_WIDTH, build_layout, build_sam
 from zeroov.types import Box, Picture
 from zeroov.weights import official
 
@@ -37,7 +38,7 @@ def assert_one_line(error: pytest.ExceptionInfo[ModelError], *words: str) -> Non
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     built = build_sam("vit_tiny")
-    sam = load_sam(saved(tmp_path / "own.pth", built.state_dict()), RECIPE, CPU)
+    sam = load_sam(saved(tmp_path / "own.pth", built.state_dict()), RECIPE, CPU).sam
     assert all(torch.equal(value, sam.state_dict()[name]) for name, value in built.state_dict().items())
     for buffer in ("pixel_mean", "pixel_std"):  # not in the checkpoint
         assert torch.equal(getattr(built, buffer), getattr(sam, buffer))
@@ -49,12 +50,12 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 def test_half_precision_is_the_encoders_alone(tiny: Path, sam: Any, picture: Picture, dtype: str) -> None:
     half = load_sam(tiny / "sam.pth", replace(RECIPE, dtype=dtype), CPU)
     expected = {"bfloat16": torch.bfloat16, "float16": torch.float16, "auto": torch.float32}[dtype]
-    assert {p.dtype for p in half.image_encoder.parameters()} == {expected}
-    assert {p.dtype for p in half.mask_decoder.parameters()} == {torch.float32}
-    assert half.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.dtype == torch.float32
+    assert {p.dtype for p in half.sam.image_encoder.parameters()} == {expected}
+    assert {p.dtype for p in half.sam.mask_decoder.parameters()} == {torch.float32}
+    assert half.sam.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix.dtype == torch.float32
     box = Box(20, 10, 90, 70)
-    ours = refine(half, encode(half, picture), box, RECIPE, None)
-    full = refine(sam, encode(sam, picture), box, RECIPE, None)
+    ours = refine(half, half.encode(picture), box, RECIPE, None)
+    full = refine(sam, sam.encode(picture), box, RECIPE, None)
     assert ours.predicted_iou == pytest.approx(full.predicted_iou, abs=0.02)
     assert np.mean(ours.mask == full.mask) > 0.95
 
@@ -62,7 +63,7 @@ def test_half_precision_is_the_encoders_alone(tiny: Path, sam: Any, picture: Pic
 def test_the_real_vit_b_is_loaded_and_told_from_the_others(tmp_path: Path) -> None:
     built = build_sam("vit_b")
     path = saved(tmp_path / "b.pth", built.state_dict())
-    sam = load_sam(path, RefineRecipe(type="vit_b"), CPU)
+    sam = load_sam(path, RefineRecipe(type="vit_b"), CPU).sam
     assert torch.equal(sam.image_encoder.blocks[11].mlp.lin2.weight, built.image_encoder.blocks[11].mlp.lin2.weight)
     with pytest.raises(ModelError) as error:
         load_sam(path, RefineRecipe(type="vit_h"), CPU)

@@ -10,23 +10,14 @@ from segment_anything import SamPredictor
 
 from zeroov import frames
 from zeroov.errors import ModelError, RecipeError
-from zeroov.frames import mask_to_box
+from zeroov.frames import mask_to_box, place_in_square
 from zeroov.look import Outline
 from zeroov.outputs.found import found_of
 from zeroov.recipe import RefineRecipe
-from zeroov.refine.maps import agreement, box_grown, mask_prompt, on_square, share_inside
-from zeroov.refine.sam import (
-    MINI,
-    TINY,
-    TYPES,
-    build_sam,
-    decode,
-    encode,
-    large_parts,
-    refine,
-    refine_at,
-    resized_hw,
-)
+from zeroov.refine.draw import _best, decode, large_parts, refine, refine_at
+from zeroov.refine.maps import agreement, box_grown, mask_prompt, share_inside
+from zeroov.refine.sam import MINI, TINY, TYPES, build_sam
+from zeroov.refine.segmenter import Hypotheses
 from zeroov.types import Box, Evolved, Picture
 
 BOX = RefineRecipe(type="vit_tiny", prompt="box", least_part=0)  # as the official code
@@ -46,7 +37,7 @@ def grown(region: tuple[slice, slice], image_hw: tuple[int, int]) -> Evolved:
 
 def by_predictor(sam: Any, picture: Picture, box: Box | None, **prompt: Any) -> tuple[Any, float]:
     """Ask segment_anything's own predictor, in image pixels."""
-    predictor = SamPredictor(sam)
+    predictor = SamPredictor(sam.sam)
     predictor.set_image(picture.rgb)
     masks, ious, _ = predictor.predict(box=None if box is None else np.array(box.xyxy), multimask_output=True, **prompt)
     return masks[ious.argmax()], float(ious.max())
@@ -113,7 +104,7 @@ def test_what_lies_mostly_where_there_is_no_data_is_still_not_found() -> None:
 
 
 def test_the_box_is_that_of_the_parts_that_are_kept(sam: Any, picture: Picture) -> None:
-    encoded, box = encode(sam, picture), BOXES[0]
+    encoded, box = sam.encode(picture), BOXES[0]
     whole = refine(sam, encoded, box, BOX, None)
     cut = refine(sam, encoded, box, replace(BOX, least_part=1), None)
     assert whole.mask.sum() > cut.mask.sum() > 0, "a random SAM draws many parts"
@@ -140,7 +131,7 @@ def test_an_unknown_type_is_refused_with_a_suggestion() -> None:
 
 @pytest.mark.parametrize("box", BOXES)
 def test_a_box_gives_what_the_official_predictor_gives(sam: Any, picture: Picture, box: Box) -> None:
-    refined = refine(sam, encode(sam, picture), box, BOX, None)
+    refined = refine(sam, sam.encode(picture), box, BOX, None)
     mask, iou = by_predictor(sam, picture, box)
     assert refined.mask.shape == picture.hw
     assert refined.mask.dtype == np.bool_
@@ -156,7 +147,7 @@ def test_pictures_of_every_shape_agree_with_the_predictor(
     picture = Picture(rng.integers(0, 256, (*hw, 3), dtype=np.uint8))
     box = Box(0.1 * hw[1], 0.2 * hw[0], 0.7 * hw[1], 0.9 * hw[0])
     mask, iou = by_predictor(sam, picture, box)
-    refined = refine(sam, encode(sam, picture), box, BOX, None)
+    refined = refine(sam, sam.encode(picture), box, BOX, None)
     np.testing.assert_array_equal(refined.mask, mask)
     assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
 
@@ -165,16 +156,16 @@ def test_the_centre_point_is_the_boxs_centre_in_image_pixels(sam: Any, picture: 
     box = BOXES[1]
     centre = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2]])
     mask, iou = by_predictor(sam, picture, box, point_coords=centre, point_labels=np.array([1]))
-    refined = refine(sam, encode(sam, picture), box, POINT, None)
+    refined = refine(sam, sam.encode(picture), box, POINT, None)
     np.testing.assert_array_equal(refined.mask, mask)
     assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
-    assert refined.predicted_iou != refine(sam, encode(sam, picture), box, BOX, None).predicted_iou
+    assert refined.predicted_iou != refine(sam, sam.encode(picture), box, BOX, None).predicted_iou
 
 
 @pytest.mark.parametrize("xy", [(30.0, 100.5), (199.0, 0.0)])
 def test_a_point_gives_what_the_official_predictor_gives(sam: Any, picture: Picture, xy: tuple[float, float]) -> None:
     mask, iou = by_predictor(sam, picture, None, point_coords=np.array([xy]), point_labels=np.array([1]))
-    encoded = encode(sam, picture)
+    encoded = sam.encode(picture)
     refined = refine_at(sam, encoded, xy, BOX)
     np.testing.assert_array_equal(refined.mask, mask)
     assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
@@ -186,9 +177,9 @@ def test_a_point_gives_what_the_official_predictor_gives(sam: Any, picture: Pict
 
 def test_a_mask_prompt_reaches_the_decoder(sam: Any, picture: Picture) -> None:
     evolved = grown((slice(8, 16), slice(16, 32)), picture.hw)
-    prompt = mask_prompt(evolved, resized_hw(picture.hw, 256), 256, 64)
+    prompt = mask_prompt(evolved, place_in_square(picture.hw, 256, "pad"), 64)
     mask, iou = by_predictor(sam, picture, BOXES[0], mask_input=prompt[None])
-    refined = refine(sam, encode(sam, picture), BOXES[0], MASK, evolved)
+    refined = refine(sam, sam.encode(picture), BOXES[0], MASK, evolved)
     np.testing.assert_array_equal(refined.mask, mask)
     assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
 
@@ -205,7 +196,7 @@ def test_the_mask_prompt_lies_where_the_picture_lies(
     image_hw: tuple[int, int], rows: tuple[int, int], cols: tuple[int, int]
 ) -> None:
     evolved = grown((slice(8, 16), slice(16, 32)), image_hw)  # rows 1/4 to 1/2, columns 1/2 to 1 of the picture
-    logits = mask_prompt(evolved, resized_hw(image_hw, 256), 256, 64)
+    logits = mask_prompt(evolved, place_in_square(image_hw, 256, "pad"), 64)
     assert logits.shape == (64, 64)
     assert logits.dtype == np.float32
     likely = mask_to_box(logits > 0)
@@ -219,14 +210,14 @@ def test_the_mask_prompt_lies_where_the_picture_lies(
 
 def test_a_mask_prompt_without_evolve_is_refused(sam: Any, picture: Picture) -> None:
     with pytest.raises(RecipeError, match="needs the evolve stage"):
-        refine(sam, encode(sam, picture), BOXES[0], MASK, None)
+        refine(sam, sam.encode(picture), BOXES[0], MASK, None)
 
 
 def test_one_encoding_serves_several_boxes(sam: Any, picture: Picture) -> None:
-    once = encode(sam, picture)
+    once = sam.encode(picture)
     together = [refine(sam, once, box, BOX, None) for box in BOXES]
     for box, shared in zip(reversed(BOXES), reversed(together), strict=True):
-        alone = refine(sam, encode(sam, picture), box, BOX, None)
+        alone = refine(sam, sam.encode(picture), box, BOX, None)
         np.testing.assert_array_equal(shared.mask, alone.mask)
         assert shared.predicted_iou == alone.predicted_iou
 
@@ -234,7 +225,7 @@ def test_one_encoding_serves_several_boxes(sam: Any, picture: Picture) -> None:
 @pytest.mark.parametrize("hw", [(1, 1), (30, 4000), (4000, 30), (1, 4000), (4000, 1)])
 def test_extreme_pictures(sam: Any, hw: tuple[int, int]) -> None:
     picture = Picture(np.full((*hw, 3), 90, dtype=np.uint8))
-    encoded = encode(sam, picture)
+    encoded = sam.encode(picture)
     for recipe in (BOX, POINT, MASK):
         refined = refine(sam, encoded, Box(0, 0, hw[1], hw[0]), recipe, grown((slice(8, 16), slice(4, 8)), hw))
         assert refined.mask.shape == hw
@@ -243,34 +234,34 @@ def test_extreme_pictures(sam: Any, hw: tuple[int, int]) -> None:
 
 
 def test_nothing_found_is_a_value(sam: Any, picture: Picture) -> None:
-    threshold = sam.mask_threshold
-    sam.mask_threshold = 1e9
+    threshold = sam.sam.mask_threshold
+    sam.sam.mask_threshold = 1e9
     try:
-        refined = refine(sam, encode(sam, picture), BOXES[0], BOX, None)
+        refined = refine(sam, sam.encode(picture), BOXES[0], BOX, None)
     finally:
-        sam.mask_threshold = threshold
+        sam.sam.mask_threshold = threshold
     assert refined.box is None
     assert refined.mask.shape == picture.hw
     assert not refined.mask.any()
 
 
 def test_a_box_beside_the_picture_holds_nothing(sam: Any, picture: Picture) -> None:
-    refined = refine(sam, encode(sam, picture), Box(300, 300, 400, 400), BOX, None)
+    refined = refine(sam, sam.encode(picture), Box(300, 300, 400, 400), BOX, None)
     assert refined.box is None
     assert refined.mask.shape == picture.hw
     assert not refined.mask.any()
 
 
 def test_sam_is_left_as_it_was(sam: Any, picture: Picture) -> None:
-    before = {name: value.clone() for name, value in sam.state_dict().items()}
-    refine(sam, encode(sam, picture), BOXES[0], POINT, None)
-    assert all(torch.equal(before[name], value) for name, value in sam.state_dict().items())
-    assert not any(p.requires_grad for p in sam.parameters())
+    before = {name: value.clone() for name, value in sam.sam.state_dict().items()}
+    refine(sam, sam.encode(picture), BOXES[0], POINT, None)
+    assert all(torch.equal(before[name], value) for name, value in sam.sam.state_dict().items())
+    assert not any(p.requires_grad for p in sam.sam.parameters())
 
 
 def test_inclusive_corners_are_the_last_pixels(sam: Any) -> None:
     picture = Picture(np.random.default_rng(3).integers(0, 256, (100, 140, 3), dtype=np.uint8))
-    encoded = encode(sam, picture)
+    encoded = sam.encode(picture)
     official = refine(sam, encoded, Box(20, 30, 61, 71), RefineRecipe(type="vit_tiny", inclusive_box=True), None)
     plain = refine(sam, encoded, Box(20, 30, 60, 70), RefineRecipe(type="vit_tiny"), None)
     np.testing.assert_array_equal(official.mask, plain.mask)
@@ -282,15 +273,15 @@ def test_inclusive_corners_are_the_last_pixels(sam: Any) -> None:
 def test_a_pixel_just_at_the_threshold_is_not_of_the_object(
     sam: Any, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, box, encoded = BOX, Box(20, 30, 90, 80), encode(sam, picture)
+    recipe, box, encoded = BOX, Box(20, 30, 90, 80), sam.encode(picture)
     decoded = decode(sam, encoded, box, recipe, None)
     assert decoded is not None
-    low_res, predicted_iou = decoded
-    best = int(predicted_iou[0].argmax())
-    logits = sam.postprocess_masks(low_res[:, best : best + 1], encoded.resized_hw, encoded.image_hw)
-    monkeypatch.setattr(sam, "mask_threshold", float(logits.max()))
+    best = int(decoded.predicted_iou[0].argmax())
+    square = encoded.square
+    logits = sam.sam.postprocess_masks(decoded.low_res[:, best : best + 1], square.inside_hw, square.image_hw)
+    monkeypatch.setattr(sam.sam, "mask_threshold", float(logits.max()))
     assert not refine(sam, encoded, box, recipe, None).mask.any()
-    monkeypatch.setattr(sam, "mask_threshold", float(logits.min()))
+    monkeypatch.setattr(sam.sam, "mask_threshold", float(logits.min()))
     assert refine(sam, encoded, box, recipe, None).mask.any()
 
 
@@ -309,49 +300,53 @@ def test_a_mask_that_the_map_fills_agrees_more_than_one_that_spills_over() -> No
 
 
 def test_a_map_lies_in_sams_square_where_the_picture_lies() -> None:
-    square = on_square(np.ones((4, 4), np.float32), (64, 128), 128, 32)
+    square = place_in_square((64, 128), 128, "pad").lay(np.ones((4, 4), np.float32), 32)
     assert square[:16].min() == 1
     assert square[16:].max() == 0
 
 
 def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> None:
-    from zeroov.refine.sam import _best
 
     picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
-    encoded = encode(sam, picture)
+    encoded = sam.encode(picture)
     low_res = torch.full((1, 3, 64, 64), -5.0)
     low_res[0, 0, 2:20, 2:20] = 5
     low_res[0, 1, 30:40, 30:40] = 5
     low_res[0, 2, 40:50, 2:12] = 5
-    predicted = torch.tensor([[0.9, 0.7, 0.8]])
+    offered = Hypotheses(low_res, torch.tensor([[0.9, 0.7, 0.8]]))
     heat = np.zeros((64, 64), np.float32)
     heat[30:40, 30:40] = 1
     region = heat > 0
     evolved = Evolved(heat, heat, region, region, np.zeros(picture.hw, np.bool_), None)
     recipe = RefineRecipe(least_part=0)
-    assert _best(sam, encoded, low_res, predicted, recipe, None).predicted_iou == pytest.approx(0.9)
+    assert _best(sam, encoded, offered, recipe, None).predicted_iou == pytest.approx(0.9)
     agreeing = RefineRecipe(least_part=0, choose="agreement")
-    assert _best(sam, encoded, low_res, predicted, agreeing, None, evolved).predicted_iou == pytest.approx(0.7)
+    assert _best(sam, encoded, offered, agreeing, None, evolved).predicted_iou == pytest.approx(0.7)
 
 
 def test_a_mask_is_chosen_by_its_box_and_kept_within_it(sam: Any) -> None:
-    from zeroov.refine.sam import _best
 
     picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
-    encoded = encode(sam, picture)
+    encoded = sam.encode(picture)
     low_res = torch.full((1, 3, 64, 64), -5.0)
     low_res[0, 0, 2:60, 2:60] = 5
     low_res[0, 1, 30:40, 28:44] = 5
     low_res[0, 2, 40:50, 2:12] = 5
-    predicted = torch.tensor([[0.9, 0.7, 0.8]])
+    offered = Hypotheses(low_res, torch.tensor([[0.9, 0.7, 0.8]]))
     box = Box(60, 60, 80, 80)  # 30 to 40 of 64
     by_box = RefineRecipe(least_part=0, choose="box")
-    spilt = _best(sam, encoded, low_res, predicted, by_box, None, None, box)
+    spilt = _best(sam, encoded, offered, by_box, None, None, box)
     assert spilt.predicted_iou == pytest.approx(0.7)
     assert spilt.box is not None
     assert spilt.box.x0 < 58
     kept = _best(
-        sam, encoded, low_res, predicted, RefineRecipe(least_part=0, choose="box", within=1.2), None, None, box
+        sam,
+        encoded,
+        offered,
+        RefineRecipe(least_part=0, choose="box", within=1.2),
+        None,
+        None,
+        box,
     )
     assert kept.box is not None
     assert 58 <= kept.box.x0 < kept.box.x1 <= 82

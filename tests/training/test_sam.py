@@ -78,7 +78,7 @@ def test_a_few_steps_on_one_scene_lower_the_loss(sam: torch.nn.Module, points: b
 
 def test_what_is_written_is_what_was_trained_and_the_product_loads_it(sam: torch.nn.Module, tmp_path: Path) -> None:
     save_checkpoint(sam, tmp_path / "sam.pth")
-    whole = load_sam(tmp_path / "sam.pth", RefineRecipe(type="vit_mini"), torch.device("cpu"))
+    whole = load_sam(tmp_path / "sam.pth", RefineRecipe(type="vit_mini"), torch.device("cpu")).sam
     scene = make_scene(2)
     with torch.no_grad():
         pixels = sam.preprocess(picture(scene)[None])

@@ -39,10 +39,25 @@ def problem(reference: str, revision: str = "", part: str = "vlm") -> str:
         ("refine", "builtin:mini", "builtin:mini"),
         ("refine", "a/sam.pth", "sam.pth"),
         ("refine", "a/b/sam.pth", "sam.pth"),
+        ("refine", "facebook/sam2.1-hiera-large", "facebook/sam2.1-hiera-large"),
+        ("refine", "/srv/models/sam2", "sam2"),
     ],
 )
 def test_others_learn_no_folder_of_a_model(stage: str, reference: str, named: str) -> None:
     assert public_name(stage, reference) == named
+
+
+@pytest.mark.parametrize("lost", ["config.json", "model.safetensors", "preprocessor_config.json"])
+def test_a_model_of_masks_that_lacks_a_file_is_refused(own_cache: Path, tmp_path: Path, lost: str) -> None:
+    from zeroov.tiny.build import ensure
+
+    folder = tmp_path / "sam2"
+    shutil.copytree(ensure("segmenter", own_cache / "tiny"), folder)
+    assert locate_model(str(folder), "", "segmenter").path == folder
+    (folder / lost).unlink()
+    said = problem(str(folder), part="segmenter")
+    assert said.startswith(f"refine.model `{folder}`")
+    assert lost in said
 
 
 def test_finding_imports_no_torch() -> None:

@@ -48,6 +48,30 @@ def test_what_is_missing_is_told_with_its_size_and_licence() -> None:
     assert "zeroov models get --recipe paper --set evolve.alpha=0.3" in result.stderr
 
 
+def test_a_gated_model_is_listed_with_where_its_licence_is_accepted() -> None:
+    result = models("--recipe", "sam3")
+    assert result.exit_code == 1
+    (row,) = [line for line in result.stdout.splitlines() if line.startswith("refine")]
+    assert all(word in row for word in ("facebook/sam3", "3.44 GB", "5.55 GB", "SAM License, gated", "MISSING"))
+    where = "accept its licence (SAM License) at https://huggingface.co/facebook/sam3, and type `hf auth login`"
+    assert result.stderr.splitlines()[-1] == f"refine: `facebook/sam3` is gated: {where}"
+    got = models("get", "--recipe", "sam3")
+    assert where in got.stderr.splitlines()[0], "before gigabytes of other models are downloaded"
+    assert "Apache-2.0, gated" not in models("--recipe", "sam2").stdout
+
+
+def test_a_folder_of_a_model_of_masks_is_found(own_cache: Path) -> None:
+    from zeroov.tiny.build import ensure
+
+    folder = ensure("segmenter", own_cache / "tiny")
+    (need,) = [
+        each for each in requirements(recipes.load("fast", {"refine.model": str(folder)})) if each.kind == "segmenter"
+    ]
+    assert (need.state, need.path, need.stage) == ("found", folder.resolve(), "refine")
+    assert need.memory_bytes is not None
+    assert need.memory_bytes > 2**30
+
+
 def test_stages_that_do_not_run_need_nothing() -> None:
     assert [need.stage for need in requirements(recipes.load("qwen-sam"))] == ["overview", "refine"]
 

@@ -15,6 +15,7 @@ from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.recipe import DetectorRecipe
 from zeroov.types import Box, Listing, Picture
+from zeroov.weights.own_code import refuse_own_code
 from zeroov.weights.quiet import quietly
 
 SAME = 0.5  # IoU from which two boxes are one object
@@ -35,6 +36,7 @@ def load_detector(folder: Path, recipe: DetectorRecipe, device: torch.device, *,
     """Load the detector in `folder`: any class that `AutoModelForZeroShotObjectDetection` knows."""
     from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
+    refuse_own_code(folder, "detector.model", "IDEA-Research/grounding-dino-base")
     auto_class: Any = AutoModelForZeroShotObjectDetection
     try:
         with quietly("transformers"):

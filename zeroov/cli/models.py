@@ -32,6 +32,7 @@ def models(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json
     same = options.same_recipe(chosen, recipe, set_)
     for need in missing:
         typer.echo(need.problem.replace("--recipe NAME", same), err=True)
+    _say_gates(missing)
     if missing:
         raise typer.Exit(1)
 
@@ -50,8 +51,9 @@ def get(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json: J
     outer: dict[str, Any] = ctx.parent.params if ctx.parent else {}
     chosen = options.chosen(recipe or outer.get("recipe"), [*(outer.get("set_") or []), *(set_ or [])])
     missing = [need for need in requirements(chosen) if need.state == "missing"]
+    _say_gates(missing)  # before gigabytes of other models are here
     for position, need in enumerate(missing):
-        typer.echo(f"{need.stage}: downloading {need.reference} ({_size(need)})", err=True)
+        typer.echo(f"{need.stage}: downloading {need.reference} ({_size(need.size_bytes)})", err=True)
         try:
             fetch(need)
         except ZeroovError:
@@ -60,6 +62,15 @@ def get(ctx: typer.Context, recipe: RecipeName = None, set_: Set = None, json: J
                 typer.echo(f"  {copying(left)}", err=True)
             raise
     _show(chosen, json or bool(outer.get("json")))
+
+
+def _say_gates(missing: list[Requirement]) -> None:
+    """Say what must be done first for models whose licence the hub wants to see accepted."""
+    from zeroov.weights.needs import gate
+
+    for need in missing:
+        if need.gated:
+            typer.echo(f"{need.stage}: {gate(need)}", err=True)
 
 
 def _show(recipe: Recipe, json: bool) -> list[Requirement]:
@@ -78,16 +89,17 @@ def _show(recipe: Recipe, json: bool) -> list[Requirement]:
     return needs
 
 
-def _size(need: Requirement) -> str:
-    if need.size_bytes is None:
-        return "size unknown" if need.state != "builtin" else "small"
-    return f"{need.size_bytes / 1e9:.2f} GB" if need.size_bytes >= 1e8 else f"{need.size_bytes / 1e6:.1f} MB"
+def _size(size: int | None) -> str:
+    if size is None:
+        return "unknown"
+    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _print_table(needs: list[Requirement]) -> None:
-    rows = [("STAGE", "MODEL", "SIZE", "LICENCE", "WHERE")]
+    rows = [("STAGE", "MODEL", "SIZE", "MEMORY", "LICENCE", "WHERE")]
     for need in needs:
         where = {"found": str(need.path), "missing": "MISSING", "builtin": "comes with zeroov"}[need.state]
         licence = need.licence or ("none needed" if need.state == "builtin" else "see its model card")
-        rows.append((need.stage, need.reference, _size(need), licence, where))
+        sizes = ("small", "small") if need.state == "builtin" else (_size(need.size_bytes), _size(need.memory_bytes))
+        rows.append((need.stage, need.reference, *sizes, licence + ", gated" * need.gated, where))
     say_table(rows)

@@ -69,6 +69,7 @@ def refine(
                 "status": "found" if box else "empty",
                 "box_xyxy": list(box.xyxy) if box else None,
                 "predicted_iou": refined.predicted_iou if refined else None,
+                "object_score": refined.object_score if refined else None,
                 "mask": str(mask_path),
                 "evolve": dump.about["settings"],
             }

@@ -34,7 +34,7 @@ class Case:
 
 def cases(recipe: Recipe) -> list[Case]:
     """Return two pictures for a recipe: those that ship, or drawn scenes where one of its models knows nothing else."""
-    models = (recipe.overview.model, recipe.focus.model, recipe.refine.checkpoint)
+    models = (recipe.overview.model, recipe.focus.model, recipe.refine.model or recipe.refine.checkpoint)
     if any(model.startswith("builtin:mini") for model in models):
         return [drawn(index) for index in SCENES]
     return [shipped(*each) for each in SHIPPED]

@@ -16,7 +16,8 @@ from zeroov.doctor.check import Check, checked, gib
 from zeroov.errors import Failed, attempt
 from zeroov.version import __version__
 from zeroov.weights.find import is_builtin
-from zeroov.weights.sizes import count_weights
+from zeroov.weights.needs import model_of
+from zeroov.weights.sizes import count_weights, estimated_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -36,10 +37,6 @@ MODULES = (
     "cv2",
     "PIL",
 )
-BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
-BYTES_4BIT = 0.7  # a number in 4 bits, with its scale, and the layers that stay in 16 bits
-WORKING_SHARE, WORKING_BYTES = 0.3, 2**30  # of the weights, and in any case: what a stage needs while it works
-NULLTEXT_SHARE = 3.0  # the same where gradients go through the UNet
 NO_GPU = "if there is a GPU, install the build of torch for it (pytorch.org) and check `nvidia-smi`"
 REINSTALL = "install what is named, e.g. `pip install --upgrade zeroov` (from a checkout: `pip install .`)"
 
@@ -118,14 +115,9 @@ class Need:
 
 def estimate(models: LoadedModels, stage: ModelStage) -> Need:
     """Estimate what a stage whose model was found needs, from the headers and lengths of its files."""
-    from zeroov.pipeline.models import PARTS
-
     recipe = models.recipe
-    quantised = stage == "overview" and recipe.overview.quantize == "4bit"
-    each = BYTES_4BIT if quantised else BYTES[models.dtype_name(stage)]
-    weights = count_weights(models.locate(stage).path, PARTS[stage]) * each
-    share = NULLTEXT_SHARE if stage == "focus" and recipe.focus.method == "nulltext" else WORKING_SHARE
-    return Need(stage, weights, weights * share + WORKING_BYTES)
+    numbers = count_weights(models.locate(stage).path, model_of(recipe, stage)[0])
+    return Need(stage, *estimated_bytes(numbers, recipe, stage, models.dtype_name(stage)))
 
 
 def memory(needs: Sequence[Need], free: int | None, *, together: bool, offload: bool = False) -> Check:

@@ -61,7 +61,7 @@ def counts(checks: Iterable[Check]) -> dict[str, int]:
 
 def private_words(recipe: Recipe) -> list[tuple[str, str]]:
     """Return what must not be in a report, the longest first, each with what stands there instead."""
-    references = (recipe.overview.model, recipe.focus.model, recipe.refine.checkpoint)
+    references = (recipe.overview.model, recipe.focus.model, recipe.refine.model or recipe.refine.checkpoint)
     named = [one for one in references if not is_builtin(one) and (looks_like_path(one) or Path(one).exists())]
     folders = {PACKAGE.parent, Path.cwd(), Path(tempfile.gettempdir())}
     with contextlib.suppress(RuntimeError):  # a user without a home

@@ -14,7 +14,7 @@ from zeroov.look import Cost, Look, Question
 from zeroov.overview.eager import eager_map
 from zeroov.overview.stage import look
 from zeroov.pipeline.models import REMEDY
-from zeroov.refine.sam import decode, encode
+from zeroov.refine.draw import decode
 from zeroov.types import Affinity, Bool, Box, Float32, Overview
 
 # How far captured rows may lie from eager ones, as a share of the highest cell. Measured on the miniature model with
@@ -26,6 +26,7 @@ LIFT = 1.2  # how much denser the attention is on the object than on the whole p
 LYING = 0.5  # share of the smaller of two boxes that lies in the other, and of a mask that lies in a box
 OVERLAP = 0.3  # IoU of the answer with the object
 OURS = "attach this report to an issue: zeroov and these versions of its packages do not fit"
+MASKS_ADVICE = "check that refine.model, or refine.checkpoint, is a trained model (`zeroov models`)"
 SCRAMBLED = "the official code's pooling scrambles the rows, which then need not sum to 1"
 
 
@@ -110,16 +111,16 @@ def check_affinity(name: str, made: Affinity, dtype: str, *, scrambled: bool) ->
 
 def masks(pipeline: Pipeline, case: Case, *, random: bool) -> Check:
     """Let Segment Anything draw what is in the object's own box, whatever the stages before found."""
-    sam, name = pipeline.models.refine(), f"refine masks, {case.name}"
+    segmenter, name = pipeline.models.refine(), f"refine masks, {case.name}"
     with hardware.memory_guard("refine", REMEDY), hardware.metered(pipeline.device) as meter:
-        encoded = encode(sam, case.picture)
-        decoded = decode(sam, encoded, case.box, replace(pipeline.recipe.refine, prompt="box"), None)
-        if decoded is None:
+        encoded = segmenter.encode(case.picture)
+        offered = decode(segmenter, encoded, case.box, replace(pipeline.recipe.refine, prompt="box"), None)
+        if offered is None:
             raise ValueError("the box lies beside the picture")
-        logits = sam.postprocess_masks(decoded[0], encoded.resized_hw, encoded.image_hw)[0].cpu().numpy()
-    predicted = decoded[1][0].cpu().numpy()
+        logits = encoded.square.to_image(offered.low_res)[0].cpu().numpy()
+    predicted = offered.predicted_iou[0].cpu().numpy()
     dtype = pipeline.models.dtype_name("refine")
-    found = check_masks(name, logits, predicted, sam.mask_threshold, case.box, dtype, random=random)
+    found = check_masks(name, logits, predicted, segmenter.threshold, case.box, dtype, random=random)
     return replace(found, measured=f"{found.measured}; {spending(Cost(meter.seconds, meter.peak_bytes))}")
 
 
@@ -133,7 +134,7 @@ def check_masks(
     shares = ", ".join(f"{mask.mean():.0%}" for mask in drawn)
     measured = f"{len(drawn)} masks of {shares} of the picture, best predicted IoU {predicted.max():.2f}"
     if len(drawn) != 3:
-        return Check(name, "failed", f"{measured}; 3 were due", "give a checkpoint of segment-anything")
+        return Check(name, "failed", f"{measured}; 3 were due", MASKS_ADVICE)
     if random:
         return Check(name, "ok", f"{measured}; random weights: where they lie means nothing")
     best = drawn[int(predicted.argmax())]
@@ -141,7 +142,7 @@ def check_masks(
     lying = float(best[inside].sum() / best.sum()) if best.any() else 0.0
     measured += f", {lying:.0%} of the best in the object's box"
     if lying < LYING or best[inside].mean() < 0.1:
-        advice = "check that refine.checkpoint is the official file (`zeroov models`); try --set refine.dtype=float32"
+        advice = f"{MASKS_ADVICE}; try --set refine.dtype=float32"
         return Check(name, "failed", f"{measured}, of which it covers {best[inside].mean():.0%}", advice)
     return Check(name, "ok", measured, figures={"inside": lying})
 

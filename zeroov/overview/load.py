@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.overview.families import Family, family_of
 from zeroov.recipe import OverviewRecipe
+from zeroov.weights.own_code import refuse_own_code
 from zeroov.weights.quiet import quietly
 
 
@@ -41,7 +41,7 @@ def load_overview(
         options["device_map"] = {"": device}
     elif offload and device.type == "cuda":
         options |= {"device_map": "auto", "max_memory": _room(device)}
-    _refuse_own_code(folder)
+    refuse_own_code(folder, "overview.model", "Qwen/Qwen2.5-VL-7B-Instruct")
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         family = family_of(config, name)
@@ -69,32 +69,6 @@ def load_overview(
         model = model.to(device)
     model.eval().requires_grad_(False)
     return OverviewModels(model, processor, family, device, name, revision)
-
-
-def _refuse_own_code(folder: Path) -> None:
-    """Refuse a folder that asks for Python code of its own to be run, before transformers reads it.
-
-    `trust_remote_code=False` does not suffice: without a `processor_class` transformers forgets it on its way to the
-    image processor and asks on stdin, and transformers 4.57 runs `custom_generate/generate.py` without asking.
-    """
-    asking = [f"auto_map in {path.name}" for path in sorted(folder.glob("*config*.json")) if _has_auto_map(path)]
-    if (folder / "custom_generate" / "generate.py").exists():
-        asking.append("custom_generate/generate.py")
-    if asking:
-        raise ModelError(
-            f"the model in `{folder}` brings Python code of its own ({asking[0]}), which zeroov never runs; no model "
-            "that zeroov supports needs any: set overview.model to one of those, e.g. Qwen/Qwen2.5-VL-7B-Instruct"
-        )
-
-
-def _has_auto_map(path: Path) -> bool:
-    """Return whether a JSON file names classes of its folder, at any depth; `False` for one that cannot be read."""
-    found: list[bool] = []
-    try:
-        json.loads(path.read_text(encoding="utf-8"), object_hook=lambda values: found.append("auto_map" in values))
-    except (OSError, ValueError, RecursionError):  # transformers reads it next, and says what is wrong with it
-        return False
-    return any(found)
 
 
 def _room(device: torch.device) -> dict[int | str, int]:

@@ -17,16 +17,15 @@ from zeroov.weights.needs import model_of, model_stages
 
 if TYPE_CHECKING:
     import torch
-    from segment_anything.modeling import Sam
 
     from zeroov.candidates.detector import Detector
     from zeroov.focus.load import FocusModels
     from zeroov.overview.load import OverviewModels
+    from zeroov.refine.segmenter import Segmenter
 
 log = logging.getLogger("zeroov")
 ModelStage = Literal["overview", "focus", "detector", "refine"]
-PARTS: dict[ModelStage, str] = {"overview": "vlm", "focus": "diffusion", "detector": "detector", "refine": "sam.pth"}
-MODEL_STAGES = tuple(PARTS)
+MODEL_STAGES: tuple[ModelStage, ...] = ("overview", "focus", "detector", "refine")
 SLOW_ON_CPU = 500_000_000  # parameters
 
 
@@ -57,7 +56,7 @@ class LoadedModels:
         if stage not in self._located:
             kind, reference, revision = model_of(self.recipe, stage)
             if is_builtin(reference):
-                self._located[stage] = locate_builtin(reference, PARTS[stage])
+                self._located[stage] = locate_builtin(reference, "sam.pth" if kind == "sam" else kind)
             else:
                 self._located[stage] = locate(kind, reference, revision)
         return self._located[stage]
@@ -100,9 +99,9 @@ class LoadedModels:
         """Return the open-vocabulary detector, loading it when needed."""
         return cast("Detector", self._get("detector"))
 
-    def refine(self) -> Sam:
-        """Return Segment Anything, loading it when needed."""
-        return cast("Sam", self._get("refine"))
+    def refine(self) -> Segmenter:
+        """Return the model of masks, loading it when needed."""
+        return cast("Segmenter", self._get("refine"))
 
     def dtype_name(self, stage: ModelStage) -> str:
         """Return the dtype in which a stage's model runs here, e.g. `bfloat16`."""
@@ -171,9 +170,11 @@ class LoadedModels:
             from zeroov.candidates.detector import load_detector
 
             return load_detector(found.path, recipe.detector, self.device, **signed)
-        from zeroov.refine.load import load_sam
+        from zeroov.refine.load import load_sam, load_segmenter
         from zeroov.weights import official
 
+        if recipe.refine.model:
+            return load_segmenter(found.path, recipe.refine, self.device, name=found.reference)
         official.check(found.path)
         return load_sam(found.path, recipe.refine, self.device)
 

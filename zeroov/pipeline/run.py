@@ -29,7 +29,7 @@ from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refin
 from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
-    from zeroov.refine.sam import EncodedPicture
+    from zeroov.refine.segmenter import EncodedPicture
 
 MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -276,13 +276,13 @@ class Stages:
 
         With `alone` the box is all that Segment Anything gets.
         """
-        from zeroov.refine.sam import refine
+        from zeroov.refine.draw import refine
 
         load_seconds = self.models.load("refine")
-        sam = self.models.refine()
+        segmenter = self.models.refine()
         recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
         with span("refine"), hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
-            refined = refine(sam, self._encode(picture), box, recipe, evolved, picture.valid)
+            refined = refine(segmenter, self._encode(picture), box, recipe, evolved, picture.valid)
         if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
@@ -290,18 +290,16 @@ class Stages:
     @in_turn
     def draw_at(self, picture: Picture, point_xy: tuple[float, float]) -> Refined:
         """Draw the object at a point (pixels of the picture) with Segment Anything."""
-        from zeroov.refine.sam import refine_at
+        from zeroov.refine.draw import refine_at
 
-        sam = self.models.refine()
+        segmenter = self.models.refine()
         with hardware.memory_guard("refine", REMEDY):
-            return refine_at(sam, self._encode(picture), point_xy, self.recipe.refine, picture.valid)
+            return refine_at(segmenter, self._encode(picture), point_xy, self.recipe.refine, picture.valid)
 
     def _encode(self, picture: Picture) -> EncodedPicture:
         """Return a picture as Segment Anything's decoder takes it; the last one is kept."""
-        from zeroov.refine.sam import encode
-
         if self._encoded is None or self._encoded[0] != picture.digest:
-            self._encoded = picture.digest, encode(self.models.refine(), picture)
+            self._encoded = picture.digest, self.models.refine().encode(picture)
         return self._encoded[1]
 
     def _warn_if_unknown(self, picture: Picture) -> None:

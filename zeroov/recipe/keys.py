@@ -44,6 +44,11 @@ def named(value: str) -> str | None:
     return None if value.strip() else "must not be empty"
 
 
+def no_checkpoint(value: str) -> str | None:
+    """Take a hub id, a folder or nothing, but no checkpoint of the official Segment Anything."""
+    return "is a checkpoint; give it as refine.checkpoint" if value.endswith((".pth", ".pt")) else None
+
+
 def holds_expression(value: str) -> str | None:
     """Take a prompt with a place for the expression."""
     return None if "{expression}" in value else "must hold {expression}"

@@ -22,6 +22,7 @@ from zeroov.recipe.keys import (
     holds_expression,
     key,
     named,
+    no_checkpoint,
     no_other_braces,
     numbers,
     one_of,
@@ -40,6 +41,7 @@ PROMPT = (
     "The output format should be like [x1, y1, x2, y2] without any other text."
 )
 
+CHECKPOINT = ("type", "checkpoint")  # of [refine]: the official Segment Anything
 DTYPE = one_of("auto", "float32", "float16", "bfloat16")
 
 
@@ -121,8 +123,10 @@ class EvolveRecipe:
 
 @dataclass(frozen=True)
 class RefineRecipe:
-    """Stage 4: Segment Anything."""
+    """Stage 4: a model of masks: of the hub or a folder, or where `model` is empty a checkpoint of Segment Anything."""
 
+    model: str = key("", no_checkpoint)
+    revision: str = key("", None)
     type: str = key("vit_h", one_of("vit_b", "vit_l", "vit_h", "vit_tiny", "vit_mini"))
     checkpoint: str = key("sam_vit_h_4b8939.pth", named)
     dtype: str = key("float32", DTYPE)
@@ -210,7 +214,7 @@ class Recipe:
         """Return every key that decides an answer, dotted, with its plain value: all but names and [runtime].
 
         The sections of the stage `select` decide nothing in a recipe without it, but for what is changed in [select]: a
-        search chooses by it too.
+        search chooses by it too. Of [refine] either the model or the checkpoint decides.
         """
         silent = ("runtime", *(() if "select" in self.stages else SELECTING))
         flat: dict[str, Any] = {}
@@ -219,6 +223,8 @@ class Recipe:
                 flat |= {f"{name}.{key}": item for key, item in value.items() if name not in silent}
             elif name not in ("name", "description"):
                 flat[name] = value
+        for name in CHECKPOINT if self.refine.model else ("model", "revision"):
+            del flat[f"refine.{name}"]
         if "select" in silent:
             usual = dataclasses.asdict(SelectRecipe())
             chosen = dataclasses.asdict(self.select)
@@ -262,7 +268,11 @@ class Recipe:
 
 def changed(values: Mapping[str, Any], base: Recipe) -> dict[str, Any]:
     """Return those of some dotted keys and their values that a recipe has too, with another value."""
-    known = base.deciding()
+    known = base.deciding() | {
+        f"refine.{name}": getattr(base.refine, name) for name in ("model", "revision", *CHECKPOINT)
+    }
+    if "refine.checkpoint" in values:  # then it decides, and no model does
+        values = {"refine.model": "", **values}
     return {key: value for key, value in values.items() if key in known and known[key] != value}
 
 

@@ -1,4 +1,4 @@
-"""The evolved map in Segment Anything's square: as a prompt, and as a witness for one of its masks."""
+"""The evolved map in the square of a model of masks: as a prompt, and as a witness for one of its masks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import math
 import cv2
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from zeroov.frames import HW, resize_map
+from zeroov.frames import HW, Square
 from zeroov.types import Bool, Box, Evolved, Float32
 
 # How sure a mask prompt may be: log-odds of about -7 to 7, the range of SAM's own low-res logits.
@@ -41,21 +40,12 @@ def box_grown(box: Box, times: float) -> Box:
     return Box(x - wide, y - high, x + wide, y + high)
 
 
-def on_square(heat: Float32, resized_hw: HW, side: int, low_res_side: int) -> Float32:
-    """Return a map of the picture as it lies in SAM's square, whose rest is 0, at the size of SAM's own masks."""
-    square = np.zeros((side, side), dtype=np.float32)
-    square[: resized_hw[0], : resized_hw[1]] = resize_map(heat, resized_hw)
-    reduced: Float32 = F.adaptive_avg_pool2d(torch.from_numpy(square)[None, None], low_res_side)[0, 0].numpy()
-    return reduced
+def mask_prompt(evolved: Evolved, square: Square, low_res_side: int) -> Float32:
+    """Return the evolved map as a mask prompt: (low_res_side, low_res_side) log-odds.
 
-
-def mask_prompt(evolved: Evolved, resized_hw: HW, side: int, low_res_side: int) -> Float32:
-    """Return the evolved map as SAM's mask prompt: (low_res_side, low_res_side) log-odds.
-
-    The map covers the picture, and the picture only `resized_hw` of SAM's (side, side) square: the rest is padding,
-    "surely not".
+    What grew nowhere, and the square's padding, are "surely not".
     """
     grown = np.where(evolved.region, evolved.fused, np.float32(0))
-    odds = on_square(grown, resized_hw, side, low_res_side)
+    odds = square.lay(grown, low_res_side)
     logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
     return logits

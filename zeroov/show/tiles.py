@@ -69,7 +69,8 @@ def tiles_of(look: Look, closer: Sequence[Closer]) -> Iterator[Tile]:
         yield Tile("Select: candidates", why(chosen), lambda axes: _draw_candidates(axes, picture, rgb, chosen))
     if refined:
         predicted = f"predicted IoU {refined.predicted_iou:.2f}" if refined.box else ""
-        caption = ", ".join(filter(None, (_cost(costs.get("refine")), predicted)))
+        there = "" if refined.object_score is None else f"object score {refined.object_score:.2f}"
+        caption = ", ".join(filter(None, (_cost(costs.get("refine")), predicted, there)))
         yield outline_tile("Refine: Segment Anything", picture, rgb, Outline(refined.mask, refined.box), caption)
     for number, each in enumerate(closer, start=1):
         yield from _closer_tiles(number, picture, rgb, each)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import OutputError
+from zeroov.tiny.seeds import seeded
+from zeroov.tiny.segmenters import write_sam2
 from zeroov.tiny.tokenizers import QWEN_SPECIAL, write_clip_tokenizer, write_qwen_tokenizer
 from zeroov.weights.complete import faults
 from zeroov.weights.quiet import quietly
@@ -70,7 +72,7 @@ def write_vlm(folder: Path) -> None:
     from transformers import GenerationConfig, Qwen2_5_VLForConditionalGeneration
 
     config = vlm_config()
-    model = _seeded(lambda: Qwen2_5_VLForConditionalGeneration(config))
+    model = seeded(lambda: Qwen2_5_VLForConditionalGeneration(config))
     end = config.text_config.eos_token_id
     model.generation_config = GenerationConfig(eos_token_id=[end, 256], pad_token_id=256, do_sample=False)
     model.save_pretrained(folder)
@@ -95,8 +97,8 @@ def write_diffusion(folder: Path) -> None:
         eos_token_id=vocabulary - 1,
         pad_token_id=vocabulary - 1,
     )
-    _seeded(lambda: CLIPTextModel(text_config)).save_pretrained(folder / "text_encoder")
-    unet = _seeded(
+    seeded(lambda: CLIPTextModel(text_config)).save_pretrained(folder / "text_encoder")
+    unet = seeded(
         lambda: UNet2DConditionModel(
             sample_size=64,
             block_out_channels=(8, 16, 16),
@@ -109,7 +111,7 @@ def write_diffusion(folder: Path) -> None:
         )
     )
     unet.save_pretrained(folder / "unet")
-    vae = _seeded(
+    vae = seeded(
         lambda: AutoencoderKL(
             block_out_channels=(8, 8, 8, 8),
             down_block_types=("DownEncoderBlock2D",) * 4,
@@ -147,7 +149,7 @@ def write_detector(folder: Path) -> None:
         vision_config={**shared, "image_size": 64, "patch_size": 16},
         projection_dim=32,
     )
-    _seeded(lambda: Owlv2ForObjectDetection(config)).save_pretrained(folder)
+    seeded(lambda: Owlv2ForObjectDetection(config)).save_pretrained(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=16, trust_remote_code=False)
     Owlv2Processor(Owlv2ImageProcessor(size={"height": 64, "width": 64}), tokenizer).save_pretrained(folder)
 
@@ -158,23 +160,15 @@ def write_sam(path: Path) -> None:
 
     from zeroov.refine.sam import build_sam
 
-    model = _seeded(lambda: build_sam("vit_tiny"))
+    model = seeded(lambda: build_sam("vit_tiny"))
     torch.save(model.state_dict(), path)
-
-
-def _seeded(build: Callable[[], Any], seed: int = 0) -> Any:
-    """Build a model from a fixed seed without disturbing the global generator."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build().eval()
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "vlm": write_vlm,
     "diffusion": write_diffusion,
     "detector": write_detector,
+    "segmenter": write_sam2,
     "sam.pth": write_sam,
 }
 

@@ -16,11 +16,13 @@ from zeroov.weights.places import PACKAGE
 
 
 def locate_builtin(reference: str, part: str) -> Located:
-    """Find a part of the models of `builtin:NAME`: the folder `vlm` or `diffusion`, or the file `sam.pth`."""
+    """Find a part of the models of `builtin:NAME`: a folder, e.g. `vlm`, or the file `sam.pth`."""
     name = reference.removeprefix("builtin:")
     if name not in BUILTIN:
         raise ModelError(f"builtin model `{name}` is unknown{did_you_mean(name, BUILTIN)}")
     path = BUILTIN[name](part)
+    if not path.exists():
+        raise ModelError(f"`{reference}` has no {part}; a model of its own, or `builtin:tiny`, may stand there")
     return Located(path, reference, fingerprint(path))
 
 

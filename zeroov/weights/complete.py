@@ -25,9 +25,14 @@ TRANSFORMER: dict[str, tuple[tuple[str, ...], Needs]] = {
         ),
     ),
 }
+# What draws masks reads no words: no tokenizer. `processor_config.json` alone holds the image processor's settings too.
+SEGMENTER: dict[str, tuple[tuple[str, ...], Needs]] = {
+    "": (("model", "pytorch_model"), ("config.json", ("preprocessor_config.json", "processor_config.json"))),
+}
 PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
     "vlm": TRANSFORMER,
     "detector": TRANSFORMER,
+    "segmenter": SEGMENTER,
     "diffusion": {
         "unet": (("diffusion_pytorch_model",), ("config.json",)),
         "vae": (("diffusion_pytorch_model",), ("config.json",)),
@@ -39,7 +44,7 @@ PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
 
 
 def faults(folder: Path, part: str) -> list[str]:
-    """Return what a `vlm`, `detector` or `diffusion` folder lacks, in words; empty when it is complete."""
+    """Return what a folder lacks that is one of `PARTS`, in words; empty when it is complete."""
     found = []
     for name, (stems, needs) in PARTS[part].items():
         inner = folder / name

@@ -12,14 +12,20 @@ from typing import Literal
 from zeroov.errors import ModelError
 from zeroov.files.content import remembered_digest
 from zeroov.files.paths import expanded
-from zeroov.recipe import DetectorRecipe, FocusRecipe, OverviewRecipe
+from zeroov.recipe import DetectorRecipe, FocusRecipe, OverviewRecipe, RefineRecipe
 from zeroov.weights.complete import faults
 from zeroov.weights.places import checkpoint_folders
 
-Part = Literal["vlm", "diffusion", "detector"]
+Part = Literal["vlm", "diffusion", "detector", "segmenter"]
 Kind = Part | Literal["sam"]
-STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus", "detector": "detector"}
-USUAL_MODEL = {"overview": OverviewRecipe().model, "focus": FocusRecipe().model, "detector": DetectorRecipe().model}
+STAGE_OF_PART = {"vlm": "overview", "diffusion": "focus", "detector": "detector", "segmenter": "refine"}
+USUAL_MODEL = {
+    "overview": OverviewRecipe().model,
+    "focus": FocusRecipe().model,
+    "detector": DetectorRecipe().model,
+    "refine": RefineRecipe().model,
+}
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors")  # how names of files end, never of hub models
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 log = logging.getLogger("zeroov")
 TRY_TINY = "`--recipe mini` tries everything without a download, on scenes drawn by `zeroov demo`"
@@ -46,9 +52,10 @@ def is_builtin(reference: str) -> bool:
 def public_name(stage: str, reference: str) -> str:
     """Return what others may know of a stage's model: a builtin's or the hub's id as it is, of a path the last part.
 
-    Segment Anything's checkpoint is a file, never the hub's: `org/sam.pth` is a path.
+    A checkpoint of the official Segment Anything is a file, never the hub's: `org/sam.pth` is a path.
     """
-    is_public = is_builtin(reference) or (stage != "refine" and HUB_ID.fullmatch(reference))
+    is_file = stage == "refine" and reference.endswith(CHECKPOINTS)
+    is_public = is_builtin(reference) or (HUB_ID.fullmatch(reference) and not is_file)
     return reference if is_public else Path(reference).name
 
 
@@ -98,7 +105,7 @@ def locate_checkpoint(reference: str) -> Located:
         if candidate.is_file():
             return Located(candidate.resolve(), reference, fingerprint(candidate))
     where = f" in {', '.join(map(str, folders))} or in $ZEROOV_SAM_DIR" if bare else ""
-    kind = "is a folder, not a file" if path.is_dir() else "was not found"
+    kind = "is a folder, not a file (a model's folder is named by refine.model)" if path.is_dir() else "was not found"
     raise ModelError(
         f"refine.checkpoint: the SAM checkpoint `{reference}` {kind}{where}; download it with "
         f"`zeroov models get --recipe NAME`, or give its path with `--set refine.checkpoint=FILE`; {TRY_TINY}"

@@ -28,7 +28,7 @@ def main() -> None:
     """Print how many records stood after each kill."""
     csv, out = Path(sys.argv[1]), Path(sys.argv[2])
     torch.set_num_threads(1)
-    for module in ("overview.stage", "overview.load", "focus.stage", "focus.load", "refine.sam", "refine.load"):
+    for module in ("overview.stage", "overview.load", "focus.stage", "focus.load", "refine.draw", "refine.load"):
         import_module(f"zeroov.{module}")  # once here, not in every child
     for name in ("Qwen2_5_VLForConditionalGeneration", "Qwen2_5_VLProcessor", "CLIPTextModel"):
         getattr(transformers, name)

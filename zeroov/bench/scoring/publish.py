@@ -18,7 +18,8 @@ from zeroov.weights.find import public_name
 
 FORMAT = 1
 UNSTABLE = ("seconds", "dumps", "error")  # of a record: what differs from machine to machine, with equal answers
-MODELS = ("overview.model", "focus.model", "refine.checkpoint")  # of a recipe: what may be a path
+# Of a recipe: what may be a path.
+MODELS = ("overview.model", "focus.model", "detector.model", "refine.model", "refine.checkpoint")
 MADE = ("finished", "device", "python", "packages", "commit", "seconds", "peak_bytes")
 
 
