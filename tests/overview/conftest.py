@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,27 @@ import pytest
 import torch
 
 from zeroov import recipe as recipes
+from zeroov.overview import stage
 from zeroov.overview.load import OverviewModels, load_overview
+from zeroov.overview.prefix import read_picture
 from zeroov.recipe import OverviewRecipe
-from zeroov.types import Picture
+from zeroov.types import Overview, Picture
 
 PHRASES = ("a", "the white plane to the left of the long terminal", "白色的飞机")
 SIZES_HW = ((120, 200), (310, 150), (60, 60))
+
+
+def look(
+    models: OverviewModels,
+    pictures: Sequence[Picture],
+    expressions: Sequence[str],
+    recipe: OverviewRecipe,
+    given: Sequence[str] = (),
+) -> list[Overview]:
+    """Read pictures and ask about them, one expression for each."""
+    stage.captured_layers(models, recipe)
+    prefixes = [read_picture(models, picture, recipe) for picture in pictures]
+    return stage.look(models, pictures, prefixes, expressions, recipe, given)
 
 
 @pytest.fixture(scope="session")

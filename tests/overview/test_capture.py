@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from tests.overview.conftest import PHRASES
+from tests.overview.conftest import PHRASES, look
 from zeroov.errors import ModelError, RecipeError
 from zeroov.overview import stage
 from zeroov.overview.capture import RowRecorder, capture_rows
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import build_prompt
-from zeroov.overview.stage import look
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Picture
 
@@ -24,7 +23,7 @@ def eager_maps(
     models: OverviewModels, eager: Any, picture: Picture, phrase: str, recipe: OverviewRecipe
 ) -> tuple[np.ndarray, list[int]]:
     """The slow, obvious way: every matrix of every layer and step, one sample at a time; and the answer's tokens."""
-    prompt = build_prompt(models, [picture], [recipe.prompt.replace("{expression}", phrase)], recipe)
+    prompt = build_prompt(models, picture, recipe.prompt.replace("{expression}", phrase), recipe)
     out = eager.generate(
         **prompt.inputs,
         do_sample=False,
@@ -32,12 +31,12 @@ def eager_maps(
         output_attentions=True,
         return_dict_in_generate=True,
     )
-    where = prompt.image_positions[0]
+    where = torch.arange(prompt.grid_hw[0] * prompt.grid_hw[1]) + prompt.first_image
     maps = [
         torch.stack([step[layer][0].mean(dim=0)[-1, where] for step in out.attentions]).mean(dim=0).numpy()
         for layer in recipe.layers
     ]
-    rows, cols = prompt.grids_hw[0]
+    rows, cols = prompt.grid_hw
     return np.stack(maps).reshape(-1, rows, cols), out.sequences[0, prompt.inputs["input_ids"].shape[1] :].tolist()
 
 
@@ -74,7 +73,7 @@ def test_a_sequence_that_ends_early_counts_only_its_own_steps(
 def test_confidence_is_the_geometric_mean_of_the_tokens_probabilities(
     models: OverviewModels, eager: Any, pictures: list[Picture], recipe: OverviewRecipe
 ) -> None:
-    prompt = build_prompt(models, pictures[:1], [recipe.prompt.replace("{expression}", "a")], recipe)
+    prompt = build_prompt(models, pictures[0], recipe.prompt.replace("{expression}", "a"), recipe)
     out = eager.generate(
         **prompt.inputs, do_sample=False, max_new_tokens=3, output_scores=True, return_dict_in_generate=True
     )
@@ -184,7 +183,7 @@ def test_the_model_is_left_as_it_was(
 
 
 def test_the_vision_tower_keeps_its_kernel_inside_a_capture(models: OverviewModels) -> None:
-    recorder = RowRecorder(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1), [1], [])
+    recorder = RowRecorder(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 1), [1])
     with capture_rows(models.model, recorder):
         assert kernels(models) == ("zeroov_rows_sdpa", "sdpa")
 
@@ -197,10 +196,10 @@ def test_a_layer_beyond_the_model_is_refused(
 
 
 def test_a_step_without_its_rows_is_an_error_not_a_silence() -> None:
-    recorder = RowRecorder(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 2), [0, 1], [5])
+    recorder = RowRecorder(torch.zeros(1, 1, dtype=torch.long), torch.ones(1, 2), [0, 1])
     recorder.add(0, torch.zeros(1, 2, 1, 4), torch.zeros(1, 2, 2, 4), 1.0)
     with pytest.raises(ModelError, match=r"layers \[1\] were not seen"):
-        recorder(torch.zeros(1, 2, dtype=torch.long), torch.zeros(1, 7))
+        recorder.step(torch.zeros(1, 7), torch.ones(1, dtype=torch.bool))
 
 
 def test_an_ended_sequence_keeps_its_confidence(
@@ -265,9 +264,9 @@ def test_a_sliding_window_is_refused(
 def test_max_pixels_bounds_the_picture(models: OverviewModels, recipe: OverviewRecipe) -> None:
     picture = Picture(np.zeros((400, 400, 3), dtype=np.uint8))
     sizes = [
-        build_prompt(models, [picture], ["a"], replace(recipe, max_pixels=pixels)).resized_hw[0][0]
+        build_prompt(models, picture, "a", replace(recipe, max_pixels=pixels)).resized_hw[0]
         for pixels in (1000, 40_000, 0)
     ]
     assert sizes == [28, 196, 392]
     small = Picture(np.zeros((30, 30, 3), dtype=np.uint8))
-    assert build_prompt(models, [small], ["a"], replace(recipe, min_pixels=40_000)).resized_hw[0][0] >= 200
+    assert build_prompt(models, small, "a", replace(recipe, min_pixels=40_000)).resized_hw[0] >= 200

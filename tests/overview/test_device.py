@@ -10,20 +10,22 @@ import pytest
 import torch
 
 from tests.no_device import CUDA, NoDevice, moved, no_device, of_zeroov
+from tests.overview.conftest import look
 from zeroov import recipe as recipes
 from zeroov.overview.capture import RowRecorder
 from zeroov.overview.load import OverviewModels, load_overview
-from zeroov.overview.stage import look
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Picture
 
-# Each is once a prompt or once a sample: none once a step, none once a layer.
+# Each is once a prompt, a step (the tokens that were chosen) or a sample: none once a layer.
 WAITS = tuple(
     f"zeroov/overview/{name}"
-    for name in ("capture.py:__init__", "capture.py:mean_rows", "capture.py:confidence", "stage.py:look")
+    for name in (
+        *("capture.py:__init__", "decode.py:decode"),
+        *("capture.py:mean_rows", "capture.py:confidence", "stage.py:look"),
+    )
 )
-COPIES = ("zeroov/overview/stage.py:_answer", "zeroov/overview/capture.py:__init__")
-STOPS = tuple(f"transformers/generation/utils.py:{name}" for name in ("__call__", "_has_unfinished_sequences"))
+COPIES = tuple(f"zeroov/overview/{name}" for name in ("prefix.py:read_picture", "prefix.py:ask", "decode.py:decode"))
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +40,7 @@ def halves(tiny: Path, half: OverviewRecipe) -> OverviewModels:
 
 @pytest.fixture
 def device() -> Iterator[NoDevice]:
-    ended = iter((False, True))
-    stop = dict.fromkeys(STOPS, lambda: next(ended))
-    with no_device({**stop, "transformers": lambda: 0, **{wait: lambda: 1 for wait in WAITS}}) as device:
+    with no_device({"transformers": lambda: 0, **{wait: lambda: 1 for wait in WAITS}}) as device:
         yield device
 
 
@@ -48,7 +48,7 @@ def on(models: OverviewModels) -> OverviewModels:
     return dataclasses.replace(models, device=CUDA, model=moved(models.model))
 
 
-def test_an_answer_is_read_in_half_precision_and_no_step_waits(
+def test_an_answer_is_read_in_half_precision_and_no_layer_waits(
     halves: OverviewModels, half: OverviewRecipe, device: NoDevice, pictures: list[Picture]
 ) -> None:
     found = look(on(halves), pictures[:2], ["a", "the white plane"], half)  # of two lengths: the shorter is padded
@@ -60,7 +60,7 @@ def test_an_answer_is_read_in_half_precision_and_no_step_waits(
 def test_a_tensor_left_on_the_cpu_is_caught(
     halves: OverviewModels, half: OverviewRecipe, device: NoDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = RowRecorder(torch.zeros(1, 3, dtype=torch.long), torch.ones(1, 5, device=CUDA), [0], [])
+    recorder = RowRecorder(torch.zeros(1, 3, dtype=torch.long), torch.ones(1, 5, device=CUDA), [0])
     query = torch.zeros(1, 4, 1, 16, dtype=torch.float16, device=CUDA)
     with pytest.raises(RuntimeError, match="same device: aten"):
         recorder.add(0, query, torch.zeros(1, 2, 5, 16, dtype=torch.float16), 1.0)

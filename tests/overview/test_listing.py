@@ -14,6 +14,7 @@ from zeroov.errors import RecipeError
 from zeroov.overview.answer import box_spans, parse_box
 from zeroov.overview.listing import boxes_of, list_objects, repeats
 from zeroov.overview.load import OverviewModels, load_overview
+from zeroov.overview.prefix import read_picture
 from zeroov.overview.weigh import weigh
 from zeroov.recipe import CandidatesRecipe, OverviewRecipe
 from zeroov.types import Box, Picture
@@ -79,12 +80,13 @@ def test_a_list_ends_in_a_loop_and_is_the_same_alone_and_in_a_batch(
     models: OverviewModels, rng: np.random.Generator
 ) -> None:
     pictures = [Picture(rng.integers(0, 255, hw, dtype=np.uint8)) for hw in ((56, 84, 3), (84, 56, 3))]
-    recipe, overview = CandidatesRecipe(max_new_tokens=60), OverviewRecipe(dtype="float32")
-    together = list_objects(models, pictures, ["ship", "storage tank"], recipe, overview)
-    alone = [list_objects(models, [pictures[0]], ["ship"], recipe, overview)[0]]
-    alone += list_objects(models, [pictures[1]], ["storage tank"], recipe, overview)
+    recipe = CandidatesRecipe(max_new_tokens=60)
+    read = [read_picture(models, picture, OverviewRecipe(dtype="float32")) for picture in pictures]
+    together = list_objects(models, pictures, read, ["ship", "storage tank"], recipe)
+    alone = [list_objects(models, [pictures[0]], read[:1], ["ship"], recipe)[0]]
+    alone += list_objects(models, [pictures[1]], read[1:], ["storage tank"], recipe)
     assert [each.answer for each in together] == [each.answer for each in alone]
-    longer = list_objects(models, pictures[:1], ["ship"], replace(recipe, max_new_tokens=400), overview)[0]
+    longer = list_objects(models, pictures[:1], read[:1], ["ship"], replace(recipe, max_new_tokens=400))[0]
     assert len(longer.answer.encode()) < 400  # random weights say the same again and again: it is ended before
 
 
@@ -92,10 +94,10 @@ def test_shares_of_answers_are_those_of_the_models_own_first_token(
     models: OverviewModels, rng: np.random.Generator
 ) -> None:
     pictures = [Picture(rng.integers(0, 255, hw, dtype=np.uint8)) for hw in ((56, 84, 3), (84, 56, 3))]
-    overview = OverviewRecipe(dtype="float32")
-    both = weigh(models, pictures, ["Is this a ship?", "Is this a grey ship?"], ("Yes", "No"), overview)
-    first = weigh(models, pictures[:1], ["Is this a ship?"], ("Yes", "No"), overview)
+    read = [read_picture(models, picture, OverviewRecipe(dtype="float32")) for picture in pictures]
+    both = weigh(models, read, ["Is this a ship?", "Is this a grey ship?"], ("Yes", "No"))
+    first = weigh(models, read[:1], ["Is this a ship?"], ("Yes", "No"))
     assert both[0] == pytest.approx(first[0], abs=1e-5)
     assert all(sum(shares) == pytest.approx(1) for shares in both)
     with pytest.raises(RecipeError, match="begin with the same token"):
-        weigh(models, pictures[:1], ["?"], ("Yes", "Yet"), overview)
+        weigh(models, read[:1], ["?"], ("Yes", "Yet"))

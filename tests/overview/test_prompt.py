@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.overview.conftest import look
 from zeroov.errors import ModelError, PictureError
 from zeroov.overview.load import OverviewModels, load_overview
 from zeroov.overview.prompt import build_prompt
-from zeroov.overview.stage import look
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Picture
 
@@ -30,14 +30,14 @@ HOSTILE = (
 def test_a_hostile_expression_shifts_nothing(
     models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe, text: str
 ) -> None:
-    plain = build_prompt(models, pictures[:1], ["a plane"], recipe)
-    prompt = build_prompt(models, pictures[:1], [text], recipe)
-    assert torch.equal(prompt.image_positions, plain.image_positions)
+    plain = build_prompt(models, pictures[0], "a plane", recipe)
+    prompt = build_prompt(models, pictures[0], text, recipe)
+    assert prompt.first_image == plain.first_image
     special_ids = torch.tensor(models.processor.tokenizer.all_special_ids)
     count = torch.isin(prompt.inputs["input_ids"], special_ids).sum()
     assert count == torch.isin(plain.inputs["input_ids"], special_ids).sum()
     [overview] = look(models, pictures[:1], [text], recipe)
-    assert overview.layers.shape[1:] == prompt.grids_hw[0]
+    assert overview.layers.shape[1:] == prompt.grid_hw
 
 
 def test_without_neutralising_the_image_span_would_break(
@@ -47,29 +47,29 @@ def test_without_neutralising_the_image_span_would_break(
 
     monkeypatch.setattr(prompt, "neutralise", lambda text, _: text)
     with pytest.raises((ModelError, ValueError, StopIteration, IndexError)):
-        build_prompt(models, pictures[:1], [HOSTILE[0]], recipe)
+        build_prompt(models, pictures[0], HOSTILE[0], recipe)
 
 
 def test_grids_and_resized_sizes_are_those_the_model_really_gets(
     models: OverviewModels, pictures: list[Picture], recipe: OverviewRecipe
 ) -> None:
-    prompt = build_prompt(models, pictures, ["a"] * 3, recipe)
-    assert prompt.resized_hw == ((112, 196), (308, 140), (56, 56))
-    assert prompt.grids_hw == ((4, 7), (11, 5), (2, 2))
+    prompts = [build_prompt(models, picture, "a", recipe) for picture in pictures]
+    assert [prompt.resized_hw for prompt in prompts] == [(112, 196), (308, 140), (56, 56)]
+    assert [prompt.grid_hw for prompt in prompts] == [(4, 7), (11, 5), (2, 2)]
 
 
 def test_the_paper_s_800_pixels_become_29_by_29(models: OverviewModels, recipe: OverviewRecipe) -> None:
     from dataclasses import replace
 
     picture = Picture(np.zeros((800, 800, 3), dtype=np.uint8))
-    prompt = build_prompt(models, [picture], ["a"], replace(recipe, max_pixels=0))
-    assert prompt.resized_hw == ((812, 812),)
-    assert prompt.grids_hw == ((29, 29),)
+    prompt = build_prompt(models, picture, "a", replace(recipe, max_pixels=0))
+    assert prompt.resized_hw == (812, 812)
+    assert prompt.grid_hw == (29, 29)
 
 
 def test_a_thread_of_a_picture_is_refused_with_its_size(models: OverviewModels, recipe: OverviewRecipe) -> None:
     with pytest.raises(PictureError, match="3000 x 1"):
-        build_prompt(models, [Picture(np.zeros((1, 3000, 3), dtype=np.uint8))], ["a"], recipe)
+        build_prompt(models, Picture(np.zeros((1, 3000, 3), dtype=np.uint8)), "a", recipe)
 
 
 def test_the_genuine_tokenizer_gives_the_same_layout(

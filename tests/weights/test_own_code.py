@@ -16,11 +16,11 @@ import pytest
 import torch
 
 import zeroov
+from tests.overview.conftest import look
 from zeroov import recipe as recipes
 from zeroov.errors import ModelError
 from zeroov.focus import compute_affinities, load_focus
 from zeroov.overview.load import load_overview
-from zeroov.overview.stage import look
 from zeroov.recipe import FocusRecipe
 from zeroov.types import Picture
 

@@ -12,6 +12,7 @@ from zeroov.doctor.check import Check, gib
 from zeroov.ground import Pipeline
 from zeroov.look import Cost, Look, Question
 from zeroov.overview.eager import eager_map
+from zeroov.overview.prefix import read_picture
 from zeroov.overview.stage import look
 from zeroov.pipeline.models import REMEDY
 from zeroov.refine.draw import decode
@@ -36,7 +37,8 @@ def rows(pipeline: Pipeline, case: Case) -> Check:
     layer = recipe.layers[int(np.argmax(recipe.weights))]
     one = replace(recipe, layers=(layer,), weights=(1.0,), capture="layers", heads=0, relative=False, prefill_only=True)
     with hardware.memory_guard("overview", REMEDY), hardware.metered(pipeline.device) as meter:
-        [captured] = look(models, [case.picture], [case.expression], one)
+        prefix = read_picture(models, case.picture, one)
+        [captured] = look(models, [case.picture], [prefix], [case.expression], one)
         own = eager_map(models, case.picture, case.expression, one, layer)
     found = compare_rows(f"overview rows, {case.name}", captured.layers[0], own, pipeline.models.dtype_name("overview"))
     spent = spending(Cost(meter.seconds, meter.peak_bytes))

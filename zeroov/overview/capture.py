@@ -14,37 +14,40 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface, LogitsProcessor, PreTrainedModel
+from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, AttentionMaskInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from zeroov.errors import ModelError, RecipeError
+from zeroov.errors import ModelError
 from zeroov.types import Float32
 
 _recorder: contextvars.ContextVar[RowRecorder | None] = contextvars.ContextVar("zeroov_row_recorder", default=None)
+_last_layer: contextvars.ContextVar[int | None] = contextvars.ContextVar("zeroov_last_layer", default=None)
+TWIN = "zeroov_rows_"
+_capturing = threading.RLock()  # the kernel is swapped on the model itself: one capture at a time
 
 
-_capturing = threading.Lock()  # the kernel is swapped on the model itself: one capture at a time
-
-
-class RowRecorder(LogitsProcessor):
+class RowRecorder:
     """The running mean, over answer steps, of the newest position's attention to the image tokens.
 
-    It sits in the `generate` call as a logits processor: that is where a step ends, and where it is known which
-    sequences of the batch had already finished, whose steps must not count. The same place gives the probability of
-    the token that greedy decoding takes.
+    `step` ends a step: there it is known which answers of the batch had already ended, whose steps must not count. The
+    same place gives the probability of the token that greedy decoding takes. With `steps_each` the answers are known,
+    and one pass over prompt and answers holds all their steps: so many of the newest positions count.
     """
 
-    def __init__(self, image_positions: Tensor, prompt_mask: Tensor, layers: Sequence[int], end_ids: Sequence[int]):
-        """Take `image_positions` (batch, n), padded with -1, and `prompt_mask` (batch, length), 0 for padding."""
+    def __init__(
+        self, image_positions: Tensor, mask: Tensor, layers: Sequence[int], steps_each: Sequence[int] | None = None
+    ):
+        """Take `image_positions` (batch, n), padded with -1, and the prompt's `mask` (batch, length), 0 for padding."""
         self.layers = tuple(layers)
-        self.prompt_mask = prompt_mask.bool()
-        self._padded = not bool(self.prompt_mask.all())
+        self.mask = mask.bool()
+        self._padded = not bool(self.mask.all())
         self._indexes = image_positions.clamp(min=0)
-        self.end_ids = torch.as_tensor(list(end_ids), device=prompt_mask.device)
-        batch = prompt_mask.shape[0]
-        self.steps = torch.zeros(batch, dtype=torch.long, device=prompt_mask.device)
-        self.log_probability = torch.zeros(batch, device=prompt_mask.device)
+        self._each = None if steps_each is None else torch.as_tensor(steps_each, device=mask.device)
+        self._newest = 1 if steps_each is None else max(steps_each)
+        batch = mask.shape[0]
+        self.steps = torch.zeros(batch, dtype=torch.long, device=mask.device)
+        self.log_probability = torch.zeros(batch, device=mask.device)
         self._step_rows: dict[int, Tensor] = {}
         self._sums: dict[int, Tensor] = {}
 
@@ -52,34 +55,45 @@ class RowRecorder(LogitsProcessor):
         """Compute one layer's row of this step: `query` (B, heads, q, d), `key` (B, key heads, length, d), rotated."""
         batch, heads, _, depth = query.shape
         key_heads, length = key.shape[1], key.shape[2]
-        last = query[:, :, -1].reshape(batch, key_heads, heads // key_heads, depth)
-        scores = torch.matmul(last, key.transpose(2, 3)).float().mul_(scaling)  # (B, key heads, group, length)
-        grown = length - self.prompt_mask.shape[1]
+        grown = length - self.mask.shape[1]
         if grown < 0:
-            raise ModelError(f"layer {layer} holds {length} keys for a prompt of {self.prompt_mask.shape[1]} tokens")
-        if self._padded:
-            visible = torch.nn.functional.pad(self.prompt_mask.to(scores.device), (0, grown), value=True)
-            scores.masked_fill_(~visible[:, None, None, :], float("-inf"))
-        row = scores.softmax(dim=-1).reshape(batch, heads, length)
-        where = self._indexes.to(scores.device)[:, None, :].expand(batch, heads, -1)
-        self._step_rows[layer] = row.gather(2, where)
+            raise ModelError(f"layer {layer} holds {length} keys for a prompt of {self.mask.shape[1]} tokens")
+        where = self._indexes.to(query.device)[:, None, :].expand(batch, heads, -1)
+        visible = torch.nn.functional.pad(self.mask.to(query.device), (0, grown), value=True)
+        rows: Tensor | None = None
+        for back in range(1, self._newest + 1):  # one position after the other: no matrix
+            last = query[:, :, -back].reshape(batch, key_heads, heads // key_heads, depth)
+            seen = key if back == 1 else key[:, :, : 1 - back]
+            scores = torch.matmul(last, seen.transpose(2, 3)).float().mul_(scaling)  # (B, key heads, group, length)
+            if self._padded:
+                scores.masked_fill_(~visible[:, None, None, : seen.shape[2]], float("-inf"))
+            row = scores.softmax(dim=-1).reshape(batch, heads, -1).gather(2, where)
+            if self._each is not None:
+                row = row * (self._each.to(row.device) >= back)[:, None, None]
+            rows = row if rows is None else rows + row
+        assert rows is not None
+        self._step_rows[layer] = rows
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """End a step: count its rows for the sequences that were still answering."""
+    def step(self, scores: Tensor, active: Tensor) -> None:
+        """End a step: count its rows for the sequences that were still answering; `scores` (B, tokens)."""
+        self._count(active)
+        best = scores.amax(dim=-1) - scores.logsumexp(dim=-1)
+        self.log_probability += best * active
+
+    def all_steps(self) -> None:
+        """End the one pass that held all steps of known answers."""
+        self._count(self._each if self._each is not None else torch.ones_like(self.steps))
+
+    def _count(self, steps: Tensor) -> None:
+        """Add the rows of this pass, in which each sequence made so many steps."""
         if set(self._step_rows) != set(self.layers):
             missing = sorted(set(self.layers) - set(self._step_rows))
             raise ModelError(f"layers {missing} were not seen while the model answered; attention cannot be read")
-        answered = input_ids[:, self.prompt_mask.shape[1] :]
-        active = ~torch.isin(answered, self.end_ids.to(answered.device)).any(dim=1)
         for layer, rows in self._step_rows.items():
-            counted = rows * active.to(rows.device)[:, None, None]
+            counted = rows * (steps > 0).to(rows.device)[:, None, None]
             self._sums[layer] = self._sums[layer] + counted if layer in self._sums else counted
         self._step_rows = {}
-        logits = scores.float()
-        best = logits.amax(dim=-1) - logits.logsumexp(dim=-1)
-        self.log_probability += best * active.to(best.device)
-        self.steps += active
-        return scores
+        self.steps += steps
 
     def mean_rows(self, sample: int, tokens: int) -> Float32:
         """Return the (layers, heads, tokens) mean over the steps of one sample of the batch."""
@@ -91,8 +105,12 @@ class RowRecorder(LogitsProcessor):
         return mean
 
     def confidence(self, sample: int) -> float:
-        """Return the geometric mean of the probabilities of one sample's answer tokens."""
+        """Return the geometric mean of the probabilities of one sample's answer tokens; 1 where none were computed."""
         return float(torch.exp(self.log_probability[sample] / self.steps[sample].clamp(min=1)))
+
+
+class _Enough(Exception):
+    """Leave the forward pass: no later layer is wanted."""
 
 
 def _register(kernel: str) -> str:
@@ -100,7 +118,7 @@ def _register(kernel: str) -> str:
 
     Without the mask function transformers passes no mask at all, and the causal mask is silently lost.
     """
-    name = f"zeroov_rows_{kernel}"
+    name = f"{TWIN}{kernel}"
     if name in ALL_ATTENTION_FUNCTIONS:
         return name
     if kernel not in ALL_ATTENTION_FUNCTIONS or kernel not in ALL_MASK_ATTENTION_FUNCTIONS:
@@ -110,6 +128,8 @@ def _register(kernel: str) -> str:
         recorder = _recorder.get()
         if recorder is not None and module.layer_idx in recorder.layers:
             recorder.add(module.layer_idx, query, key, float(kwargs["scaling"]))
+        if module.layer_idx == _last_layer.get():
+            raise _Enough
         module.config._attn_implementation = kernel  # flash attention looks itself up by this name
         try:
             return ALL_ATTENTION_FUNCTIONS[kernel](module, query, key, value, attention_mask, **kwargs)
@@ -124,24 +144,38 @@ def _register(kernel: str) -> str:
 @contextlib.contextmanager
 def capture_rows(model: PreTrainedModel, recorder: RowRecorder) -> Iterator[RowRecorder]:
     """Let the language part of `model` record into `recorder`; the vision tower keeps its kernel. Restored after."""
-    text = model.config.get_text_config()
-    depth = text.num_hidden_layers
-    beyond = [layer for layer in recorder.layers if layer >= depth]
-    if beyond:
-        raise RecipeError(
-            f"overview.layers names {beyond}, but the model has layers 0 to {depth - 1}; "
-            "set overview.layers and overview.weights for this model"
-        )
-    kinds = getattr(text, "layer_types", None) or ["full_attention"] * depth
-    sliding = [layer for layer in recorder.layers if kinds[layer] != "full_attention"]
-    if sliding:
-        raise RecipeError(f"overview.layers names {sliding}, which see only a sliding window; choose other layers")
+    token = _recorder.set(recorder)
+    try:
+        with _beside(model.config.get_text_config()):
+            yield recorder
+    finally:
+        _recorder.reset(token)
+
+
+@contextlib.contextmanager
+def stop_after(model: PreTrainedModel, layer: int | None) -> Iterator[None]:
+    """Leave a forward pass in the block where a layer has its keys and values, and the block with it.
+
+    `None`: all layers run.
+    """
+    if layer is None:
+        yield
+        return
+    token = _last_layer.set(layer)
+    try:
+        with contextlib.suppress(_Enough), _beside(model.config.get_text_config()):
+            yield
+    finally:
+        _last_layer.reset(token)
+
+
+@contextlib.contextmanager
+def _beside(text: Any) -> Iterator[None]:
+    """Put the recording twin in the place of the language part's kernel; one thread at a time."""
     with _capturing:
         kernel = text._attn_implementation
-        token = _recorder.set(recorder)
         try:
-            text._attn_implementation = _register(kernel)
-            yield recorder
+            text._attn_implementation = _register(kernel.removeprefix(TWIN))
+            yield
         finally:
             text._attn_implementation = kernel
-            _recorder.reset(token)

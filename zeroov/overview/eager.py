@@ -26,14 +26,15 @@ def eager_map(models: OverviewModels, picture: Picture, expression: str, recipe:
 
     That layer alone computes its matrix, (heads, tokens, tokens), for the length of this call.
     """
-    prompt = build_prompt(models, [picture], [recipe.prompt.replace("{expression}", expression)], recipe)
+    prompt = build_prompt(models, picture, recipe.prompt.replace("{expression}", expression), recipe)
     inputs = {key: value.to(models.device) for key, value in prompt.inputs.items()}
     with torch.inference_mode(), _eager(models.model, layer) as rows:
         models.model.generate(**inputs, do_sample=False, max_new_tokens=1, return_dict_in_generate=False)
     if not rows:
         raise ModelError(f"layer {layer} of {models.name} did not run; overview.layers names another model's layers")
-    attention: Float32 = rows[0].float().mean(dim=0).cpu()[prompt.image_positions[0]].numpy()
-    return attention.reshape(prompt.grids_hw[0])
+    first, (height, width) = prompt.first_image, prompt.grid_hw
+    attention: Float32 = rows[0].float().mean(dim=0).cpu()[first : first + height * width].numpy()
+    return attention.reshape(prompt.grid_hw)
 
 
 @contextlib.contextmanager

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import torch
 from torch import Tensor
-from transformers import LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from zeroov import frames
 from zeroov.frames import HW
 from zeroov.overview.answer import box_spans
-from zeroov.overview.generate import generate
+from zeroov.overview.decode import decode
 from zeroov.overview.load import OverviewModels
-from zeroov.overview.prompt import build_prompt
-from zeroov.recipe import CandidatesRecipe, OverviewRecipe
+from zeroov.overview.prefix import Prefix, ask
+from zeroov.overview.prompt import words_of
+from zeroov.recipe import CandidatesRecipe
 from zeroov.types import Box, Listing, Picture
 
 LOOP = 3  # so many times the same tokens in a row are a loop
@@ -23,31 +21,20 @@ SHORTEST_LOOP, LONGEST_LOOP = 4, 80  # tokens: "111" is a number; a box and its 
 SAME = 0.9  # IoU of two boxes of one list that are one object
 
 
-class _Surest(LogitsProcessor):
+class _Surest:
     """Keep, for each step, the probability of the token that greedy decoding takes."""
 
     def __init__(self) -> None:
         self.steps: list[Tensor] = []
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        logits = scores.float()
-        self.steps.append((logits.amax(dim=-1) - logits.logsumexp(dim=-1)).exp().cpu())
-        return scores
-
-
-class _Looping(StoppingCriteria):
-    """End the answers that say the same again and again."""
-
-    def __init__(self, prompt_length: int) -> None:
-        self.prompt_length = prompt_length
-
-    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
-        answered = input_ids[:, self.prompt_length :][:, -LOOP * LONGEST_LOOP :].tolist()
-        return torch.tensor([repeats(tokens) for tokens in answered], device=input_ids.device)
+    def step(self, scores: Tensor, active: Tensor) -> None:
+        """Take the scores (B, tokens) of a step."""
+        self.steps.append((scores.amax(dim=-1) - scores.logsumexp(dim=-1)).exp().cpu())
 
 
 def repeats(tokens: Sequence[int]) -> bool:
-    """Return whether a sequence ends in the same tokens, `LOOP` times in a row."""
+    """Return whether an answer ends in the same tokens, `LOOP` times in a row."""
+    tokens = tokens[-LOOP * LONGEST_LOOP :]
     return any(
         all(tokens[-1 - offset] == tokens[-1 - offset - period] for offset in range(period * (LOOP - 1)))
         for period in range(SHORTEST_LOOP, min(LONGEST_LOOP, len(tokens) // LOOP) + 1)
@@ -57,29 +44,27 @@ def repeats(tokens: Sequence[int]) -> bool:
 def list_objects(
     models: OverviewModels,
     pictures: Sequence[Picture],
+    prefixes: Sequence[Prefix],
     kinds: Sequence[str],
     recipe: CandidatesRecipe,
-    overview: OverviewRecipe,
 ) -> list[Listing]:
-    """Ask for every object of a kind in each picture, in one generate call; `overview` says at which size."""
-    prompt = build_prompt(models, pictures, [recipe.prompt.replace("{kind}", kind) for kind in kinds], overview)
-    inputs = {key: value.to(models.device) for key, value in prompt.inputs.items()}
+    """Ask for every object of a kind in each picture, which the model has read; one answer that says it again ends."""
+    words = [words_of(models, recipe.prompt.replace("{kind}", kind)) for kind in kinds]
     surest = _Surest()
-    penalty = {"repetition_penalty": recipe.repetition_penalty} if recipe.repetition_penalty else {}
-    tokens = generate(
+    answers = decode(
         models,
-        inputs,
+        ask(models, prefixes, words),
         recipe.max_new_tokens,
-        logits_processor=LogitsProcessorList([surest]),
-        stopping_criteria=StoppingCriteriaList([_Looping(inputs["input_ids"].shape[1])]),
-        **penalty,
+        watchers=[surest],
+        penalty=recipe.repetition_penalty,
+        over=repeats,
     )
     tokenizer = models.processor.tokenizer
     listings = []
-    for sample, picture in enumerate(pictures):
-        pieces = tokenizer.batch_decode(tokens[sample, :, None], skip_special_tokens=True)
-        sure = [float(step[sample]) for step in surest.steps]
-        frame = models.family.answer_frame_hw(prompt.resized_hw[sample])
+    for sample, (picture, prefix, tokens) in enumerate(zip(pictures, prefixes, answers, strict=True)):
+        pieces = tokenizer.batch_decode([[token] for token in tokens], skip_special_tokens=True)
+        sure = [float(step[sample]) for step in surest.steps[: len(tokens)]]
+        frame = models.family.answer_frame_hw(prefix.resized_hw)
         boxes, scores = boxes_of(pieces, sure, frame, picture.hw, recipe.most)
         listings.append(Listing(boxes, scores, "".join(pieces).strip(), models.name, models.revision))
     return listings

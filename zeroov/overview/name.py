@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from zeroov.overview.generate import generate
+from zeroov.overview.decode import decode
 from zeroov.overview.load import OverviewModels
-from zeroov.overview.prompt import neutralise
+from zeroov.overview.prefix import NOTHING, ask
+from zeroov.overview.prompt import text_alone
 
 QUESTION = 'What kind of object does this description speak of: "{expression}"? Answer with the noun alone.'
 LONGEST = 5  # words: more is a sentence, not a noun
@@ -14,14 +15,9 @@ LONGEST = 5  # words: more is a sentence, not a noun
 
 def name_category(models: OverviewModels, expression: str) -> str | None:
     """Return the category in the model's words, lower case, or `None` where its answer is no noun."""
-    tokenizer = models.processor.tokenizer
-    special = {*tokenizer.all_special_tokens, *(token for token in tokenizer.get_added_vocab() if token[0] == "<")}
-    text = QUESTION.replace("{expression}", neutralise(expression, special))
-    turn = [{"role": "user", "content": [{"type": "text", "text": text}]}]
-    prompt = models.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-    inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).to(models.device)
-    (answered,) = generate(models, inputs, 16)
-    return noun_of(tokenizer.decode(answered, skip_special_tokens=True))
+    words = text_alone(models, QUESTION.replace("{expression}", expression))
+    [answered] = decode(models, ask(models, [NOTHING], [words]), 16)
+    return noun_of(models.processor.tokenizer.decode(answered, skip_special_tokens=True))
 
 
 def noun_of(answer: str) -> str | None:

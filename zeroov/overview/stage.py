@@ -6,38 +6,51 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from transformers import GenerationConfig, LogitsProcessorList
+import torch
 
 from zeroov.errors import ModelError, RecipeError
 from zeroov.overview.answer import answer_to_image
-from zeroov.overview.capture import RowRecorder, capture_rows
+from zeroov.overview.capture import RowRecorder, capture_rows, stop_after
 from zeroov.overview.combine import mean_of_heads, relative, sharpest_heads
-from zeroov.overview.generate import generate
+from zeroov.overview.decode import decode, ends_of
 from zeroov.overview.load import OverviewModels
-from zeroov.overview.prompt import Prompt, build_prompt
+from zeroov.overview.prefix import Prefix, ask, forward
+from zeroov.overview.prompt import words_of
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Float32, Overview, Picture
 
 
 def look(
-    models: OverviewModels, pictures: Sequence[Picture], expressions: Sequence[str], recipe: OverviewRecipe
+    models: OverviewModels,
+    pictures: Sequence[Picture],
+    prefixes: Sequence[Prefix],
+    expressions: Sequence[str],
+    recipe: OverviewRecipe,
+    given: Sequence[str] = (),
 ) -> list[Overview]:
-    """Answer several (picture, expression) pairs, of any sizes, in one generate call."""
+    """Answer several expressions, each about a picture that the model has read; or read the rows of `given` answers."""
     heads = models.model.config.get_text_config().num_attention_heads
     if recipe.heads > heads:
         raise RecipeError(f"overview.heads = {recipe.heads}, but the model has {heads} attention heads")
-    asked = [recipe.prompt.replace("{expression}", expression) for expression in expressions]
-    prompt = build_prompt(models, pictures, asked, recipe)
-    recorder, answers = _answer(models, prompt, recipe, 1 if recipe.prefill_only else recipe.max_new_tokens)
-    per_head = [_per_head(recorder, sample, grid, models) for sample, grid in enumerate(prompt.grids_hw)]
+    words = [words_of(models, recipe.prompt.replace("{expression}", expression)) for expression in expressions]
+    answers: Sequence[str]
+    if given:
+        tokens = [[*_tokens(models, answer), *ends_of(models)[:1]] for answer in given]
+        recorder, answers = _rows(models, prefixes, words, recipe, tokens), given
+    elif recipe.prefill_only:
+        recorder, answers = _rows(models, prefixes, words, recipe), [""] * len(words)
+    else:
+        recorder, answers = _answer(models, prefixes, words, recipe)
+    per_head = [_per_head(recorder, sample, each.grid_hw, models) for sample, each in enumerate(prefixes)]
     chosen = [sharpest_heads(each, recipe.heads) if recipe.heads else None for each in per_head]
     maps = [mean_of_heads(each, heads_of) for each, heads_of in zip(per_head, chosen, strict=True)]
     if recipe.relative:
-        neutral = build_prompt(models, pictures, [recipe.relative_prompt] * len(pictures), recipe)
-        general, _ = _answer(models, neutral, recipe, 1)
+        neutral = [words_of(models, recipe.relative_prompt)] * len(prefixes)
+        general = _rows(models, prefixes, neutral, recipe)
+        content_free = [_per_head(general, sample, each.grid_hw, models) for sample, each in enumerate(prefixes)]
         maps = [
-            relative(layers, mean_of_heads(_per_head(general, sample, prompt.grids_hw[sample], models), chosen[sample]))
-            for sample, layers in enumerate(maps)
+            relative(layers, mean_of_heads(free, heads_of))
+            for layers, free, heads_of in zip(maps, content_free, chosen, strict=True)
         ]
     return [
         Overview(
@@ -45,10 +58,10 @@ def look(
             layer_numbers=recorder.layers,
             answer=answers[sample],
             answer_box=answer_to_image(
-                answers[sample], models.family.answer_frame_hw(prompt.resized_hw[sample]), picture.hw
+                answers[sample], models.family.answer_frame_hw(prefixes[sample].resized_hw), picture.hw
             ),
             confidence=recorder.confidence(sample),
-            resized_hw=prompt.resized_hw[sample],
+            resized_hw=prefixes[sample].resized_hw,
             steps=int(recorder.steps[sample]),
             model=models.name,
             revision=models.revision,
@@ -58,28 +71,58 @@ def look(
 
 
 def captured_layers(models: OverviewModels, recipe: OverviewRecipe) -> tuple[int, ...]:
-    """Return the 0-based numbers of the layers that are read."""
-    if recipe.capture == "all":
-        return tuple(range(models.model.config.get_text_config().num_hidden_layers))
-    return tuple(sorted(recipe.layers))
+    """Return the 0-based numbers of the layers that are read, or refuse layers that this model cannot give."""
+    text = models.model.config.get_text_config()
+    depth = text.num_hidden_layers
+    layers = tuple(range(depth)) if recipe.capture == "all" else tuple(sorted(recipe.layers))
+    if beyond := [layer for layer in layers if layer >= depth]:
+        raise RecipeError(
+            f"overview.layers names {beyond}, but the model has layers 0 to {depth - 1}; "
+            "set overview.layers and overview.weights for this model"
+        )
+    kinds = getattr(text, "layer_types", None) or ["full_attention"] * depth
+    if sliding := [layer for layer in layers if kinds[layer] != "full_attention"]:
+        raise RecipeError(f"overview.layers names {sliding}, which see only a sliding window; choose other layers")
+    return layers
 
 
 def _answer(
-    models: OverviewModels, prompt: Prompt, recipe: OverviewRecipe, new_tokens: int
+    models: OverviewModels, prefixes: Sequence[Prefix], words: Sequence[Sequence[int]], recipe: OverviewRecipe
 ) -> tuple[RowRecorder, list[str]]:
-    own = models.model.generation_config or GenerationConfig()
-    ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
-    inputs = {key: value.to(models.device) for key, value in prompt.inputs.items()}
-    recorder = RowRecorder(
-        prompt.image_positions.to(models.device),
-        inputs["attention_mask"],
-        captured_layers(models, recipe),
-        [end for end in ends if end is not None],
-    )
+    """Let the model answer, and return the rows of its steps and its words."""
+    asked = ask(models, prefixes, words)
+    recorder = RowRecorder(asked.image_positions, asked.mask, captured_layers(models, recipe))
     with capture_rows(models.model, recorder):
-        answered = generate(models, inputs, new_tokens, logits_processor=LogitsProcessorList([recorder]))
+        answered = decode(models, asked, recipe.max_new_tokens, watchers=[recorder])
     texts = models.processor.tokenizer.batch_decode(answered, skip_special_tokens=True)
     return recorder, [text.strip() for text in texts]
+
+
+def _rows(
+    models: OverviewModels,
+    prefixes: Sequence[Prefix],
+    words: Sequence[Sequence[int]],
+    recipe: OverviewRecipe,
+    answers: Sequence[Sequence[int]] = (),
+) -> RowRecorder:
+    """Return the rows of known answers, or of the first step of unknown ones: one pass, no layer after the last read.
+
+    A step looks from the token before the one that it adds.
+    """
+    before = [[*own, *answer[:-1]] for own, answer in zip(words, answers, strict=True)] if answers else words
+    asked = ask(models, prefixes, before)
+    steps = [len(answer) for answer in answers] if answers else None
+    recorder = RowRecorder(asked.image_positions, asked.mask, captured_layers(models, recipe), steps)
+    inputs = {"input_ids": asked.words, "attention_mask": asked.mask}
+    with torch.inference_mode(), capture_rows(models.model, recorder), stop_after(models.model, max(recorder.layers)):
+        forward(models, asked.cache, asked.positions, **inputs)
+    recorder.all_steps()
+    return recorder
+
+
+def _tokens(models: OverviewModels, answer: str) -> list[int]:
+    tokens: list[int] = models.processor.tokenizer(answer, add_special_tokens=False).input_ids
+    return tokens
 
 
 def _per_head(recorder: RowRecorder, sample: int, grid_hw: tuple[int, int], models: OverviewModels) -> Float32:

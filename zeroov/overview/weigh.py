@@ -8,29 +8,24 @@ import torch
 
 from zeroov.errors import RecipeError
 from zeroov.overview.load import OverviewModels
-from zeroov.overview.prompt import build_prompt
-from zeroov.recipe import OverviewRecipe
-from zeroov.types import Picture
+from zeroov.overview.prefix import Prefix, ask, forward
+from zeroov.overview.prompt import words_of
 
 
 def weigh(
-    models: OverviewModels,
-    pictures: Sequence[Picture],
-    questions: Sequence[str],
-    answers: Sequence[str],
-    recipe: OverviewRecipe,
+    models: OverviewModels, prefixes: Sequence[Prefix], questions: Sequence[str], answers: Sequence[str]
 ) -> list[tuple[float, ...]]:
-    """Return, for each picture and question, how likely each of `answers` is among them; they sum to 1.
+    """Return, for each question about a picture that the model has read, how likely each of `answers` is among them.
 
-    An answer counts by its first token, written as it is and in lower case; two answers must not begin alike.
+    They sum to 1. An answer counts by its first token, as it is and in lower case; two answers must not begin alike.
     """
     first = [_first_tokens(models, answer) for answer in answers]
     if len(set().union(*first)) < sum(map(len, first)):
         raise RecipeError(f"the answers {', '.join(answers)} begin with the same token of {models.name}")
-    prompt = build_prompt(models, pictures, questions, recipe)
-    inputs = {key: value.to(models.device) for key, value in prompt.inputs.items()}
+    asked = ask(models, prefixes, [words_of(models, question) for question in questions])
     with torch.inference_mode():
-        logits = models.model(**inputs, logits_to_keep=1).logits[:, -1].float()
+        inputs = {"input_ids": asked.words, "attention_mask": asked.mask}
+        logits = forward(models, asked.cache, asked.positions, **inputs).logits[:, -1].float()
     shares = torch.stack([logits[:, sorted(tokens)].logsumexp(dim=-1) for tokens in first], dim=1).softmax(dim=1)
     return [tuple(row) for row in shares.cpu().tolist()]
 

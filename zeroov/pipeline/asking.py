@@ -73,12 +73,12 @@ def _listings(stages: Stages, source: str, questions: Sequence[Question], progre
             return detect(models.detector(), pictures, kinds, recipe.detector, recipe.candidates.most)
         from zeroov.overview.listing import list_objects
 
-        return list_objects(models.overview(), pictures, kinds, recipe.candidates, recipe.overview)
+        return list_objects(models.overview(), pictures, stages.read(pictures), kinds, recipe.candidates)
 
     def key(question: Question) -> str:
         return dumps.digest("listing", question.picture.digest, question.expression, settings)
 
-    work = Work("listing", model, settings, key, compute, dumped.from_listing, dumped.to_listing)
+    work = Work("listing", model, settings, key, compute, dumped.from_listing, dumped.to_listing, reads=source == "vlm")
     return answers_of(stages, work, questions, progress)
 
 
@@ -92,8 +92,8 @@ def weighed(
     def compute(batch: Sequence[Question]) -> list[tuple[float, ...]]:
         from zeroov.overview.weigh import weigh
 
-        pictures, texts = [each.picture for each in batch], [each.expression for each in batch]
-        return weigh(models.overview(), pictures, texts, answers, recipe.overview)
+        prefixes = stages.read([each.picture for each in batch])
+        return weigh(models.overview(), prefixes, [each.expression for each in batch], answers)
 
     def key(question: Question) -> str:
         return dumps.digest("weighed", question.picture.digest, f"{question.expression}\n{list(answers)}", settings)
@@ -101,7 +101,7 @@ def weighed(
     def to_dump(shares: tuple[float, ...]) -> dumped.Parts:
         return {}, {"answers": list(answers), "shares": list(shares)}
 
-    work = Work("weighed", "overview", settings, key, compute, to_dump, dumped.to_shares)
+    work = Work("weighed", "overview", settings, key, compute, to_dump, dumped.to_shares, reads=True)
     return answers_of(stages, work, [Question(picture, text) for picture, text in asked], progress)
 
 
@@ -109,7 +109,7 @@ def answers_of(stages: Stages, work: Work[T], questions: Sequence[Question], pro
     """Return what a work makes of each question; one that was asked before in this call of `select` is not again."""
     keys = [work.key(question) for question in questions]
     new = [question for key, question in zip(keys, questions, strict=True) if key not in stages.asked]
-    stages.asked |= {made.key: made for made in fill(work, new, stages.store, stages.models, progress)}
+    stages.asked |= {made.key: made for made in fill(work, new, stages.store, stages.models, stages.kept, progress)}
     return [stages.asked[key].value for key in keys]
 
 

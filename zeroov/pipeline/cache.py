@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -14,8 +14,10 @@ from zeroov.errors import DumpError
 from zeroov.files.atomic import require_writable_folder
 from zeroov.files.paths import expanded
 from zeroov.look import Cost, Question
+from zeroov.pipeline.kept import Kept
 from zeroov.pipeline.models import REMEDY, LoadedModels, ModelStage
 from zeroov.progress import Progress
+from zeroov.recipe import RuntimeRecipe
 from zeroov.spans import span
 
 log = logging.getLogger("zeroov")
@@ -33,7 +35,11 @@ class Made(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Work(Generic[T]):
-    """What `model` is asked, as four functions. `stage` names its dumps; its values depend on `settings` alone."""
+    """What `model` is asked, as four functions. `stage` names its dumps; its values depend on `settings` alone.
+
+    `size` says how many bytes a value has that is worth keeping in memory, since many questions have it. With `reads`
+    a picture is read once for all questions about it, which then are asked together.
+    """
 
     stage: str
     model: ModelStage
@@ -42,10 +48,17 @@ class Work(Generic[T]):
     compute: Callable[[Sequence[Question]], Sequence[T]]
     to_dump: Callable[[T], Parts]
     from_dump: Callable[[Dump], T]
+    size: Callable[[T], int] | None = None
+    reads: bool = False
 
 
 def fill(
-    work: Work[T], questions: Sequence[Question], store: DumpStore | None, models: LoadedModels, progress: Progress
+    work: Work[T],
+    questions: Sequence[Question],
+    store: DumpStore | None,
+    models: LoadedModels,
+    kept: Kept,
+    progress: Progress,
 ) -> list[Made[T]]:
     """Return what the stage makes of each question; questions of one key are answered once."""
     progress.report(work.stage, 0, len(questions))
@@ -54,30 +67,50 @@ def fill(
     waiting: dict[str, Question] = {}
     for key, question in zip(keys, questions, strict=True):
         if key not in made and key not in waiting:
-            kept = _from_dump(work, key, store)
-            if kept:
-                made[key] = kept
+            known = _from_memory(key, kept) or _from_dump(work, key, store)
+            if known:
+                made[key] = known
             else:
                 waiting[key] = question
-    pending, size = list(waiting.items()), models.recipe.runtime.batch
+    pending = list(waiting.items())
     if pending and store:
         require_writable_folder(store.folder)  # an error before the work, not after it
     load_seconds = models.load(work.model) if pending else 0.0  # before the meter, which measures the stage alone
     part = work.stage if work.stage in ("overview", "focus") else "select"
-    for start in range(0, len(pending), size):
-        batch = pending[start : start + size]
+    done = len(questions) - len(pending)
+    for batch in _batches(pending, models.recipe.runtime, work.reads):
         with span(part), hardware.memory_guard(work.stage, REMEDY), hardware.metered(models.device) as meter:
             values = work.compute([question for _, question in batch])
         for (key, question), value in zip(batch, values, strict=True):
             cost = Cost(meter.seconds / len(batch), meter.peak_bytes, load_seconds)
             made[key], load_seconds = Made(value, cost, key), 0.0
+            if work.size:
+                kept.keep(key, value, work.size(value))
             if store:
                 arrays, about = work.to_dump(value)
                 costs = {"seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
                 store.write(work.stage, key, arrays, {**header(question), "settings": work.settings, **costs, **about})
-        progress.report(work.stage, len(questions) - len(pending) + start + len(batch), len(questions))
+        done += len(batch)
+        progress.report(work.stage, done, len(questions))
     progress.report(work.stage, len(questions), len(questions))
     return [made[key] for key in keys]
+
+
+def _batches(
+    pending: Sequence[tuple[str, Question]], recipe: RuntimeRecipe, reads: bool
+) -> Iterator[list[tuple[str, Question]]]:
+    """Yield the questions of one call each: about `recipe.batch` pictures, and one or more of each.
+
+    Questions about one picture stand together, and pictures of one size, so that batches hold little padding.
+    """
+    of_picture: dict[str, list[tuple[str, Question]]] = {}
+    for each in pending:
+        of_picture.setdefault(each[1].picture.digest, []).append(each)
+    most = recipe.questions if reads else 1
+    pieces = [own[at : at + most] for own in of_picture.values() for at in range(0, len(own), most)]
+    pieces.sort(key=lambda piece: piece[0][1].picture.hw)
+    for start in range(0, len(pieces), recipe.batch):
+        yield [each for piece in pieces[start : start + recipe.batch] for each in piece]
 
 
 def header(question: Question) -> dict[str, Any]:
@@ -89,6 +122,11 @@ def header(question: Question) -> dict[str, Any]:
     if picture.part or picture.origin_xy != (0, 0):
         about["window"] = list(picture.file_window)
     return {"picture": about, "expression": question.expression}
+
+
+def _from_memory(key: str, kept: Kept) -> Made[Any] | None:
+    value = kept.find(key)
+    return None if value is None else Made(value, Cost(0.0, origin="memory"), key)
 
 
 def _from_dump(work: Work[T], key: str, store: DumpStore | None) -> Made[T] | None:

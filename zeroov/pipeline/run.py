@@ -20,6 +20,7 @@ from zeroov.overview.answer import says_absent
 from zeroov.pipeline.asking import seen_by_source
 from zeroov.pipeline.attention import Scale, attention_map, combined, evolve_as
 from zeroov.pipeline.cache import Made, Work, fill, header
+from zeroov.pipeline.kept import Kept
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
 from zeroov.pipeline.select import kind_of, others_of, select
 from zeroov.progress import SILENT, Progress
@@ -29,6 +30,7 @@ from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refin
 from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
+    from zeroov.overview.prefix import Prefix
     from zeroov.refine.segmenter import EncodedPicture
 
 MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
@@ -44,6 +46,10 @@ def in_turn(method: Method) -> Method:
             return method(self, *args, **options)
 
     return cast("Method", waiting)
+
+
+def _bytes_of(affinity: Affinity) -> int:
+    return affinity.matrix.nbytes
 
 
 class Stages:
@@ -63,7 +69,7 @@ class Stages:
         self.store = DumpStore(dumps_folder) if dumps_folder is not None else None
         self.turn = threading.RLock()
         self._keep_evolved = keep_evolved
-        self._encoded: tuple[str, EncodedPicture] | None = None
+        self.kept = Kept(recipe.runtime.keep_mib * 2**20)
         self._names: dict[str, str] = {}
         self.asked: dict[str, Made[Any]] = {}
         """The answers to the questions of one call of `select`, by their keys; empty between two calls."""
@@ -83,7 +89,7 @@ class Stages:
     @in_turn
     def close(self) -> None:
         """Free the models."""
-        self._encoded = None
+        self.kept.clear()
         self.models.drop_all()
 
     @property
@@ -125,11 +131,12 @@ class Stages:
         settings = dumps.overview_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
 
         def compute(batch: Sequence[Question]) -> list[Overview]:
-            from zeroov.overview.stage import look
+            from zeroov.overview.stage import captured_layers, look
 
-            return look(
-                models.overview(), [each.picture for each in batch], [each.expression for each in batch], recipe
-            )
+            pictures, expressions = [each.picture for each in batch], [each.expression for each in batch]
+            layers = captured_layers(models.overview(), recipe)
+            prefixes = self.read(pictures, max(layers) if recipe.prefill_only else None)
+            return look(models.overview(), pictures, prefixes, expressions, recipe)
 
         work = Work(
             stage="overview",
@@ -139,8 +146,24 @@ class Stages:
             compute=compute,
             to_dump=lambda value: dumped.from_overview(value, combined(value, recipe), recipe),
             from_dump=dumped.to_overview,
+            reads=True,
         )
-        return fill(work, questions, self.store, models, progress)
+        return fill(work, questions, self.store, models, self.kept, progress)
+
+    def read(self, pictures: Sequence[Picture], last_layer: int | None = None) -> list[Prefix]:
+        """Return each picture as the language model has read it, up to a layer where later ones are not needed."""
+        from zeroov.overview.prefix import read_picture
+
+        model, recipe = self.models.overview(), self.recipe.overview
+        read: dict[str, Prefix] = {}
+        for picture in pictures:
+            if picture.digest not in read:
+                read[picture.digest] = self.kept.get(
+                    ("prefix", picture.digest, last_layer),
+                    functools.partial(read_picture, model, picture, recipe, last_layer),
+                    lambda prefix: prefix.bytes,
+                )
+        return [read[picture.digest] for picture in pictures]
 
     @in_turn
     def focus(self, questions: Sequence[Question], progress: Progress = SILENT) -> Sequence[Made[Affinity] | None]:
@@ -164,8 +187,9 @@ class Stages:
             text = dumps.focus_expression(recipe, question.expression)
             return dumps.digest("focus", question.picture.digest, text, settings)
 
-        work = Work("focus", "focus", settings, key, compute, dumped.from_affinity, dumped.to_affinity)
-        return fill(work, questions, self.store, models, progress)
+        size = None if "{expression}" in recipe.prompt else _bytes_of
+        work = Work("focus", "focus", settings, key, compute, dumped.from_affinity, dumped.to_affinity, size)
+        return fill(work, questions, self.store, models, self.kept, progress)
 
     @in_turn
     def kinds(self, expression: str) -> tuple[str, ...]:
@@ -297,10 +321,9 @@ class Stages:
             return refine_at(segmenter, self._encode(picture), point_xy, self.recipe.refine, picture.valid)
 
     def _encode(self, picture: Picture) -> EncodedPicture:
-        """Return a picture as Segment Anything's decoder takes it; the last one is kept."""
-        if self._encoded is None or self._encoded[0] != picture.digest:
-            self._encoded = picture.digest, self.models.refine().encode(picture)
-        return self._encoded[1]
+        """Return a picture as Segment Anything's decoder takes it."""
+        make = functools.partial(self.models.refine().encode, picture)
+        return self.kept.get(("encoded", picture.digest), make, lambda encoded: encoded.bytes)
 
     def _warn_if_unknown(self, picture: Picture) -> None:
         """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""

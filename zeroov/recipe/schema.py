@@ -173,6 +173,8 @@ class RuntimeRecipe:
     keep_loaded: bool = key(True)  # false: each model is freed before the next is loaded
     offload: bool = key(False)  # true: accelerate spreads a model over GPU, CPU memory and disk
     batch: int = key(1, between(1, 1024))  # pictures per call of a model, where there are several
+    questions: int = key(8, between(1, 1024))  # about one picture, in one call of the language model
+    keep_mib: int = key(512, at_least(0))  # memory for what is kept of pictures about which more may be asked
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +18,12 @@ class EncodedPicture:
 
     features: Any
     square: Square
+
+    @property
+    def bytes(self) -> int:
+        """Memory that its features hold."""
+        parts: Sequence[Tensor] = [self.features] if isinstance(self.features, Tensor) else [*self.features]
+        return sum(part.nbytes for part in parts)
 
 
 class Prompt(NamedTuple):
