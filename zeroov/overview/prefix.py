@@ -19,7 +19,8 @@ from transformers import DynamicCache
 from zeroov.frames import HW
 from zeroov.overview.capture import stop_after
 from zeroov.overview.load import OverviewModels
-from zeroov.overview.prompt import build_prompt
+from zeroov.overview.prompt import Prompt, build_prompt
+from zeroov.overview.room import roomy_cache
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Picture
 
@@ -72,7 +73,11 @@ def read_picture(
     models: OverviewModels, picture: Picture, recipe: OverviewRecipe, last_layer: int | None = None
 ) -> Prefix:
     """Let the model read a picture at the recipe's size; no layer after `last_layer`."""
-    prompt = build_prompt(models, picture, "", recipe)
+    return read_prompt(models, build_prompt(models, picture, "", recipe), last_layer)
+
+
+def read_prompt(models: OverviewModels, prompt: Prompt, last_layer: int | None = None) -> Prefix:
+    """Let the model read a prompt up to the words behind its picture; no layer after `last_layer`."""
     ids = prompt.inputs["input_ids"]
     length = ids.shape[1] - prompt.words
     positions = _positions(models, prompt.inputs)[..., :length]
@@ -118,7 +123,7 @@ def ask(models: OverviewModels, prefixes: Sequence[Prefix], words: Sequence[Sequ
         mask=mask.to(device),
         history=history.to(device),
         image_positions=images.to(device),
-        cache=_joined(prefixes, longest),
+        cache=roomy_cache([*zip(*(each.layers for each in prefixes), strict=True)], longest),
     )
 
 
@@ -139,22 +144,3 @@ def _positions(models: OverviewModels, inputs: dict[str, Tensor]) -> Tensor:
     takes = inspect.signature(own).parameters
     positions: Tensor = own(**{name: value for name, value in inputs.items() if name in takes})[0]
     return positions
-
-
-def _joined(prefixes: Sequence[Prefix], longest: int) -> Any:
-    """Return the caches of several prefixes as one, padded on their left."""
-    cache: Any = DynamicCache()
-    first = prefixes[0]
-    for layer, pair in enumerate(first.layers):
-        if all(each is first for each in prefixes):
-            keys, values = (part.expand(len(prefixes), -1, -1, -1) for part in pair)
-        else:
-            keys, values = (
-                torch.cat([_padded(each.layers[layer][part], longest) for each in prefixes]) for part in (0, 1)
-            )
-        cache.update(keys, values, layer)
-    return cache
-
-
-def _padded(part: Tensor, longest: int) -> Tensor:
-    return torch.nn.functional.pad(part, (0, 0, longest - part.shape[2], 0))
