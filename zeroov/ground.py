@@ -50,6 +50,7 @@ def ground(
     search: bool | None = None,
     zoom: bool | None = None,
     undecided: bool = False,
+    given: str | None = None,
     progress: Progress = SILENT,
 ) -> Answer: ...
 @overload
@@ -66,6 +67,7 @@ def ground(
     search: bool | None = None,
     zoom: bool | None = None,
     undecided: bool = False,
+    given: Texts | None = None,
     progress: Progress = SILENT,
 ) -> list[Answer]: ...
 def ground(
@@ -81,6 +83,7 @@ def ground(
     search: bool | None = None,
     zoom: bool | None = None,
     undecided: bool = False,
+    given: str | Texts | None = None,
     progress: Progress = SILENT,
 ) -> Answer | list[Answer]:
     """Find the one object that `expression` describes in an image, or, with `every`, each object of its kind.
@@ -89,7 +92,8 @@ def ground(
     answer. A large raster is searched tile by tile; `search` decides otherwise. `zoom` asks for a closer look, or
     forbids the recipe's. `bands`, from 1, are shown as red, green and blue. `undecided` leaves the recipe's `min_score`
     and `said_absent` aside: the answer holds what there is, whatever it scores and whatever the model says of it, and
-    who keeps it decides later, by `outputs.decide`.
+    who keeps it decides later, by `outputs.decide`. `given` is the language model's answer, or one for each expression,
+    where somebody else has it: a recipe with `overview.answer = "given"` reads its attention and decodes nothing.
 
     `aoi` is the part of the image to look at: a polygon file in its own CRS, or x0,y0,x1,y1 on the map; outside of it
     nothing is found. `bbox`, or a `point` on the object, says where the object is: Segment Anything draws it there, and
@@ -108,9 +112,10 @@ def ground(
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     recipe = pipeline.recipe.with_values(UNDECIDED) if undecided else pipeline.recipe
     rounds = recipe.zoom.rounds if zoom is None else max(1, recipe.zoom.rounds) * zoom
+    answered = [given] if isinstance(given, str) else list(given or ())
     with open_source(source, bands, progress=progress) as whole:
-        if (given := bbox if bbox is not None else point) is not None:
-            drawn = draw_hinted(pipeline, whole, texts[0], given, "point" if bbox is None else "box")
+        if (hint := bbox if bbox is not None else point) is not None:
+            drawn = draw_hinted(pipeline, whole, texts[0], hint, "point" if bbox is None else "box")
             drawn = replace(drawn, seconds=(time.perf_counter() - start) / len(texts))
             answers = [
                 replace(drawn, expression=text, found=tuple(replace(each, expression=text) for each in drawn.found))
@@ -119,13 +124,19 @@ def ground(
             return answers if isinstance(expression, list | tuple) else answers[0]
         area = None if aoi is None else area_of(aoi, whole)
         scene = whole if area is None else whole.part(area.window, area.inside)
-        if every or (is_large(scene.hw, recipe.search) if search is None else search):
+        searching = every or (is_large(scene.hw, recipe.search) if search is None else search)
+        if answered and (searching or rounds or len(answered) != len(texts)):
+            raise UsageError(
+                f"{len(answered)} answers are given for {len(texts)} expressions; each expression has one, about the "
+                "whole picture: leave out --zoom, and search nothing (--no-scene)"
+            )
+        if searching:
             sought = search_scene(pipeline, scene, texts, recipe, every=every, rounds=rounds, progress=progress)
             answers = [search_answer(scene, each, recipe, pipeline.provenance) for each in sought]
         else:
             require_one_look(scene)
             asked = [(scene, text) for text in texts]
-            answers = ground_pictures(pipeline, asked, recipe, rounds=rounds, progress=progress)
+            answers = ground_pictures(pipeline, asked, recipe, rounds=rounds, given=answered, progress=progress)
         if area:
             answers = [answer.in_whole(SceneInfo.of(whole), area.window) for answer in answers]
     seconds = (time.perf_counter() - start) / max(1, len(answers))
@@ -153,14 +164,18 @@ def ground_pictures(
     recipe: Recipe | None = None,
     *,
     rounds: int = 0,
+    given: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> list[Answer]:
     """Look once at the whole of each picture, closer where that is due, and draw what was found.
 
-    `recipe` is the pipeline's, unless another one with the same stages and models decides.
+    `recipe` is the pipeline's, unless another one with the same stages and models decides. `given` are the language
+    model's answers, where they are known.
     """
     recipe = recipe or pipeline.recipe
-    firsts = pipeline.look([Question(scene.read(), text) for scene, text in asked], progress)  # Overview, Focus, Evolve
+    answers: Sequence[str | None] = given or [None] * len(asked)
+    questions = [Question(scene.read(), text, given=known) for (scene, text), known in zip(asked, answers, strict=True)]
+    firsts = pipeline.look(questions, progress)  # Overview, Focus, Evolve
     firsts = pipeline.select(firsts, progress)  # Select: which of several is meant?
     absent = [first.says_absent and recipe.said_absent == "empty" for first in firsts]  # a closer look asks less
     places = [place_of(scene, first, recipe.zoom) for (scene, _), first in zip(asked, firsts, strict=True)]

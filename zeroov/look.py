@@ -47,12 +47,14 @@ class Question:
     """What is asked of a picture. `near` says where an earlier look saw the object, in pixels of this picture.
 
     `placed`: the expression's words of place speak of this picture, and nobody else weighs them, as a search does.
+    `given` is an answer that somebody else has: its attention is read, and nothing is decoded.
     """
 
     picture: Picture
     expression: str
     near: Box | None = None
     placed: bool = True
+    given: str | None = None
 
 
 class Outline(NamedTuple):

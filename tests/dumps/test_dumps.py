@@ -188,6 +188,7 @@ OTHER: dict[str, dict[str, tuple[object, bool]]] = {
         "relative": (True, False),
         "relative_prompt": ("x", True),  # not read unless relative
         "prefill_only": (True, False),
+        "answer": ("given", False),
         "position": (1.0, True),  # made of the maps afterwards
         "pyramid": ([0.5], True),
     },

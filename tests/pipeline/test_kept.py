@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zeroov.errors import UsageError
 from zeroov.ground import Pipeline
 from zeroov.look import Question
 from zeroov.mini.scenes import make_scene, seed_for
@@ -120,3 +121,20 @@ def test_nothing_is_kept_where_the_recipe_allows_no_memory() -> None:
     with Pipeline(load("mini", {"runtime.keep_mib": 0}), "cpu") as pipeline:
         pipeline.ground(make_scene(seed_for("val", 3)).image, "the plane")
         assert pipeline.kept.bytes == 0
+
+
+@pytest.mark.usefixtures("kept_models")
+def test_a_given_answer_makes_the_mask_that_its_decoding_made() -> None:
+    scene = make_scene(seed_for("val", 3))
+    texts = [f"the {thing.colour} {thing.kind}" for thing in scene.objects]
+    with Pipeline(load("mini"), "cpu") as pipeline:
+        decoded = pipeline.ground(scene.image, texts)
+    with Pipeline(load("mini", {"overview.answer": "given"}), "cpu") as pipeline:
+        given = pipeline.ground(scene.image, texts, given=[each.words for each in decoded])
+        for options, fits in (({}, "go together"), ({"given": ["[]"]}, "1 answers"), ({"zoom": True}, "--zoom")):
+            with pytest.raises(UsageError, match=fits):
+                pipeline.ground(scene.image, texts, **{"given": ["[]"] * 2 if "zoom" in options else None, **options})
+    for one, other in zip(given, decoded, strict=True):
+        assert one.words == other.words
+        np.testing.assert_allclose(one.looks[0].overview.layers, other.looks[0].overview.layers, atol=1e-5)
+        np.testing.assert_array_equal(one.found[0].mask, other.found[0].mask)

@@ -14,6 +14,7 @@ from zeroov.cli.options import (
     Device,
     Dumps,
     Every,
+    Given,
     Json,
     Label,
     Out,
@@ -41,6 +42,7 @@ def ground(
     every: Every = False,
     bands: Bands = None,
     aoi: Aoi = None,
+    given: Given = None,
     bbox: Annotated[
         str | None,
         typer.Option(
@@ -84,7 +86,7 @@ def ground(
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
-    chosen = options.chosen(recipe, set_, zoom)
+    chosen = options.chosen(recipe, set_, zoom, given)
     from zeroov.cli.report import refuse_own, say_answer
     from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
@@ -122,11 +124,11 @@ def ground(
         pipeline = Pipeline(chosen, device, dumps)  # not closed: the process ends, which frees its models sooner
         if writers:
             writers.check(SceneInfo.of(opened))  # an error for what cannot be written, before the work
-        for given, read in ((aoi, area_of), (bbox, box_of), (point, point_of)):  # an error for one that misses
-            if given is not None:
-                read(given, opened)
+        for place, read in ((aoi, area_of), (bbox, box_of), (point, point_of)):  # an error for one that misses
+            if place is not None:
+                read(place, opened)
         older = forget(out, str(image))
-        answer = pipeline.ground(opened, expression, every=every, search=scene, progress=progress, **where)
+        answer = pipeline.ground(opened, expression, every=every, search=scene, given=given, progress=progress, **where)
         drawn = None
         if panel:
             with no_garbage():  # loads matplotlib

@@ -54,6 +54,10 @@ Tolerance = Annotated[
         min=0, help="Simplify polygons by at most so many pixels; by default 1 in labelstudio, labelme, cvat, else 0."
     ),
 ]
+Given = Annotated[
+    str | None,
+    typer.Option("--answer", metavar="TEXT", help="The language model's answer, where it is known: it is only read."),
+]
 Search = Annotated[
     bool | None,
     typer.Option("--scene/--no-scene", help="Search tile by tile, or not; by default: wider than two tiles."),
@@ -77,11 +81,12 @@ Profile = Annotated[
 ]
 
 
-def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False) -> Recipe:
+def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False, given: str | None = None) -> Recipe:
     """Return the recipe that the options ask for, with a closer look where `zoom` asks for one."""
     from zeroov import recipe as recipes
 
     found = recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
+    found = found if given is None else found.with_values({"overview.answer": "given"})
     return found.with_values({"zoom.rounds": 1}) if zoom and not found.zoom.rounds else found
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Json, RecipeName, Set
+from zeroov.cli.options import Device, Given, Json, RecipeName, Set
 
 
 def overview(
@@ -17,6 +17,7 @@ def overview(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the dump.")] = Path("maps"),
     recipe: RecipeName = None,
     set_: Set = None,
+    given: Given = None,
     device: Device = "auto",
     panel: Annotated[bool, typer.Option(help="Write a picture of the attention beside the dump.")] = True,
     json: Json = False,
@@ -25,7 +26,7 @@ def overview(
 
     Example: zeroov overview photo.jpg "the white plane" --out maps/
     """
-    chosen = options.chosen(recipe, set_)
+    chosen = options.chosen(recipe, set_, given=given)
     from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.look import Question
@@ -34,7 +35,8 @@ def overview(
 
     out = require_writable_folder(out)
     with options.progress() as progress, Pipeline(chosen, device, out) as pipeline, open_source(image) as scene:
-        (look,) = pipeline.glance([Question(scene.read(), clean_expression(expression))], progress)
+        question = Question(scene.read(), clean_expression(expression), given=given)
+        (look,) = pipeline.glance([question], progress)
         assert pipeline.store is not None
         path = pipeline.store.path("overview", look.keys["overview"])
     files = {"dump": path}

@@ -34,6 +34,10 @@ def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict
         settings.pop(unused)
     if recipe.prefill_only:
         settings.pop("max_new_tokens")
+    if recipe.answer == "decoded":
+        settings.pop("answer")  # older dumps have none
+    else:
+        settings.pop("max_new_tokens")
     if recipe.relative and recipe.heads:
         settings["relative_to"] = "the same heads"  # older dumps were divided by those of the other prompt
     return settings

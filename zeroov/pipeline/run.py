@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from zeroov import dumps, hardware
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
+from zeroov.errors import UsageError
 from zeroov.language.phrase import parse
 from zeroov.look import Cost, Look, Question, Searched, Stage
 from zeroov.mini.recognise import looks_drawn
@@ -24,7 +25,7 @@ from zeroov.pipeline.kept import Kept
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
 from zeroov.pipeline.select import kind_of, others_of, select
 from zeroov.progress import SILENT, Progress
-from zeroov.recipe import Recipe
+from zeroov.recipe import OverviewRecipe, Recipe
 from zeroov.spans import span
 from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refined
 from zeroov.zoom.pyramid import scale_questions
@@ -46,6 +47,17 @@ def in_turn(method: Method) -> Method:
             return method(self, *args, **options)
 
     return cast("Method", waiting)
+
+
+def given_in(questions: Sequence[Question], recipe: OverviewRecipe) -> list[str]:
+    """Return the answers that questions came with; none where the recipe decodes its own."""
+    given = [question.given for question in questions if question.given is not None]
+    if len(given) not in (0, len(questions)) or bool(given) != (recipe.answer == "given"):
+        raise UsageError(
+            "an answer that is given and the recipe's overview.answer go together: give one with each expression and "
+            "use --set overview.answer=given, or give none"
+        )
+    return given
 
 
 def _bytes_of(affinity: Affinity) -> int:
@@ -135,14 +147,19 @@ class Stages:
 
             pictures, expressions = [each.picture for each in batch], [each.expression for each in batch]
             layers = captured_layers(models.overview(), recipe)
-            prefixes = self.read(pictures, max(layers) if recipe.prefill_only else None)
-            return look(models.overview(), pictures, prefixes, expressions, recipe)
+            truncated = recipe.prefill_only or recipe.answer == "given"
+            prefixes = self.read(pictures, max(layers) if truncated else None)
+            return look(models.overview(), pictures, prefixes, expressions, recipe, given_in(batch, recipe))
+
+        def key(question: Question) -> str:
+            text = "\n".join((question.expression, *given_in([question], recipe)))
+            return dumps.digest("overview", question.picture.digest, text, settings)
 
         work = Work(
             stage="overview",
             model="overview",
             settings=settings,
-            key=lambda each: dumps.digest("overview", each.picture.digest, each.expression, settings),
+            key=key,
             compute=compute,
             to_dump=lambda value: dumped.from_overview(value, combined(value, recipe), recipe),
             from_dump=dumped.to_overview,

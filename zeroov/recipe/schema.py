@@ -65,6 +65,7 @@ class OverviewRecipe:
     relative: bool = key(False)
     relative_prompt: str = key("Write a general description of the image.", named)
     prefill_only: bool = key(False)
+    answer: str = key("decoded", one_of("decoded", "given"))  # given: by whoever asks, with each expression
     position: float = key(0.0, between(0, 20))  # how much the words of place in the expression weigh A_C
     pyramid: tuple[float, ...] = key((), shares)  # also look at windows of these shares of the picture
 
@@ -76,6 +77,11 @@ class OverviewRecipe:
             )
         if self.min_pixels and self.max_pixels and self.min_pixels > self.max_pixels:
             raise RecipeError(f"overview.min_pixels {self.min_pixels} exceeds overview.max_pixels {self.max_pixels}")
+        if self.answer == "given" and (self.prefill_only or self.pyramid):
+            raise RecipeError(
+                'overview.answer = "given" reads all steps of the one answer that is given: overview.prefill_only and '
+                "overview.pyramid ask otherwise"
+            )
 
 
 @dataclass(frozen=True)
@@ -223,6 +229,8 @@ class Recipe:
         for name, value in self.to_dict().items():
             if isinstance(value, dict):
                 flat |= {f"{name}.{key}": item for key, item in value.items() if name not in silent}
+                if flat.get("overview.answer") == "decoded":  # a key that older digests lack
+                    del flat["overview.answer"]
             elif name not in ("name", "description"):
                 flat[name] = value
         for name in CHECKPOINT if self.refine.model else ("model", "revision"):
