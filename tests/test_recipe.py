@@ -200,6 +200,7 @@ def test_another_model_in_a_file_drops_the_pinned_revision(tmp_path: Path) -> No
         ('extends = "other.toml"', r"`\S*other.toml` extends `mine.toml`: that is a circle"),
         ('extends = "fats"', r"recipe `fats` is unknown; did you mean `fast`"),
         ('extends = "~nobody-of-this-name/none.toml"', r"recipe file `\S*none.toml` does not exist"),
+        (f'extends = "{"x" * 300}.toml"', r"recipe file `\S*x.toml` does not exist"),
         ('extends = "none.toml"', r"recipe file `\S*none.toml` does not exist"),
         ('extends = "wrong.toml"', r"extends `wrong.toml`: recipe key `evolve.alfa` is unknown"),
         ("extends = 3", r"extends takes a recipe's name or file, got 3"),

@@ -34,7 +34,11 @@ def find(name_or_path: str | Path, folder_of_paths: Path = Path()) -> Path:
         raise RecipeError(f"recipe file `{text}` does not exist; `zeroov recipes` lists the shipped ones") from error
     if path.suffix == ".toml" or len(path.parts) > 1:
         path = folder_of_paths / path
-        if not path.is_file():
+        try:
+            found = path.is_file()
+        except OSError:  # a name that no file system takes
+            found = False
+        if not found:
             raise RecipeError(f"recipe file `{path}` does not exist; `zeroov recipes` lists the shipped ones")
         return path
     if text not in names():
