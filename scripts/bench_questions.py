@@ -1,0 +1,77 @@
+"""What more questions about one picture cost: the whole chain, and a search. `python scripts/bench_questions.py`.
+
+Drawn scenes and a recipe of the miniature models, or another one with `--recipe`. One question and several about the
+same picture take turns, each in a pipeline that knows nothing of the picture yet, its models loaded before. On a CPU
+seconds are of processor time. Ends with one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+
+from zeroov.ground import Pipeline
+from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
+from zeroov.recipe import load
+
+WIDE = SceneStyle(height_width=(640, 640), objects=(12, 20))
+
+
+def asked(scene: Scene, count: int) -> list[str]:
+    """Return expressions for so many different objects of a scene."""
+    texts = list(dict.fromkeys(f"the {thing.colour} {thing.kind}" for thing in scene.objects))
+    return [texts[at % len(texts)] + " " * (at // len(texts)) for at in range(count)]
+
+
+def seconds(pipeline: Pipeline, scene: Scene, texts: list[str], search: bool) -> float:
+    """Return what it takes to answer several questions about a picture that is new to the pipeline."""
+    pipeline.kept.clear()
+    clock = time.perf_counter if pipeline.device.type == "cuda" else time.process_time
+    start = clock()
+    pipeline.ground(scene.image, texts, search=search)
+    return clock() - start
+
+
+def beside(pipeline: Pipeline, scenes: list[Scene], counts: tuple[int, ...], search: bool) -> dict[int, float]:
+    """Return, for each number of questions, the median of its seconds over those of one question, scene by scene."""
+    ratios: dict[int, list[float]] = {count: [] for count in counts}
+    for number, scene in enumerate(scenes):
+        texts = asked(scene, max(counts))
+        one = seconds(pipeline, scene, texts[:1], search)
+        for count in counts:
+            taken = seconds(pipeline, scene, texts[:count], search)
+            if number:  # the first scene warms up
+                ratios[count].append(taken / one)
+    return {count: round(statistics.median(each), 3) for count, each in ratios.items()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="mini")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--scenes", type=int, default=12)
+    args = parser.parse_args()
+    plain = [make_scene(seed_for("val", 7_000 + at), SceneStyle(objects=(5, 6))) for at in range(args.scenes + 1)]
+    wide = [make_scene(seed_for("val", 8_000 + at), WIDE) for at in range(max(1, args.scenes // 4) + 1)]
+    with Pipeline(load(args.recipe), args.device) as pipeline:
+        pipeline.warm_up()
+        chain = beside(pipeline, plain, (4, 8), False)
+        search = beside(pipeline, wide, (2,), True)
+    result = {
+        "bench": "questions",
+        "recipe": args.recipe,
+        "device": str(pipeline.device),
+        "scenes": len(plain) - 1,
+        "chain_four_over_one": chain[4],
+        "chain_eight_over_one": chain[8],
+        "search_two_over_one": search[2],
+        "bars": {"chain_four_over_one": 1.6, "search_two_over_one": 1.25},
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
