@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -22,8 +21,13 @@ class EncodedPicture:
     @property
     def bytes(self) -> int:
         """Memory that its features hold."""
-        parts: Sequence[Tensor] = [self.features] if isinstance(self.features, Tensor) else [*self.features]
-        return sum(part.nbytes for part in parts)
+        return _bytes_of(self.features)
+
+
+def _bytes_of(features: Any) -> int:
+    if isinstance(features, Tensor):
+        return features.nbytes
+    return sum(map(_bytes_of, features.values() if isinstance(features, dict) else features))
 
 
 class Prompt(NamedTuple):
