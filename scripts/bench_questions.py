@@ -2,7 +2,8 @@
 
 Drawn scenes and a recipe of the miniature models, or another one with `--recipe`. One question and several about the
 same picture take turns, each in a pipeline that knows nothing of the picture yet, its models loaded before. On a CPU
-seconds are of processor time. Ends with one JSON line.
+seconds are of processor time. `--alike` counts instead how many answers differ between questions asked together and one
+by one, and how far their attention does, for a dtype as in `--set overview.dtype=bfloat16`. Ends with one JSON line.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import statistics
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from zeroov.ground import Pipeline
 from zeroov.mini.scenes import Scene, SceneStyle, make_scene, seed_for
 from zeroov.progress import SILENT
 from zeroov.raster.scene import open_source
-from zeroov.recipe import load
+from zeroov.recipe import load, parse_assignments
 from zeroov.search.survey import survey_tiles
 
 Act = Callable[[Pipeline, Scene, list[str]], None]
@@ -68,17 +71,45 @@ def beside(pipeline: Pipeline, scenes: list[Scene], counts: tuple[int, ...], act
     return {count: round(statistics.median(each), 3) for count, each in ratios.items()}
 
 
+def alike(pipeline: Pipeline, scenes: list[Scene]) -> dict[str, float]:
+    """Return how answers and attention differ between questions asked together and one by one."""
+    words, rows = [], []
+    for scene in scenes:
+        texts = asked(scene, 4)
+        pipeline.kept.clear()
+        together = pipeline.ground(scene.image, texts, search=False)
+        for text, other in zip(texts, together, strict=True):
+            pipeline.kept.clear()
+            apart = pipeline.ground(scene.image, text, search=False)
+            own, shared = apart.looks[0].overview, other.looks[0].overview
+            words.append(own.answer != shared.answer)
+            if not words[-1]:  # of other words the rows are others
+                rows.append(float(np.abs(own.layers - shared.layers).max() / own.layers.max()))
+    return {
+        "answers": len(words),
+        "other_words": sum(words),
+        "rows_apart_median": float(np.median(rows)),
+        "rows_apart_most": max(rows),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="mini")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--scenes", type=int, default=12)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="recipe keys")
+    parser.add_argument("--alike", action="store_true")
     args = parser.parse_args()
     plain = [make_scene(seed_for("val", 7_000 + at), SceneStyle(objects=(5, 6))) for at in range(args.scenes + 1)]
     wide = [make_scene(seed_for("val", 8_000 + at), WIDE) for at in range(max(1, args.scenes // 4) + 1)]
-    with Pipeline(load(args.recipe), args.device) as pipeline:
+    recipe = load(args.recipe, parse_assignments(args.set))
+    with Pipeline(recipe, args.device) as pipeline:
         pipeline.warm_up()
+        if args.alike:
+            print(json.dumps({"bench": "alike", "recipe": args.recipe, "set": args.set, **alike(pipeline, plain)}))
+            return
         chain = beside(pipeline, plain, (4, 8), ground)
         tiles = beside(pipeline, wide, (2,), survey)
         whole = beside(pipeline, wide, (2,), search)

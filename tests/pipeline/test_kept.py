@@ -81,7 +81,7 @@ def test_several_questions_have_the_answers_of_separate_pipelines_and_read_the_p
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from zeroov.overview import prefix
-    from zeroov.refine import sam
+    from zeroov.refine.sam import OfficialSam
 
     scene = make_scene(seed_for("val", 3))
     texts = [f"the {thing.colour} {thing.kind}" for thing in scene.objects]
@@ -98,7 +98,7 @@ def test_several_questions_have_the_answers_of_separate_pipelines_and_read_the_p
         monkeypatch.setattr(module, name, counts)
 
     counting(prefix, "read_picture")
-    counting(sam, "encode")
+    counting(OfficialSam, "encode")
     recipe = load(name)
     apart = []
     for text in texts:
