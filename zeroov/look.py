@@ -23,8 +23,8 @@ Origin = Literal["computed", "memory", "dump"]
 class Cost:
     """What a stage took: wall seconds, peak memory in bytes (`None` unknown), and where its value came from.
 
-    `seconds` is one question's share of its batch; for a dump, of the batch that made it. `load_seconds` is above 0
-    where the model was loaded for it.
+    `seconds` is one question's share of its batch; for a dump or memory, of the batch that made it. `load_seconds` is
+    above 0 where the model was loaded for it.
     """
 
     seconds: float

@@ -37,9 +37,9 @@ def test_small_images_are_asked_at_once_and_an_odd_one_costs_itself_alone(
     calls: list[list[tuple[int, int]]] = []
     original = stage.look
 
-    def counted(models: Any, pictures: Any, expressions: Any, recipe: Any) -> Any:
+    def counted(models: Any, pictures: Any, *others: Any) -> Any:
         calls.append([picture.hw for picture in pictures])
-        return original(models, pictures, expressions, recipe)
+        return original(models, pictures, *others)
 
     monkeypatch.setattr(stage, "look", counted)
     files, asked = images_in([images]), ["the ship", "the largest building"]

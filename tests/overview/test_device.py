@@ -25,7 +25,7 @@ WAITS = tuple(
         *("capture.py:mean_rows", "capture.py:confidence", "stage.py:look"),
     )
 )
-COPIES = tuple(f"zeroov/overview/{name}" for name in ("prefix.py:read_picture", "prefix.py:ask", "decode.py:decode"))
+COPIES = tuple(f"zeroov/overview/{name}" for name in ("prefix.py:read_prompt", "prefix.py:ask", "decode.py:decode"))
 
 
 @pytest.fixture(scope="module")

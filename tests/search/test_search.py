@@ -115,10 +115,10 @@ def test_a_tile_that_fails_is_in_the_result(
 
     original = stage.look
 
-    def failing(models: Any, pictures: Any, expressions: Any, recipe: Any) -> Any:
+    def failing(models: Any, pictures: Any, *others: Any) -> Any:
         if any(picture.rgb[0, 0].tolist() == corner for picture in pictures):
             raise HardwareError("overview ran out of device memory")
-        return original(models, pictures, expressions, recipe)
+        return original(models, pictures, *others)
 
     scene, expression, _ = asked[1]
     corner = scene.image[0, 0].tolist()

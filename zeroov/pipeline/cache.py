@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from zeroov import hardware
@@ -67,7 +67,7 @@ def fill(
     waiting: dict[str, Question] = {}
     for key, question in zip(keys, questions, strict=True):
         if key not in made and key not in waiting:
-            known = _from_memory(key, kept) or _from_dump(work, key, store)
+            known = kept.find(key) or _from_dump(work, key, store)
             if known:
                 made[key] = known
             else:
@@ -85,7 +85,8 @@ def fill(
             cost = Cost(meter.seconds / len(batch), meter.peak_bytes, load_seconds)
             made[key], load_seconds = Made(value, cost, key), 0.0
             if work.size:
-                kept.keep(key, value, work.size(value))
+                again = replace(cost, load_seconds=0.0, origin="memory")
+                kept.keep(key, Made(value, again, key), work.size(value))
             if store:
                 arrays, about = work.to_dump(value)
                 costs = {"seconds": cost.seconds, "peak_bytes": cost.peak_bytes}
@@ -122,11 +123,6 @@ def header(question: Question) -> dict[str, Any]:
     if picture.part or picture.origin_xy != (0, 0):
         about["window"] = list(picture.file_window)
     return {"picture": about, "expression": question.expression}
-
-
-def _from_memory(key: str, kept: Kept) -> Made[Any] | None:
-    value = kept.find(key)
-    return None if value is None else Made(value, Cost(0.0, origin="memory"), key)
 
 
 def _from_dump(work: Work[T], key: str, store: DumpStore | None) -> Made[T] | None:

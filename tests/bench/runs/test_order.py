@@ -79,18 +79,18 @@ def test_a_batch_holds_pictures_of_one_size_and_the_records_are_those_of_one_by_
     split, calls = registry.find("file").read(mixed, "test"), []
     original = stage.look
 
-    def counted(models: Any, pictures: Any, expressions: Any, recipe: Any) -> Any:
+    def counted(models: Any, pictures: Any, *others: Any) -> Any:
         calls.append([picture.hw for picture in pictures])
-        return original(models, pictures, expressions, recipe)
+        return original(models, pictures, *others)
 
     monkeypatch.setattr(stage, "look", counted)
     for batch in (1, 4):
         recipe = recipes.load("mini", {"stages": ["overview"], "runtime.batch": batch})
         run(split, recipe, tmp_path / str(batch), device="cpu")
     one_by_one, together = (recorded(tmp_path / str(batch) / "records.jsonl") for batch in (1, 4))
-    assert calls == [[hw] for number, hw in enumerate(SIZES) for _ in range(1 + (number in TWICE))] + [
-        [(112, 224)] * 4,
-        [(224, 224)] * 4,
+    assert calls == [[hw] * (1 + (number in TWICE)) for number, hw in enumerate(SIZES)] + [
+        [(112, 224)] * 4 + [(224, 224)] * 2,  # four pictures, of which two are asked two things
+        [(224, 224)] * 2,
     ]
     assert [item["id"] for item in together] == [sample.id for sample in split.samples]
     scores = [[item.pop("score") for item in items] for items in (one_by_one, together)]

@@ -160,7 +160,7 @@ class _Runner:
         recipe, done = self.pipeline.recipe, 0
         self._batch = 1 if stage == "refine" else recipe.runtime.batch  # a picture is encoded once for all its samples
         self._together = TOGETHER
-        shared = stage == "focus" and "{expression}" not in recipe.focus.prompt
+        shared = stage != "focus" or "{expression}" not in recipe.focus.prompt  # a picture's samples cost one call
         self.progress.report(stage, 0, len(samples))
         parts = chunks(samples, self._batch)
         coming = by_size(parts[0], self._batch, self._hw)
