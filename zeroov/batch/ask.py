@@ -60,6 +60,7 @@ class Asker:
             for number, group in enumerate(groups):
                 ahead.hold([each.image for part in groups[number : number + 2] for each in part if self._hw(each)])
                 yield from self._group(ahead, group, todo)
+                self._pipeline.forget()
 
     def _groups(self, todo: Texts) -> list[list[Asked]]:
         """Return the images that are asked in one call; images of one size follow one another."""

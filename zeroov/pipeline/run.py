@@ -104,6 +104,11 @@ class Stages:
         self.kept.clear()
         self.models.drop_all()
 
+    @in_turn
+    def forget(self) -> None:
+        """Keep nothing more of the pictures: for whoever knows that none of them comes again."""
+        self.kept.clear()
+
     @property
     def provenance(self) -> dict[str, str]:
         """What every answer says of how it was made."""

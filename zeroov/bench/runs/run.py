@@ -173,6 +173,7 @@ class _Runner:
                     then = first_group(left or coming, self._batch, self._together, shared=shared)
                     self._ahead.hold([self._path(sample) for sample in (*group, *then)])
                     self._attempt(stage, group)
+                    self.pipeline.forget()  # its pictures do not come again in this pass
                     done += len(group)
                     self.progress.report(stage, done, len(samples))
             finally:
