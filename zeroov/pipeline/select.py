@@ -85,10 +85,12 @@ def select(stages: Stages, looks: Sequence[Look], progress: Progress, searched: 
         (recipe.evidence.marks, ask_marks),
     )
     for when, step in steps:
+        least = 1 if step in (ask_kinds, ask_attributes) else 2  # is the only one there what was asked for?
         due = [
             at
             for at, choice in enumerate(choices)
-            if len(cases[at].pool.candidates) > 1 and (when == "always" or (when == "undecided" and choice.undecided))
+            if len(cases[at].pool.candidates) >= least
+            and (when == "always" or (when == "undecided" and choice.undecided))
         ]
         for at, case in zip(due, step(stages, [cases[at] for at in due], progress), strict=True):
             if case is not cases[at]:

@@ -47,8 +47,9 @@ def _mini(part: str) -> Path:
 
 
 def _mini_list(part: str) -> Path:
-    """Return the miniature models with the language model that was taught to list."""
-    return PACKAGE / "mini" / "weights" / ("vlm-list" if part == "vlm" else part)
+    """Return the miniature models with a language model that was taught to list, and a Sam that saw crowded scenes."""
+    own = {"vlm": "vlm-list", "sam.pth": "sam-list.pth"}
+    return PACKAGE / "mini" / "weights" / own.get(part, part)
 
 
 # Models that come with zeroov: a name, and where the folder or file of a part lies (made on the spot if need be).
