@@ -45,6 +45,12 @@ def test_xml_is_read_by_tag_and_never_by_position(tmp_path: Path) -> None:
     assert not told(split)
 
 
+def test_a_number_of_a_list_may_be_followed_by_any_white_space(tmp_path: Path) -> None:
+    dior(tmp_path)
+    (tmp_path / "test.txt").write_text("0\x1c")  # white space to `str.strip`, but not to `int`
+    assert [sample.id for sample in find("dior-rsvg").read(tmp_path, "test").samples] == ["0"]
+
+
 @pytest.mark.parametrize(
     ("values", "box", "words"),
     [

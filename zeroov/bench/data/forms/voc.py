@@ -138,10 +138,11 @@ def _numbers(draft: Draft, file: str) -> list[tuple[int, int]]:
     """Return the lines and numbers of a list of objects."""
     numbers = []
     for line, text in enumerate(read_lines(draft, file), start=1):
-        if re.fullmatch(r"\d{1,9}", text.strip()):
-            numbers.append((line, int(text)))
-        elif text.strip():
-            draft.remark(Place(file, line), f"a number of an object is expected, got {text.strip()[:40]!r}", LEFT_OUT)
+        word = text.strip()  # of more than `int` strips: a file separator, for one
+        if re.fullmatch(r"\d{1,9}", word):
+            numbers.append((line, int(word)))
+        elif word:
+            draft.remark(Place(file, line), f"a number of an object is expected, got {word[:40]!r}", LEFT_OUT)
     return numbers
 
 
