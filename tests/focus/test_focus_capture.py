@@ -13,14 +13,14 @@ from torch.utils._pytree import tree_leaves
 
 from zeroov.errors import ModelError
 from zeroov.focus import FocusModels, compute_affinities, latents
-from zeroov.focus.capture import AttentionMaps, capture_self_attention, layer_grids
+from zeroov.focus.capture import AttentionMaps, capture_self_attention, check_grids, layer_grids
 from zeroov.recipe import FocusRecipe
 from zeroov.types import Picture
 
 
 def call(models: FocusModels, side: int = 16, pictures: int = 1) -> Tensor:
     start = torch.randn(pictures, 4, side, side, generator=torch.Generator().manual_seed(1))
-    text = latents.embed_prompt(models, "a plane").expand(pictures, -1, -1)
+    text = latents.Text.of([latents.embed_prompt(models, "a plane")] * pictures)
     with torch.no_grad():
         return latents.predict_noise(models, start, 100, text)
 
@@ -94,11 +94,9 @@ def test_the_forward_pass_ends_with_the_last_wanted_layer(models: FocusModels, g
 
 
 def test_a_grid_that_the_model_lacks_is_an_error_naming_those_it_has(models: FocusModels) -> None:
-    with (
-        pytest.raises(ModelError, match=r"no self-attention at grid 32, only at: 16, 8"),
-        capture_self_attention(models.unet, AttentionMaps([16, 32], 16), 16),
-    ):
-        call(models)
+    recipe = FocusRecipe(resize_to=128, grids=(16, 32), working_grid=16)
+    with pytest.raises(ModelError, match=r"tiny has no self-attention at grid 32: .* its grids 16, 8; use --set "):
+        check_grids(models.unet, recipe, models.vae_stride, models.name)
 
 
 def test_latents_of_another_size_than_announced_are_refused(models: FocusModels) -> None:

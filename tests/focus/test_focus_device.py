@@ -20,7 +20,7 @@ from zeroov.types import Picture
 CHECK, READ = "zeroov/focus/stage.py:_finite", "zeroov/focus/stage.py:compute_affinities"
 GOOD_ENOUGH = "zeroov/focus/latents.py:optimise_null_text"
 ANSWERS = {CHECK: lambda: True, GOOD_ENOUGH: lambda: 1.0}
-COPIED = ("encode_picture", "embed_prompt", "make_noise", "predict_noise")  # the last: a timestep, one number
+COPIED = ("encode_picture", "_encoded", "make_noise", "predict_noise")  # the last: a timestep, one number
 HALF = FocusRecipe(
     dtype="float16", resize_to=64, grids=(8, 4), working_grid=4, steps=2, inner_steps=2, prompt="{expression}"
 )

@@ -42,7 +42,7 @@ def test_noised_latents_and_v_prediction_agree_with_diffusers(v_models: FocusMod
     torch.testing.assert_close(noised, v_models.scheduler.add_noise(start, noise, torch.tensor([t])))
     text = latents.embed_prompt(v_models, "a ship")
     with torch.no_grad():
-        raw = v_models.unet(noised, torch.tensor(t), encoder_hidden_states=text).sample
+        raw = v_models.unet(noised, torch.tensor(t), encoder_hidden_states=text.tokens).sample
         epsilon = latents.predict_noise(v_models, noised, t, text)
     v_models.scheduler.set_timesteps(STEPS)
     expected = v_models.scheduler.step(raw, t, noised).prev_sample
@@ -58,7 +58,7 @@ def test_inversion_agrees_with_diffusers(models: FocusModels, start: Tensor) -> 
     assert len(path) == STEPS + 1
     for t, mine in zip(inverse.timesteps, path[1:], strict=True):
         with torch.no_grad():
-            noise = models.unet(current, t, encoder_hidden_states=text).sample
+            noise = models.unet(current, t, encoder_hidden_states=text.tokens).sample
         current = inverse.step(noise, t, current).prev_sample
         torch.testing.assert_close(mine, current)
 
@@ -89,19 +89,19 @@ def test_null_text_optimisation_comes_nearer_to_the_path(models: FocusModels, st
     with torch.no_grad():
         conditional = latents.predict_noise(models, path[-1], t, text)
 
-    def loss(embedding: Tensor) -> float:
+    def loss(embedding: latents.Text) -> float:
         with torch.no_grad():
             unconditional = latents.predict_noise(models, path[-1], t, embedding)
             noise = latents.guide(unconditional, conditional, 7.5)
             return float(F.mse_loss(latents.ddim_previous(models, path[-1], noise, t, STEPS), path[-2]))
 
-    def optimise(inner_steps: int) -> Tensor:
+    def optimise(inner_steps: int) -> latents.Text:
         common = {"steps": STEPS, "guidance": 7.5, "inner_steps": inner_steps}
         return latents.optimise_null_text(models, path[-1], path[-2], conditional, null_text, t, 0, **common)  # type: ignore[arg-type]
 
     before, after = loss(null_text), loss(optimise(10))
     assert after < 0.9 * before
-    assert torch.equal(optimise(0), null_text)
+    assert torch.equal(optimise(0).tokens, null_text.tokens)
     assert all(weight.grad is None and not weight.requires_grad for weight in models.unet.parameters())
 
 
@@ -122,7 +122,7 @@ def test_null_text_optimisation_stops_when_good_enough(models: FocusModels, star
 
 def test_a_long_prompt_is_cut_with_a_word(models: FocusModels, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="zeroov"):
-        embedding = latents.embed_prompt(models, "x" * 5000)
+        embedding = latents.embed_prompt(models, "x" * 5000).tokens
     assert embedding.shape == (1, 77, 16)
     assert [record.name for record in caplog.records] == ["zeroov"]
     assert "reads 77 tokens" in caplog.text

@@ -137,3 +137,16 @@ def test_an_own_folder_is_not_asked_of_the_hub() -> None:
 def test_offline_the_hub_is_not_asked() -> None:
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE is set"):
         get.download_model("someone/some-model", "", "vlm")
+
+
+def test_a_family_that_focus_cannot_read_is_refused_before_its_gigabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    names = [name.replace("unet/", "transformer/") for name in SD14]
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda *args, **options: names)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *args, **options: pytest.fail("downloaded"))
+    monkeypatch.setattr(get, "_drop_broken", lambda *args: None)
+    with pytest.raises(ModelError, match=r"is not downloaded: it has a transformer/ in place of a unet/"):
+        get.download_model("someone/some-sd3", "", "diffusion")

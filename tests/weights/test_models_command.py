@@ -60,6 +60,12 @@ def test_a_gated_model_is_listed_with_where_its_licence_is_accepted() -> None:
     assert "Apache-2.0, gated" not in models("--recipe", "sam2").stdout
 
 
+def test_the_models_of_recipe_sdxl_are_known() -> None:
+    (row,) = [line for line in models("--recipe", "sdxl").stdout.splitlines() if line.startswith("focus")]
+    words = ("stabilityai/stable-diffusion-xl-base-1.0", "13.88 GB", "10.09 GB", "CreativeML OpenRAIL++-M", "MISSING")
+    assert all(word in row for word in words), row
+
+
 def test_a_folder_of_a_model_of_masks_is_found(own_cache: Path) -> None:
     from zeroov.tiny.build import ensure
 

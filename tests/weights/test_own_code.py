@@ -43,7 +43,7 @@ AUTO_MAP: dict[str, Any] = {
     "AutoTokenizer": ["modeling.Tokenizer", "modeling.Tokenizer"],
 }
 TAKES_NO_ARGUMENT = {
-    "getattr(diffusers, CLASSES[part])": "UNet2DConditionModel, AutoencoderKL: diffusers' models never load a "
+    "getattr(diffusers, kind)": "UNet2DConditionModel, AutoencoderKL: diffusers' models never load a "
     "folder's code, and have no `trust_remote_code`"
 }
 

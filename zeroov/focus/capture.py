@@ -13,6 +13,7 @@ from torch import Tensor
 
 from zeroov.errors import ModelError
 from zeroov.focus import pool
+from zeroov.recipe import FocusRecipe
 
 
 @dataclass(eq=False)
@@ -92,6 +93,26 @@ def layer_grids(unet: Any, latent_side: int) -> dict[str, int]:
     return grids
 
 
+def check_grids(unet: Any, recipe: FocusRecipe, vae_stride: int, name: str) -> None:
+    """Refuse a recipe whose grids this UNet does not have where the recipe's pictures are `resize_to` pixels wide."""
+    side = recipe.resize_to // vae_stride
+    has = sorted(set(layer_grids(unet, side).values()), reverse=True)
+    lacking = [grid for grid in recipe.grids if grid not in has]
+    if not lacking:
+        return
+    # The finest layers have the finest of the wanted grids in pictures of this side.
+    fitting = recipe.resize_to * max(recipe.grids) // has[0] if has and has[0] else 0
+    fits = fitting and set(recipe.grids) <= set(layer_grids(unet, fitting // vae_stride).values())
+    cures = [f"--set focus.resize_to={fitting}"] if fits else []
+    usable = [grid for grid in has if max(grid, recipe.working_grid) % max(1, min(grid, recipe.working_grid)) == 0]
+    cures += [f"--set 'focus.grids={usable}'"] if usable else []
+    raise ModelError(
+        f"{name} has no self-attention at grid {' and '.join(map(str, lacking))}: at focus.resize_to "
+        f"{recipe.resize_to} its latents are {side} x {side}, and its grids {', '.join(map(str, has)) or 'none'}; "
+        f"use {' or '.join(cures) or 'another focus.model'}"
+    )
+
+
 @contextlib.contextmanager
 def capture_self_attention(
     unet: Any, maps: AttentionMaps, latent_side: int, *, stop_after_last: bool = False
@@ -102,12 +123,6 @@ def capture_self_attention(
     however the block ends.
     """
     grids = layer_grids(unet, latent_side)
-    for wanted in maps.grids:
-        if wanted not in grids.values():
-            has = ", ".join(str(side) for side in sorted(set(grids.values()), reverse=True)) or "none"
-            raise ModelError(
-                f"the diffusion model has no self-attention at grid {wanted}, only at: {has}; set focus.grids"
-            )
     read = [name for name, grid in grids.items() if grid in maps.grids]
     own = dict(unet.attn_processors)
     readers = {name: _Reader(own[name], grids[name], maps, stop_after_last and name == read[-1]) for name in read}

@@ -1,11 +1,11 @@
-"""Load Stable Diffusion 1.x or 2.x from a folder: its real classes, nothing else, and without a warning."""
+"""Load Stable Diffusion 1.x, 2.x or SDXL from a folder: its real classes, nothing else, and without a warning."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,27 @@ from typing import Any
 import torch
 
 from zeroov.errors import ModelError, first_line
+from zeroov.focus.capture import check_grids
 from zeroov.hardware import pick_dtype
 from zeroov.recipe import FocusRecipe
-from zeroov.weights.complete import PARTS, weights_of
+from zeroov.weights.complete import PARTS, is_sdxl, weights_of
 from zeroov.weights.quiet import quietly
 
 GET = "copy it there, or fetch a hub model with `zeroov models get`"
 AGAIN = "copy it there again, or fetch a hub model again with `zeroov models get`"
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "text_encoder": "CLIPTextModel"}
+CLASSES_2 = {"text_encoder_2": "CLIPTextModelWithProjection"}  # of SDXL
+TIME_IDS = 6  # of SDXL: height and width before a crop, the crop's corner, height and width after it
 PREDICTIONS = ("epsilon", "v_prediction")
 BROKEN = (OSError, ValueError, RuntimeError, KeyError, EOFError, TypeError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True, eq=False)
 class FocusModels:
-    """The frozen parts of one Stable Diffusion. With `offload` they lie in CPU memory and visit `device` one by one."""
+    """The frozen parts of one Stable Diffusion. With `offload` they lie in CPU memory and visit `device` one by one.
+
+    SDXL has two text encoders, each with a tokenizer of its own.
+    """
 
     unet: Any
     vae: Any
@@ -39,6 +45,13 @@ class FocusModels:
     name: str
     revision: str
     offload: bool = False
+    text_encoder_2: Any = None
+    tokenizer_2: Any = None
+
+    @property
+    def vae_stride(self) -> int:
+        """The side of a cell of the latents, in model pixels."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @contextlib.contextmanager
     def at_work(self, part: Any) -> Iterator[None]:
@@ -55,17 +68,26 @@ class FocusModels:
 def load_focus(
     folder: Path, recipe: FocusRecipe, device: torch.device, *, name: str, revision: str, offload: bool = False
 ) -> FocusModels:
-    """Load the five parts from a folder that `weights.find` found complete; `name` and `revision` are only noted."""
+    """Load the parts from a folder that `weights.find` found complete; `name` and `revision` are only noted.
+
+    The recipe's grids are checked against the UNet here, before any picture is worked on.
+    """
     dtype = pick_dtype(recipe.dtype, device)
+    sdxl = is_sdxl(folder)
+    classes = CLASSES | (CLASSES_2 if sdxl else {})
     with quietly("transformers", "diffusers"):
-        parts = {part: _load_part(folder, part, dtype) for part in CLASSES}
-        tokenizer, scheduler = _load_tokenizer(folder), _load_scheduler(folder)
-    _check_fit(folder, parts["unet"], parts["vae"], parts["text_encoder"])
+        parts = {part: _load_part(folder, part, kind, dtype) for part, kind in classes.items()}
+        tokenizer, scheduler = _load_tokenizer(folder / "tokenizer"), _load_scheduler(folder)
+        tokenizer_2 = _load_tokenizer(folder / "tokenizer_2") if sdxl else None
+    _check_fit(folder, parts)
+    if sdxl and dtype == torch.float16 and parts["vae"].config.force_upcast:
+        parts["vae"].float()  # that of SDXL overflows in float16
     home = torch.device("cpu") if offload else device
     frozen = {part: model.eval().requires_grad_(False).to(home) for part, model in parts.items()}
-    return FocusModels(
+    models = FocusModels(
         **frozen,
         tokenizer=tokenizer,
+        tokenizer_2=tokenizer_2,
         scheduler=scheduler,
         device=device,
         dtype=dtype,
@@ -73,19 +95,22 @@ def load_focus(
         revision=revision,
         offload=offload,
     )
+    check_grids(models.unet, recipe, models.vae_stride, name)
+    return models
 
 
-def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
+def _load_part(folder: Path, part: str, kind: str, dtype: torch.dtype) -> Any:
     """Load one model, refusing a folder that holds another class, or lacks some of the weights."""
     import diffusers
     import transformers
     from safetensors import SafetensorError
 
     config = json.loads((folder / part / "config.json").read_text(encoding="utf-8"))
-    found = config.get("_class_name") or (config.get("architectures") or [CLASSES[part]])[0]
-    if found != CLASSES[part] or config.get("addition_embed_type"):
-        kind = f"a {found}" if found != CLASSES[part] else "that of another family (SDXL?)"
-        raise ModelError(f"{folder}/{part} is {kind}; the Focus stage needs Stable Diffusion 1.x or 2.x; {GET}")
+    found = config.get("_class_name") or (config.get("architectures") or [kind])[0]
+    added = config.get("addition_embed_type")
+    if found != kind or added not in (None, "text_time"):
+        what = f"a {found}" if found != kind else f"that of another family, which adds `{added}` to its text"
+        raise ModelError(f"{folder}/{part} is {what}; the Focus stage needs Stable Diffusion 1.x, 2.x or SDXL; {GET}")
     weights = weights_of(folder / part, PARTS["diffusion"][part][0])
     assert weights is not None
     options: dict[str, Any] = {
@@ -95,15 +120,13 @@ def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
         "variant": "fp16" if ".fp16." in weights.name else None,
     }
     try:
-        if part == "text_encoder":
-            text_class: Any = transformers.CLIPTextModel  # typed as if it never returned its loading report
+        if kind.startswith("CLIP"):
+            text_class: Any = getattr(transformers, kind)
             model, info = text_class.from_pretrained(
                 str(folder / part), dtype=dtype, trust_remote_code=False, **options
             )
         else:
-            model, info = getattr(diffusers, CLASSES[part]).from_pretrained(
-                str(folder / part), torch_dtype=dtype, **options
-            )
+            model, info = getattr(diffusers, kind).from_pretrained(str(folder / part), torch_dtype=dtype, **options)
     except (*BROKEN, SafetensorError) as error:
         raise ModelError(f"{weights} cannot be read ({first_line(error)}); {AGAIN}") from error
     missing = sorted(info["missing_keys"])
@@ -112,10 +135,9 @@ def _load_part(folder: Path, part: str, dtype: torch.dtype) -> Any:
     return model
 
 
-def _load_tokenizer(folder: Path) -> Any:
+def _load_tokenizer(place: Path) -> Any:
     from transformers import CLIPTokenizer
 
-    place = folder / "tokenizer"
     try:
         tokenizer = CLIPTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
         if len(tokenizer("a plane")["input_ids"]) < 3:  # an empty vocabulary reads every text as nothing
@@ -149,13 +171,24 @@ def _load_scheduler(folder: Path) -> Any:
     )
 
 
-def _check_fit(folder: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
-    takes, makes = unet.config.in_channels, vae.config.latent_channels
+def _check_fit(folder: Path, parts: Mapping[str, Any]) -> None:
+    unet = parts["unet"]
+    takes, makes = unet.config.in_channels, parts["vae"].config.latent_channels
     if takes != makes:
         raise ModelError(
             f"{folder}/unet takes {takes} channels and the vae makes {makes}: an inpainting, depth or upscaling model; "
             "choose a plain text-to-image Stable Diffusion as focus.model"
         )
-    width, expected = text_encoder.config.hidden_size, unet.config.cross_attention_dim
-    if width != expected:
-        raise ModelError(f"{folder}: the unet expects text of width {expected}, text_encoder makes {width}; {AGAIN}")
+    widths = {part: model.config.hidden_size for part, model in parts.items() if part.startswith("text_encoder")}
+    expected = unet.config.cross_attention_dim
+    if sum(widths.values()) != expected:
+        made = " and ".join(f"{part} makes {width}" for part, width in widths.items())
+        raise ModelError(f"{folder}: the unet expects text of width {expected}, {made}; {AGAIN}")
+    if "text_encoder_2" in parts:
+        pooled, numbers = parts["text_encoder_2"].config.projection_dim, unet.config.addition_time_embed_dim
+        reads, gets = unet.config.projection_class_embeddings_input_dim, pooled + TIME_IDS * numbers
+        if reads != gets:
+            raise ModelError(
+                f"{folder}: the unet reads {reads} numbers beside the text, and SDXL's pooled text and {TIME_IDS} time "
+                f"ids are {gets}: a refiner, or another model; choose SDXL's base model as focus.model"
+            )

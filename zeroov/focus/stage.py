@@ -37,8 +37,8 @@ def compute_affinities(
     if not distinct:
         return []
     latents = [walk.encode_picture(models, picture, recipe.resize_to) for picture in distinct.values()]
-    null_prompts = [""] if recipe.method == "nulltext" else []
-    texts = {prompt: walk.embed_prompt(models, prompt) for prompt in dict.fromkeys(prompts + null_prompts)}
+    texts = {prompt: walk.embed_prompt(models, prompt) for prompt in dict.fromkeys(prompts)}
+    null_text = walk.null_text(models) if recipe.method == "nulltext" else None
     batches = [list(zip(latents, (texts[prompt] for _, prompt in distinct), strict=True))]
     if recipe.method != "noise":
         batches = [[pair] for pair in batches[0]]
@@ -55,11 +55,12 @@ def compute_affinities(
     with models.at_work(models.unet), torch.no_grad():
         for batch in batches:
             maps = AttentionMaps(recipe.grids, recipe.working_grid, recipe.pooling)
-            start, text = (torch.cat(parts) for parts in zip(*batch, strict=True))
+            starts, own = zip(*batch, strict=True)
+            start, text = torch.cat(starts), walk.Text.of(own)
             if recipe.method == "noise":
                 _read_noised(models, start, text, recipe, maps, advance)
             else:
-                _read_walk(models, start, text, texts.get("") if null_prompts else None, recipe, maps, advance)
+                _read_walk(models, start, text, null_text, recipe, maps, advance)
             matrices.extend(_finite(maps.mean(), models).half().cpu())
     made = dict(zip(distinct, matrices, strict=True))
     return [
@@ -90,7 +91,7 @@ def _steps(recipe: FocusRecipe) -> int:
 
 
 def _read_noised(
-    models: FocusModels, latents: Tensor, text: Tensor, recipe: FocusRecipe, maps: AttentionMaps, advance: Advance
+    models: FocusModels, latents: Tensor, text: walk.Text, recipe: FocusRecipe, maps: AttentionMaps, advance: Advance
 ) -> None:
     """Read one call per noise, all pictures at once; every picture meets the same noise."""
     for seed in range(recipe.seed, recipe.seed + _steps(recipe)):
@@ -105,8 +106,8 @@ def _read_noised(
 def _read_walk(
     models: FocusModels,
     latents: Tensor,
-    text: Tensor,
-    null_text: Tensor | None,
+    text: walk.Text,
+    null_text: walk.Text | None,
     recipe: FocusRecipe,
     maps: AttentionMaps,
     advance: Advance,

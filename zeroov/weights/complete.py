@@ -39,18 +39,29 @@ PARTS: dict[str, dict[str, tuple[tuple[str, ...], Needs]]] = {
         "text_encoder": (("model", "pytorch_model"), ("config.json",)),
         "tokenizer": ((), (("vocab.json+merges.txt", "tokenizer.json"),)),
         "scheduler": ((), ("scheduler_config.json",)),
+        "text_encoder_2": (("model", "pytorch_model"), ("config.json",)),
+        "tokenizer_2": ((), (("vocab.json+merges.txt", "tokenizer.json"),)),
     },
 }
+SDXL_ONLY = ("text_encoder_2", "tokenizer_2")
+NO_UNET = (
+    "it has a transformer/ in place of a unet/, as Stable Diffusion 3 and Flux have: there picture and text share one "
+    "attention, and zeroov reads the self-attention of a UNet alone; choose a Stable Diffusion 1.x, 2.x or SDXL"
+)
 
 
 def faults(folder: Path, part: str) -> list[str]:
     """Return what a folder lacks that is one of `PARTS`, in words; empty when it is complete."""
     found = []
+    sdxl = part == "diffusion" and is_sdxl(folder)
     for name, (stems, needs) in PARTS[part].items():
+        if name in SDXL_ONLY and not sdxl:
+            continue
         inner = folder / name
         prefix = f"{name}/" if name else ""
         if name and not inner.is_dir():
-            found.append(f"{prefix} is missing")
+            refiner = " (SDXL's refiner has none: choose the base model)" if name == "text_encoder" and sdxl else ""
+            found.append(f"{prefix} is missing{refiner}")
             continue
         for need in needs:
             choices = (need,) if isinstance(need, str) else need
@@ -65,6 +76,18 @@ def faults(folder: Path, part: str) -> list[str]:
         if stems:
             found += [f"{prefix}{fault}" for fault in _weight_faults(inner, stems)]
     return found
+
+
+def is_sdxl(folder: Path) -> bool:
+    """Say if a folder's UNet takes what SDXL adds to it: a pooled text, and sizes as "time ids"."""
+    config = _json(folder / "unet" / "config.json")
+    return isinstance(config, dict) and config.get("addition_embed_type") == "text_time"
+
+
+def lacks_unet(part: str, names: Iterable[str]) -> bool:
+    """Say if a model of these files (paths inside its folder) is a diffusion model of a family without a UNet."""
+    listed = set(names)
+    return part == "diffusion" and "transformer/config.json" in listed and "unet/config.json" not in listed
 
 
 def broken_files(folder: Path, part: str) -> list[Path]:

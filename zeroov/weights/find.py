@@ -13,7 +13,7 @@ from zeroov.errors import ModelError
 from zeroov.files.content import remembered_digest
 from zeroov.files.paths import expanded
 from zeroov.recipe import DetectorRecipe, FocusRecipe, OverviewRecipe, RefineRecipe
-from zeroov.weights.complete import faults
+from zeroov.weights.complete import NO_UNET, faults, lacks_unet
 from zeroov.weights.places import checkpoint_folders
 
 Part = Literal["vlm", "diffusion", "detector", "segmenter"]
@@ -89,6 +89,8 @@ def locate_model(reference: str, revision: str, part: Part) -> Located:
         if shadows:
             log.warning("%s.model `%s` is the model of the Hugging Face hub%s", stage, reference, mine)
         commit = folder.name
+    if lacks_unet(part, [file.relative_to(folder).as_posix() for file in folder.glob("*/config.json")]):
+        raise ModelError(f"{stage}.model `{reference}`: {NO_UNET}")
     found = faults(folder, part)
     if found:
         cure = "`zeroov models get --recipe NAME` completes it" if commit else "copy it there or name another folder"

@@ -14,7 +14,7 @@ from zeroov.errors import ModelError, did_you_mean
 from zeroov.files.content import cache_folder, digest_of
 from zeroov.files.paths import expanded
 from zeroov.weights import official
-from zeroov.weights.complete import broken_files, wanted_files
+from zeroov.weights.complete import NO_UNET, broken_files, lacks_unet, wanted_files
 from zeroov.weights.find import HUB_ID, STAGE_OF_PART, Part, locate, looks_like_path, snapshot
 from zeroov.weights.needs import Requirement
 from zeroov.weights.places import PACKAGE
@@ -47,8 +47,10 @@ def download_model(reference: str, revision: str, part: Part) -> None:
     pinned = revision or None
     page = f"{constants.ENDPOINT}/{reference}"
     try:
-        files = wanted_files(part, HfApi().list_repo_files(reference, revision=pinned))
-        snapshot_download(reference, revision=pinned, allow_patterns=files)
+        listed = HfApi().list_repo_files(reference, revision=pinned)
+        if lacks_unet(part, listed):
+            raise ModelError(f"{stage}.model `{reference}` is not downloaded: {NO_UNET}")
+        snapshot_download(reference, revision=pinned, allow_patterns=wanted_files(part, listed))
     except errors.GatedRepoError as error:
         raise ModelError(f"`{reference}` asks to accept its licence: do so at {page}, then `hf auth login`") from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:

