@@ -66,6 +66,13 @@ def test_the_models_of_recipe_sdxl_are_known() -> None:
     assert all(word in row for word in words), row
 
 
+def test_sam_3_finds_and_draws_in_one_recipe() -> None:
+    result = models("--recipe", "select-sam3")
+    rows = [line for line in result.stdout.splitlines() if "facebook/sam3" in line]
+    assert [row.split()[0] for row in rows] == ["detector", "refine"]
+    assert all("SAM License, gated" in row for row in rows)
+
+
 def test_a_folder_of_a_model_of_masks_is_found(own_cache: Path) -> None:
     from zeroov.tiny.build import ensure
 
