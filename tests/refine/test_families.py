@@ -239,7 +239,7 @@ def test_weights_that_are_published_for_video_draw_in_pictures(tmp_path: Path) -
 
 
 @pytest.mark.skipif(not is_here("sam3_tracker"), reason="transformers before 5.0")
-def test_the_tracker_is_taken_out_of_sam_3(tmp_path: Path) -> None:
+def test_the_tracker_is_taken_out_of_sam_3(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """facebook/sam3 holds a detector and a tracker: the encoder is the detector's, all else the tracker's."""
     from transformers import Sam3VideoConfig, Sam3VideoModel
 
@@ -261,7 +261,9 @@ def test_the_tracker_is_taken_out_of_sam_3(tmp_path: Path) -> None:
     own = json.loads(squashing(112).to_json_string()) | {"image_processor_type": "Sam3ImageProcessorFast"}
     (tmp_path / "sam3" / "processor_config.json").write_text(json.dumps({"image_processor": own}))  # its only one
     assert faults(tmp_path / "sam3", "segmenter") == []
+    capfd.readouterr()
     segmenter = load_segmenter(tmp_path / "sam3", RECIPE, CPU, name="sam3")
+    assert capfd.readouterr() == ("", ""), "the library's bars and advice"
     assert segmenter.family.name == "sam3_tracker"
     assert segmenter.low_res_side == 32
     saved, ours = whole.state_dict(), segmenter.model.state_dict()

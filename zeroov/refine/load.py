@@ -37,7 +37,7 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
     family = family_of(str(config.get("model_type")), name)
     model_class = _class_of(family, name)
     try:
-        with quietly():
+        with quietly("transformers"):
             from transformers import AutoImageProcessor
 
             processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
