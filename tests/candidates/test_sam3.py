@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ import torch
 import transformers
 from PIL import Image
 
+from tests.candidates.sam3 import write_sam3
 from zeroov.candidates.detector import Detector, detect, load_detector
 from zeroov.candidates.sam3 import tokens_of
 from zeroov.recipe import DetectorRecipe
-from zeroov.tiny.segmenters import sam3_parts, squashing
-from zeroov.tiny.tokenizers import write_clip_tokenizer
 from zeroov.types import Picture
 from zeroov.weights.complete import faults
 
@@ -28,38 +26,7 @@ RECIPE = DetectorRecipe(threshold=0.0)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small SAM 3 with random weights, saved as the published one is: the detector, a tracker, and few settings."""
-    from transformers import Sam3VideoConfig, Sam3VideoModel
-
-    folder = tmp_path_factory.mktemp("sam3")
-    vocabulary = write_clip_tokenizer(folder)
-    parts = sam3_parts()
-    small = {"hidden_size": 32, "intermediate_size": 32, "num_layers": 1, "num_attention_heads": 2}
-    ends = {"bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1, "pad_token_id": vocabulary - 1}
-    words = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, **ends}
-    words |= {"projection_dim": 32, "vocab_size": vocabulary, "max_position_embeddings": 32}
-    memory = {"memory_attention_hidden_size": 32, "memory_encoder_hidden_size": 32, "memory_fuser_embed_dim": 32}
-    memory |= {"mask_downsampler_embed_dim": 32, "memory_encoder_output_channels": 32, "memory_attention_num_layers": 1}
-    detector = {"vision_config": parts["vision_config"], "geometry_encoder_config": small, "text_config": words}
-    detector |= {"detr_encoder_config": small, "detr_decoder_config": {**small, "num_queries": 20}}
-    detector |= {"mask_decoder_config": {"hidden_size": 32}}
-    config = Sam3VideoConfig(
-        detector_config=detector,
-        tracker_config={**parts, **memory, "image_size": 112, "memory_attention_rope_feat_sizes": [8, 8]},
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        model = Sam3VideoModel(config).eval()
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if weight.ndim > 1 and "tracker" not in name:  # fresh ones are so small that nothing depends on the words
-                weight.mul_(4)
-            if name.endswith("detr_decoder.reference_points.weight"):
-                weight.mul_(20)  # boxes in many places
-    model.save_pretrained(folder)
-    own = json.loads(squashing(112).to_json_string()) | {"image_processor_type": "Sam3ImageProcessor"}
-    (folder / "processor_config.json").write_text(json.dumps({"image_processor": own}))
-    return folder
+    return write_sam3(tmp_path_factory.mktemp("sam3"))
 
 
 @pytest.fixture(scope="module")

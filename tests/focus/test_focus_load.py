@@ -78,6 +78,12 @@ def test_predictions(folder: Path) -> None:
         load(folder)
 
 
+def test_a_model_trained_on_other_noise_is_refused(folder: Path) -> None:
+    edit(folder / "scheduler/scheduler_config.json", _class_name="EDMDPMSolverMultistepScheduler")
+    with pytest.raises(ModelError, match="is a EDMDPMSolverMultistepScheduler: the model knows another noise"):
+        load(folder)
+
+
 def test_another_class_is_refused(folder: Path) -> None:
     edit(folder / "unet/config.json", _class_name="SD3Transformer2DModel")
     with pytest.raises(

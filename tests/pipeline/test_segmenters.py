@@ -1,4 +1,4 @@
-"""The whole pipeline with a model of masks of transformers instead of the official package."""
+"""The whole pipeline with models of other families than the paper's: of masks, of candidates, of diffusion."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import transformers
 
 import zeroov
+from tests.candidates.sam3 import write_sam3
+from tests.focus.families import write_sdxl
 from zeroov.errors import ModelError
 from zeroov.ground import Pipeline
 from zeroov.refine.draw import refine, refine_at
@@ -59,3 +62,28 @@ def test_boxes_and_points_of_one_picture_share_its_encoding(pipeline: Pipeline) 
 def test_the_miniature_models_have_no_model_of_masks_of_transformers() -> None:
     with pytest.raises(ModelError, match="`builtin:mini` has no segmenter"):
         zeroov.load("mini", device="cpu", refine__model="builtin:mini").models.locate("refine")
+
+
+@pytest.mark.skipif(not hasattr(transformers, "Sam3Model"), reason="transformers before 5.0")
+def test_a_small_sdxl_and_sam_3_stand_behind_the_same_stages(tiny: Path, tmp_path: Path) -> None:
+    sam3 = str(write_sam3(tmp_path / "sam3"))
+    write_sdxl(tiny / "diffusion", tmp_path / "sdxl")
+    settings = {
+        **QUICK,
+        "stages": ["overview", "focus", "evolve", "select", "refine"],
+        "candidates__sources": ["detector", "answer", "evolved"],
+        "detector__threshold": 0.0,
+        "detector__model": sam3,
+        "refine__model": sam3,
+        "focus__model": str(tmp_path / "sdxl"),
+        "focus__resize_to": 256,
+    }
+    pipeline = zeroov.load("tiny", device="cpu", **settings)
+    asked = [(np.random.default_rng(hw).integers(0, 256, (*hw, 3), dtype=np.uint8)) for hw in ((33, 117), (90, 41))]
+    for rgb in asked:
+        (look,) = pipeline.ground(rgb, "the second plane from the left").looks
+        assert list(look.costs) == ["overview", "focus", "evolve", "select", "refine"]
+        assert look.selection is not None
+        assert any("detector" in each.sources for each in look.selection.pool.candidates)
+        assert look.refined is not None
+        assert look.refined.mask.shape == rgb.shape[:2]

@@ -16,6 +16,7 @@ import transformers
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.candidates.sam3 import write_sam3
 from tests.refine.conftest import HERE, is_here
 from zeroov.errors import ModelError
 from zeroov.frames import box_to_mask, mask_to_box
@@ -24,7 +25,7 @@ from zeroov.refine.draw import decode, large_parts, refine, refine_at
 from zeroov.refine.families import FAMILIES, MaskFamily
 from zeroov.refine.load import _class_of, load_segmenter
 from zeroov.refine.maps import box_grown, mask_prompt
-from zeroov.tiny.segmenters import SEGMENTERS, sam2_parts, sam3_parts, squashing
+from zeroov.tiny.segmenters import SEGMENTERS, sam2_parts, squashing
 from zeroov.types import Box, Evolved, Picture
 from zeroov.weights.complete import faults
 
@@ -241,32 +242,14 @@ def test_weights_that_are_published_for_video_draw_in_pictures(tmp_path: Path) -
 @pytest.mark.skipif(not is_here("sam3_tracker"), reason="transformers before 5.0")
 def test_the_tracker_is_taken_out_of_sam_3(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """facebook/sam3 holds a detector and a tracker: the encoder is the detector's, all else the tracker's."""
-    from transformers import Sam3VideoConfig, Sam3VideoModel
-
-    parts = sam3_parts()
-    small = {"hidden_size": 32, "intermediate_size": 32, "num_layers": 1, "num_attention_heads": 2}
-    words = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    memory = {"memory_attention_hidden_size": 32, "memory_encoder_hidden_size": 32, "memory_fuser_embed_dim": 32}
-    memory |= {"mask_downsampler_embed_dim": 32, "memory_encoder_output_channels": 32, "memory_attention_num_layers": 1}
-    detector = {"vision_config": parts["vision_config"], "geometry_encoder_config": small}
-    detector |= {"detr_encoder_config": small, "detr_decoder_config": small, "mask_decoder_config": {"hidden_size": 32}}
-    config = Sam3VideoConfig(
-        detector_config={**detector, "text_config": {**words, "projection_dim": 32, "vocab_size": 64, **ends}},
-        tracker_config={**parts, **memory, "image_size": 112, "memory_attention_rope_feat_sizes": [8, 8]},
-    )
-    torch.manual_seed(1)
-    whole = Sam3VideoModel(config).eval()
-    whole.save_pretrained(tmp_path / "sam3")
-    own = json.loads(squashing(112).to_json_string()) | {"image_processor_type": "Sam3ImageProcessorFast"}
-    (tmp_path / "sam3" / "processor_config.json").write_text(json.dumps({"image_processor": own}))  # its only one
-    assert faults(tmp_path / "sam3", "segmenter") == []
+    place = write_sam3(tmp_path)
+    assert faults(place, "segmenter") == []
     capfd.readouterr()
-    segmenter = load_segmenter(tmp_path / "sam3", RECIPE, CPU, name="sam3")
+    segmenter = load_segmenter(place, RECIPE, CPU, name="sam3")
     assert capfd.readouterr() == ("", ""), "the library's bars and advice"
     assert segmenter.family.name == "sam3_tracker"
     assert segmenter.low_res_side == 32
-    saved, ours = whole.state_dict(), segmenter.model.state_dict()
+    saved, ours = load_file(place / "model.safetensors"), segmenter.model.state_dict()
     first = "backbone.embeddings.patch_embeddings.projection.weight"
     assert torch.equal(ours[f"vision_encoder.{first}"], saved[f"detector_model.vision_encoder.{first}"])
     assert torch.equal(ours["mask_decoder.iou_token.weight"], saved["tracker_model.mask_decoder.iou_token.weight"])

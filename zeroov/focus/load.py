@@ -24,6 +24,7 @@ AGAIN = "copy it there again, or fetch a hub model again with `zeroov models get
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "text_encoder": "CLIPTextModel"}
 CLASSES_2 = {"text_encoder_2": "CLIPTextModelWithProjection"}  # of SDXL
 TIME_IDS = 6  # of SDXL: height and width before a crop, the crop's corner, height and width after it
+OTHER_NOISE = ("EDM", "FlowMatch")  # beginnings of schedulers' names, e.g. of Playground 2.5, an SDXL otherwise
 PREDICTIONS = ("epsilon", "v_prediction")
 BROKEN = (OSError, ValueError, RuntimeError, KeyError, EOFError, TypeError, pickle.UnpicklingError)
 
@@ -157,6 +158,12 @@ def _load_scheduler(folder: Path) -> Any:
         raise ModelError(
             f"{folder}/scheduler predicts `{prediction}`; the Focus stage reads models that predict "
             f"{' or '.join(PREDICTIONS)}; choose another focus.model"
+        )
+    made_for = str(config.get("_class_name"))
+    if made_for.startswith(OTHER_NOISE):
+        raise ModelError(
+            f"{folder}/scheduler is a {made_for}: the model knows another noise than Stable Diffusion, and "
+            "the Focus stage would read it at the wrong step; choose another focus.model"
         )
     return DDIMScheduler(
         num_train_timesteps=config.get("num_train_timesteps", 1000),
