@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.focus.families import write_sdxl
 from tests.no_device import CUDA, NoDevice, moved, no_device, of_zeroov
 from zeroov.focus import FocusModels, compute_affinities, load_focus
 from zeroov.focus import latents as walk
@@ -40,7 +41,8 @@ def device() -> Iterator[NoDevice]:
 
 
 def on(models: FocusModels) -> FocusModels:
-    parts = {name: moved(getattr(models, name)) for name in ("unet", "vae", "text_encoder")}
+    names = ("unet", "vae", "text_encoder", "text_encoder_2")
+    parts = {name: moved(part) for name in names if (part := getattr(models, name)) is not None}
     return dataclasses.replace(models, device=CUDA, **parts)
 
 
@@ -58,6 +60,20 @@ def test_every_method_runs_in_half_precision_and_waits_for_few_values(
     # The optimisation ends where the loss is small; the rest is asked once a picture, when all steps are done.
     optimised = (recipe.steps - 1) * recipe.inner_steps if method == "nulltext" else 0
     assert device.waits == [GOOD_ENOUGH] * optimised + [CHECK, READ]
+    assert set(of_zeroov(device.copies)) <= {f"zeroov/focus/latents.py:{name}" for name in COPIED}
+
+
+def test_sdxl_runs_in_half_precision_with_its_sizes_on_the_device(
+    diffusion_folder: Path, tmp_path: Path, pictures: list[Picture]
+) -> None:
+    write_sdxl(diffusion_folder, tmp_path / "sdxl")
+    recipe = dataclasses.replace(HALF, resize_to=128)
+    models = load_focus(tmp_path / "sdxl", recipe, torch.device("cpu"), name="sdxl", revision="r1")
+    with no_device(ANSWERS) as device:
+        (affinity,) = compute_affinities(on(models), pictures[:1], ["a plane"], recipe)
+    spatial.cache_clear()
+    assert affinity.matrix.shape == (16, 16)
+    assert device.waits == [CHECK, READ]
     assert set(of_zeroov(device.copies)) <= {f"zeroov/focus/latents.py:{name}" for name in COPIED}
 
 
