@@ -139,9 +139,9 @@ def diffusion(recipe: Recipe, device: torch.device, dtype: torch.dtype, small: b
 
 def segmenter(recipe: Recipe, device: torch.device, dtype: torch.dtype) -> Any:
     """Return a Segment Anything of the recipe's size."""
-    from zeroov.refine.sam import build_sam
+    from zeroov.refine.sam import OfficialSam, build_sam
 
-    return build_sam(recipe.refine.type).to(device, dtype).requires_grad_(False)
+    return OfficialSam(build_sam(recipe.refine.type).to(device, dtype).requires_grad_(False))
 
 
 def pictures(count: int, seed: int, side: int) -> list[np.ndarray]:
