@@ -46,6 +46,7 @@ class About(TypedDict):
     model: NotRequired[str]
     revision: NotRequired[str]
     layer_numbers: NotRequired[list[int]]
+    depth: NotRequired[int]
     answer: NotRequired[str]
     answer_box_xyxy: NotRequired[list[float] | None]
     confidence: NotRequired[float]
