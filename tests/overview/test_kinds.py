@@ -12,15 +12,18 @@ import torch
 from tests.overview.conftest import look
 from tests.overview.kinds import KINDS, write
 from zeroov.errors import PictureError, RecipeError
-from zeroov.overview.decode import decode
+from zeroov.overview.decode import decode, ends_of, pieces_of, text_of
 from zeroov.overview.eager import eager_map
+from zeroov.overview.listing import list_objects
 from zeroov.overview.load import OverviewModels, load_overview
+from zeroov.overview.name import name_category
 from zeroov.overview.prefix import ask, read_picture
 from zeroov.overview.prompt import build_prompt, words_of
 from zeroov.overview.stage import captured_layers
 from zeroov.overview.stage import look as ask_about
-from zeroov.recipe import OverviewRecipe
-from zeroov.types import Picture
+from zeroov.overview.weigh import weigh
+from zeroov.recipe import CandidatesRecipe, OverviewRecipe
+from zeroov.types import Box, Picture
 
 ASKED = ("a", "the white plane to the left of the long terminal", "白色的飞机")
 SIZES_HW = ((120, 200), (310, 150), (37, 61))
@@ -126,6 +129,45 @@ def test_the_recipe_bounds_the_picture(models: OverviewModels, pictures: list[Pi
 def _image(models: OverviewModels) -> int:
     token: int = models.model.config.image_token_id
     return token
+
+
+def test_objects_are_listed_and_answers_weighed_in_a_batch_as_alone(
+    models: OverviewModels, pictures: list[Picture]
+) -> None:
+    recipe = CandidatesRecipe(max_new_tokens=4)
+    read, kinds = [read_picture(models, picture, RECIPE) for picture in pictures[1:]], ("ship", "storage tank")
+    together = list_objects(models, pictures[1:], read, kinds, recipe)
+    weights = weigh(models, read, kinds, ("yes", "no"))
+    for at in range(2):
+        one = slice(at, at + 1)
+        assert list_objects(models, pictures[1:][one], read[one], kinds[one], recipe)[0].answer == together[at].answer
+        assert weigh(models, read[one], kinds[one], ("yes", "no"))[0] == pytest.approx(weights[at], abs=1e-5)
+    name_category(models, "the ship")  # whatever it says, without a picture
+
+
+def test_a_chat_without_thinking_in_which_a_user_s_text_is_letters(
+    models: OverviewModels, pictures: list[Picture]
+) -> None:
+    tokenizer = models.processor.tokenizer
+    plain = words_of(models, "a plane")
+    assert ("</think>" in tokenizer.decode(plain)) is models.family.thinks
+    hostile = build_prompt(models, pictures[2], f"a {models.processor.image_token} plane", RECIPE)
+    assert hostile.first_image == build_prompt(models, pictures[2], "a plane", RECIPE).first_image
+    for token in models.family.speaks:  # what the recipe's own prompt may hold
+        assert tokenizer.convert_tokens_to_ids(token) in words_of(models, f"{token}a plane")
+
+
+def test_marks_of_an_answer_are_read_and_all_before_them_is_not(
+    models: OverviewModels, pictures: list[Picture]
+) -> None:
+    before, after = models.family.marks or ("", "")
+    thought = "<think>At [1, 2, 3, 4]?</think>" if models.family.thinks else ""
+    said = f"{thought}{before}[[100, 200, 500, 600]]{after}"
+    tokens = models.processor.tokenizer(said, add_special_tokens=False).input_ids
+    assert text_of(models, [*tokens, *ends_of(models)]) == said == "".join(pieces_of(models, tokens))
+    [found] = look(models, pictures[:1], ["a"], replace(RECIPE, answer="given"), [said])
+    assert (found.answer, found.steps) == ("[[100, 200, 500, 600]]", len(tokens) + 1)
+    assert found.answer_box == Box(20, 24, 100, 72)
 
 
 def test_no_layer_after_the_last_one_read_is_needed(models: OverviewModels, pictures: list[Picture]) -> None:

@@ -105,4 +105,4 @@ def _print_table(needs: list[Requirement]) -> None:
     say_table(rows)
     for need in needs:
         if need.remark:
-            typer.echo(f"{need.stage}: {need.reference} takes {need.remark}")
+            options.say(f"{need.stage}: {need.reference} takes {need.remark}")

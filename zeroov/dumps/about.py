@@ -241,6 +241,7 @@ _OF_STAGE: Mapping[str, Checks] = {
         "confidence": NUMBER,
         "resized_hw": SIZE,
         "steps": WHOLE,
+        "depth?": WHOLE,
     },
     "focus": {
         "settings": {"prompt": TEXT},

@@ -70,6 +70,12 @@ def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, reci
                 recipe.name,
                 ", ".join(others),
             )
+    made, wanted = dump.about["settings"]["layers"], recipe.overview.layers
+    if isinstance(wanted, str) and made not in ("all", wanted):
+        raise DumpError(
+            f"`{dump.path}` holds the layers {made}, and overview.layers is {wanted}; name layers that were captured, "
+            'or capture again with --set overview.capture="all"'
+        )
     try:
         cross = cross_of(overview, recipe.overview, dump.about["expression"])
     except ValueError as error:
@@ -77,12 +83,6 @@ def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, reci
             f"`{dump.path}`: {error}; set overview.layers and overview.weights to captured ones, "
             'or capture again with --set overview.capture="all"'
         ) from error
-    made, wanted = dump.about["settings"]["layers"], recipe.overview.layers
-    if isinstance(wanted, str) and made not in ("all", wanted):
-        raise DumpError(
-            f"`{dump.path}` holds the layers {made}, and overview.layers is {wanted}; name layers that were captured, "
-            'or capture again with --set overview.capture="all"'
-        )
     rows, cols = dump.about["picture"]["hw"]
     value = evolve_as(recipe, cross, to_affinity(focus) if focus else None, (rows, cols))
     sample = {"picture": dump.about["picture"], "expression": dump.about["expression"]}

@@ -39,8 +39,8 @@ WELL_KNOWN: dict[str, Known] = {
     "Qwen/Qwen2.5-VL-7B-Instruct": Known(16_600_000_000, "Apache-2.0", width=2),
     "Qwen/Qwen2.5-VL-32B-Instruct": Known(None, "Apache-2.0", width=2),
     "Qwen/Qwen2.5-VL-72B-Instruct": Known(None, "Qwen", width=2),
-    # 16 bits, counted in models built without memory: Qwen3-VL and InternVL from their published sizes, Qwen3.5 from the
-    # defaults of transformers, GLM as its hub page says. None is gated.
+    # 16 bits, counted in models built without memory: Qwen3-VL and InternVL from their published sizes, Qwen3.5 from
+    # the defaults of transformers; GLM as its hub page says. None is gated.
     "Qwen/Qwen3-VL-4B-Instruct": Known(2 * 4_437_815_808, "Apache-2.0", width=2),
     "Qwen/Qwen3-VL-8B-Instruct": Known(2 * 8_767_123_696, "Apache-2.0", width=2),
     "Qwen/Qwen3.5-9B": Known(2 * 9_409_813_744, "Apache-2.0", width=2, remark=ONE_BY_ONE),
@@ -72,8 +72,8 @@ class Requirement:
     """One model that a recipe's stage needs.
 
     `state` is "builtin" for what zeroov makes by itself. `path` is where it was found; `problem` says why it was not.
-    `gated`: the hub wants its licence accepted first. `remark`: what else is to be known of it. `memory_bytes` is estimated, as the doctor does it, for the
-    recipe's dtype; `auto` is taken for 16 bits, as on a GPU.
+    `gated`: the hub wants its licence accepted first. `memory_bytes` is estimated, as the doctor does it, for the
+    recipe's dtype; `auto` is taken for 16 bits, as on a GPU. `remark`: what else is to be known of it.
     """
 
     stage: str
