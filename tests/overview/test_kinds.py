@@ -131,6 +131,12 @@ def _image(models: OverviewModels) -> int:
     return token
 
 
+def test_a_prefix_serves_again_after_it_was_asked(models: OverviewModels, pictures: list[Picture]) -> None:
+    prefix = read_picture(models, pictures[0], RECIPE)
+    first, again = (ask_about(models, pictures[:1], [prefix], ["a plane"], RECIPE)[0] for _ in range(2))
+    np.testing.assert_array_equal(first.layers, again.layers)
+
+
 def test_objects_are_listed_and_answers_weighed_in_a_batch_as_alone(
     models: OverviewModels, pictures: list[Picture]
 ) -> None:
