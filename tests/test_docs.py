@@ -50,18 +50,18 @@ def test_every_recipe_key_is_explained_with_its_default(section: str) -> None:
 
 def test_every_explained_key_exists() -> None:
     text = (ROOT / "docs" / "recipes.md").read_text()
-    for section, key in re.findall(r"^\| `(\w+)\.(\w+)` \|", text, re.MULTILINE):
+    for section, key in re.findall(r"^\| `([a-z]+)\.(\w+)` \|", text, re.MULTILINE):
         assert key in {f.name for f in fields(get_type_hints(recipes.Recipe)[section])}
 
 
 def test_the_table_of_costs_has_every_shipped_recipe() -> None:
     costs = (ROOT / "docs" / "recipes.md").read_text().partition("## What a recipe costs")[2].partition("\n## ")[0]
-    assert set(re.findall(r"^\| `([a-z0-9-]+)`", costs, re.MULTILINE)) == set(recipes.names())
+    assert set(re.findall(r"^\| `([a-z0-9.-]+)`", costs, re.MULTILINE)) == set(recipes.names())
 
 
 def test_the_readme_lists_every_shipped_recipe() -> None:
     table = (ROOT / "README.md").read_text().partition("### Recipes")[2].partition("\n## ")[0].partition("\n### ")[0]
-    assert set(re.findall(r"^\| `([a-z0-9-]+)`", table, re.MULTILINE)) == set(recipes.names())
+    assert set(re.findall(r"^\| `([a-z0-9.-]+)`", table, re.MULTILINE)) == set(recipes.names())
 
 
 def test_the_readme_names_only_commands_and_recipes_that_exist() -> None:
@@ -70,7 +70,7 @@ def test_the_readme_names_only_commands_and_recipes_that_exist() -> None:
     named = set(re.findall(r"^(?:\$ )?zeroov ([a-z]+)", text, re.MULTILINE))
     assert named
     assert named <= commands, named - commands
-    used = set(re.findall(r"--recipe ([a-z][a-z0-9-]*)", text))
+    used = set(re.findall(r"--recipe ([a-z][a-z0-9-]*(?:\.[0-9]+)?)", text))
     assert used <= set(recipes.names()), used
 
 

@@ -116,7 +116,8 @@ class Overview:
 
     `layers` is float32 (L, rows, cols), the attention of the answer steps over the image tokens, mean over heads and
     steps, for the layers numbered in `layer_numbers` (0-based). `answer_box` is the box in the answer, mapped to image
-    pixels. `confidence` is the geometric mean of the probabilities of the answer's tokens, in [0, 1].
+    pixels. `confidence` is the geometric mean of the probabilities of the answer's tokens, in [0, 1]. The model has
+    `depth` layers; 0: not known, of older dumps.
     """
 
     layers: Float32
@@ -128,6 +129,7 @@ class Overview:
     steps: int
     model: str
     revision: str
+    depth: int = 0
 
     def __post_init__(self) -> None:
         _require(

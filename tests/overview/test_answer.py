@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroov.overview import answer_to_image, parse_box, says_absent
-from zeroov.overview.families import FAMILIES
+from zeroov.overview.answer import box_spans, what_counts
+from zeroov.overview.families import FAMILIES, Family
 from zeroov.types import Box
 
 
@@ -106,4 +107,49 @@ def test_an_answer_that_states_an_absence_is_told_from_one_without_a_box(answer:
 
 def test_each_family_answers_in_its_unit() -> None:
     units = {name: family.answer_frame_hw((812, 1624)) for name, family in FAMILIES.items()}
-    assert units == {"qwen2_5_vl": (812, 1624), "qwen2_vl": (1000, 1000), "qwen3_vl": (1000, 1000)}
+    assert units == {**dict.fromkeys(FAMILIES, (1000, 1000)), "qwen2_5_vl": (812, 1624)}
+
+
+GLM, QWEN3_5 = FAMILIES["glm4v"], FAMILIES["qwen3_5"]
+
+
+@pytest.mark.parametrize(
+    ("family", "answer", "counts"),
+    [
+        (GLM, "<think>It may be [1, 2, 3, 4].</think>It is [[5, 6, 7, 8]].", "[[5, 6, 7, 8]]"),
+        (GLM, "At [1, 2, 3, 4]? <|begin_of_box|>[[5, 6, 7, 8]]<|end_of_box|>, not [9, 9, 9, 9]", "[[5, 6, 7, 8]]"),
+        (GLM, "<|begin_of_box|>[1, 2, 3, 4]<|end_of_box|> or <|begin_of_box|>[5, 6, 7, 8]", "[5, 6, 7, 8]"),
+        (GLM, "[1, 2, 3, 4], or rather [5, 6, 7, 8]", "[5, 6, 7, 8]"),
+        (GLM, "[1, 2, 3, 4]\n```json\n[{'bbox_2d': (5, 6, 7, 8), 'label': 'a [b]'}]\n```", None),
+        (GLM, "<think>[1, 2, 3, 4]</think>[{'bbox_2d': [5, 6, 7, 8]}, {'bbox_2d': [9, 1", None),  # cut short
+        (GLM, "[[7, 8, 5, 6]] [sic]", "[[7, 8, 5, 6]]"),  # swapped corners
+        (GLM, "Not [1, 2, 3, 4], there is none: []", "[]"),
+        (GLM, "<think>It may be [1, 2, 3, 4], or", ""),  # a thought that does not end
+        (GLM, "x1: 5, y1: 6, x2: 7, y2: 8", "x1: 5, y1: 6, x2: 7, y2: 8"),
+        (QWEN3_5, "<think>[1, 2, 3, 4]</think>\n\n[5, 6, 7, 8], [9, 9, 9, 9]", "\n\n[5, 6, 7, 8], [9, 9, 9, 9]"),
+        (QWEN3_5, '[{"bbox_2d": [5, 6, 7, 8]}]', '[{"bbox_2d": [5, 6, 7, 8]}]'),
+        (FAMILIES["qwen3_vl"], "[5, 6, 7, 8], [1, 2, 3, 4]", "[5, 6, 7, 8], [1, 2, 3, 4]"),
+        (FAMILIES["internvl"], "<ref>a</ref><box>[[5, 6, 7, 8]]</box>", "<ref>a</ref><box>[[5, 6, 7, 8]]</box>"),
+    ],
+)
+def test_what_counts_of_an_answer(family: Family, answer: str, counts: str | None) -> None:
+    """Thoughts before the answer, marks, python literals, truncated lists, swapped corners."""
+    start, end = what_counts(answer, family)
+    if counts is not None:
+        assert answer[start:end] == counts
+    if counts not in ("", "[]"):
+        assert parse_box(answer[start:end]) == (5, 6, 7, 8) == box_of(answer, start, end)
+    assert says_absent(answer[start:end]) == (counts == "[]")
+
+
+def box_of(answer: str, start: int, end: int) -> tuple[float, ...] | None:
+    """Return the first box as it is found in a list of objects; numbers by their names are in none."""
+    found = box_spans(answer, start, end)
+    return found[0][0] if found else parse_box(answer[start:end])
+
+
+@given(st.text(alphabet="[]1, <think>/|begin_of_box|"))
+def test_some_part_of_any_answer_counts(answer: str) -> None:
+    for family in FAMILIES.values():
+        start, end = what_counts(answer, family)
+        assert 0 <= start <= end <= len(answer)

@@ -134,3 +134,9 @@ def test_getting_what_is_there_asks_nobody() -> None:
 def test_wrong_usage() -> None:
     assert models("--recipe", "papr").exit_code == 2
     assert models("--set", "overview.modell=x").exit_code == 2
+
+
+def test_a_model_that_takes_one_question_at_a_time_is_listed_so() -> None:
+    said = models("--recipe", "qwen3.5").stdout
+    assert "overview: Qwen/Qwen3.5-9B takes one question at a time" in said.splitlines()
+    assert "one question" not in models("--recipe", "qwen3-vl").stdout

@@ -103,3 +103,6 @@ def _print_table(needs: list[Requirement]) -> None:
         sizes = ("small", "small") if need.state == "builtin" else (_size(need.size_bytes), _size(need.memory_bytes))
         rows.append((need.stage, need.reference, *sizes, licence + ", gated" * need.gated, where))
     say_table(rows)
+    for need in needs:
+        if need.remark:
+            options.say(f"{need.stage}: {need.reference} takes {need.remark}")

@@ -13,8 +13,9 @@ from zeroov.ground import Pipeline
 from zeroov.look import Cost, Look, Question
 from zeroov.overview.eager import eager_map
 from zeroov.overview.prefix import read_picture
-from zeroov.overview.stage import look
+from zeroov.overview.stage import captured_layers, depth_of, look
 from zeroov.pipeline.models import REMEDY
+from zeroov.recipe.depths import layers_and_weights
 from zeroov.refine.draw import decode
 from zeroov.types import Affinity, Bool, Box, Float32, Overview
 
@@ -34,7 +35,8 @@ SCRAMBLED = "the official code's pooling scrambles the rows, which then need not
 def rows(pipeline: Pipeline, case: Case) -> Check:
     """Hold captured attention against the model's own eager attention, on the layer that weighs most."""
     models, recipe = pipeline.models.overview(), pipeline.recipe.overview
-    layer = recipe.layers[int(np.argmax(recipe.weights))]
+    layers, weights = layers_and_weights(recipe, captured_layers(models, recipe), depth_of(models))
+    layer = layers[int(np.argmax(weights))]
     one = replace(recipe, layers=(layer,), weights=(1.0,), capture="layers", heads=0, relative=False, prefill_only=True)
     with hardware.memory_guard("overview", REMEDY), hardware.metered(pipeline.device) as meter:
         prefix = read_picture(models, case.picture, one)

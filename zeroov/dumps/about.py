@@ -46,6 +46,7 @@ class About(TypedDict):
     model: NotRequired[str]
     revision: NotRequired[str]
     layer_numbers: NotRequired[list[int]]
+    depth: NotRequired[int]
     answer: NotRequired[str]
     answer_box_xyxy: NotRequired[list[float] | None]
     confidence: NotRequired[float]
@@ -240,6 +241,7 @@ _OF_STAGE: Mapping[str, Checks] = {
         "confidence": NUMBER,
         "resized_hw": SIZE,
         "steps": WHOLE,
+        "depth?": WHOLE,
     },
     "focus": {
         "settings": {"prompt": TEXT},

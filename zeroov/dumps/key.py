@@ -29,7 +29,7 @@ _METHOD_KEYS = {
 def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict[str, Any]:
     """Return what Overview's maps depend on; what is made of them afterwards is not part of it."""
     settings = asdict(recipe) | {"revision": revision, "dtype": dtype}
-    settings["layers"] = "all" if recipe.capture == "all" else sorted(recipe.layers)
+    settings["layers"] = "all" if recipe.capture == "all" else _plain(recipe.layers, sort=True)
     for unused in ("weights", "capture", "position", "pyramid", *(() if recipe.relative else ("relative_prompt",))):
         settings.pop(unused)
     if recipe.prefill_only:
@@ -41,6 +41,10 @@ def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict
     if recipe.relative and recipe.heads:
         settings["relative_to"] = "the same heads"  # older dumps were divided by those of the other prompt
     return settings
+
+
+def _plain(layers: tuple[int, ...] | str, sort: bool = False) -> list[int] | str:
+    return layers if isinstance(layers, str) else sorted(layers) if sort else list(layers)
 
 
 def focus_settings(recipe: FocusRecipe, revision: str, dtype: str) -> dict[str, Any]:
@@ -64,7 +68,7 @@ def evolve_settings(
     recipe: EvolveRecipe, overview: OverviewRecipe, overview_key: str, focus_key: str
 ) -> dict[str, Any]:
     """Return what Evolve's result depends on: the two maps, how the layers are combined, and its own thresholds."""
-    combination: dict[str, Any] = {"layers": list(overview.layers), "weights": list(overview.weights)}
+    combination: dict[str, Any] = {"layers": _plain(overview.layers), "weights": list(overview.weights)}
     combination |= {"position": overview.position, "pyramid": list(overview.pyramid)}
     return asdict(recipe) | combination | {"overview": overview_key, "focus": focus_key}
 

@@ -15,6 +15,7 @@ from zeroov.dumps.quantise import dequantise, quantise
 from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.errors import DumpError
 from zeroov.recipe import OverviewRecipe, Recipe
+from zeroov.recipe.depths import layers_and_weights
 from zeroov.types import Affinity, Box, Candidate, Evolved, Float32, Listing, Overview, Pool, Seen
 
 Parts = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
@@ -30,10 +31,12 @@ def _corners(box: Box | None) -> list[float] | None:
 
 def from_overview(value: Overview, cross: Float32, recipe: OverviewRecipe) -> Parts:
     """Return the arrays and header of an Overview; `cross` is A_C as `recipe` combines it, which the header says."""
+    layers, weights = layers_and_weights(recipe, value.layer_numbers, value.depth)
     about = {
-        "cross_layers": list(recipe.layers),
-        "cross_weights": list(recipe.weights),
+        "cross_layers": list(layers),
+        "cross_weights": list(weights),
         "layer_numbers": list(value.layer_numbers),
+        "depth": value.depth,
         "answer": value.answer,
         "answer_box_xyxy": _corners(value.answer_box),
         "confidence": value.confidence,
@@ -52,6 +55,7 @@ def to_overview(dump: Dump) -> Overview:
         return Overview(
             layers=_array(dump, "layers", np.float32, 3),
             layer_numbers=tuple(about["layer_numbers"]),
+            depth=about.get("depth", 0),
             answer=about["answer"],
             answer_box=_box(about["answer_box_xyxy"]),
             confidence=about["confidence"],

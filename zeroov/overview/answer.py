@@ -6,6 +6,7 @@ import math
 import re
 
 from zeroov.frames import HW, scale_box
+from zeroov.overview.families import Family
 from zeroov.types import Box
 
 NUMBER = r"-?\d+(?:\.\d+)?"
@@ -33,6 +34,45 @@ NAMING = re.compile(rf"\w[\"']?\s*[:=]\s*[\[(]?\s*[\"']?{NUMBER}")
 LOOSE = re.compile(rf"(?<![\w.]){NUMBER}(?![\w]|\.\d)")
 
 
+END_OF_THOUGHT = "</think>"
+
+
+def what_counts(answer: str, family: Family) -> tuple[int, int]:
+    """Return where what counts of an answer begins and ends.
+
+    That is all of it, but where a family thinks or marks: what comes after the last thought, and of it the last part
+    between marks, else the last list, cut short or not. Of a thought that does not end nothing counts.
+    """
+    start, end = 0, len(answer)
+    if family.thinks:
+        start = answer.rfind(END_OF_THOUGHT) + len(END_OF_THOUGHT) if END_OF_THOUGHT in answer else 0
+        if not start and "<think>" in answer:
+            return end, end
+    if not family.marks:
+        return start, end
+    before, after = family.marks
+    if (marked := answer.rfind(before, start)) >= 0:
+        start = marked + len(before)
+        closed = answer.find(after, start)
+        return start, closed if closed >= 0 else end
+    return _last_list(answer, start) or (start, end)
+
+
+def _last_list(answer: str, start: int) -> tuple[int, int] | None:
+    """Return where the last list of numbers, or empty list, begins and ends that lies in no other one."""
+    found, opened, depth = None, start, 0
+    for at in range(start, len(answer)):
+        if answer[at] == "[":
+            opened = opened if depth else at
+            depth += 1
+        elif answer[at] == "]" and depth:
+            depth -= 1
+            inside = answer[opened + 1 : at].strip()
+            if not depth and (not inside or any(map(str.isdigit, inside))):
+                found = opened, at + 1
+    return (opened, len(answer)) if depth and any(map(str.isdigit, answer[opened:])) else found
+
+
 def parse_box(answer: str) -> tuple[float, float, float, float] | None:
     """Return the first box (x1, y1, x2, y2) in an answer, in the answer's own unit, or `None` when there is none.
 
@@ -53,12 +93,15 @@ def parse_box(answer: str) -> tuple[float, float, float, float] | None:
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def box_spans(answer: str) -> list[tuple[tuple[float, float, float, float], int, int]]:
+def box_spans(
+    answer: str, start: int = 0, end: int | None = None
+) -> list[tuple[tuple[float, float, float, float], int, int]]:
     """Return all boxes of an answer in its own unit, corners in order, each with where its text begins and ends.
 
     Those in one pair of brackets each, else those of two corners; a last one that was cut short is none.
     """
-    matches = list(BRACKETED.finditer(answer)) or list(CORNERS.finditer(answer))
+    end = len(answer) if end is None else end
+    matches = list(BRACKETED.finditer(answer, start, end)) or list(CORNERS.finditer(answer, start, end))
     found = []
     for match in matches:
         x1, y1, x2, y2 = map(float, match.groups())

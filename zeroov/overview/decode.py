@@ -66,6 +66,22 @@ def ends_of(models: OverviewModels) -> list[int]:
     return [end for end in (ends if isinstance(ends, list) else [ends]) if end is not None]
 
 
+def pieces_of(models: OverviewModels, tokens: Sequence[int]) -> list[str]:
+    """Return the text of each token of an answer; marks of a family that has some are text too."""
+    words = [token for token in tokens if token not in ends_of(models)]
+    pieces: list[str] = models.processor.tokenizer.batch_decode(
+        [[token] for token in words], skip_special_tokens=not models.family.thinks
+    )
+    return pieces
+
+
+def text_of(models: OverviewModels, tokens: Sequence[int]) -> str:
+    """Return the text of an answer; marks of a family that has some are text too."""
+    words = [token for token in tokens if token not in ends_of(models)]
+    text: str = models.processor.tokenizer.decode(words, skip_special_tokens=not models.family.thinks)
+    return text
+
+
 def _penalty(models: OverviewModels, penalty: float) -> Callable[[Any, Any], Tensor] | None:
     value = penalty or _config(models).repetition_penalty or 1.0
     return None if value == 1.0 else RepetitionPenaltyLogitsProcessor(value)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from zeroov import frames
 from zeroov.frames import HW
-from zeroov.overview.answer import box_spans
-from zeroov.overview.decode import decode
+from zeroov.overview.answer import box_spans, what_counts
+from zeroov.overview.decode import decode, pieces_of
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prefix import Prefix, ask
 from zeroov.overview.prompt import words_of
@@ -49,6 +49,9 @@ def list_objects(
     recipe: CandidatesRecipe,
 ) -> list[Listing]:
     """Ask for every object of a kind in each picture, which the model has read; one answer that says it again ends."""
+    if models.family.recurrent and len(prefixes) > 1:  # see `ask`
+        each = zip(pictures, prefixes, kinds, strict=True)
+        return [list_objects(models, [shown], [read], [kind], recipe)[0] for shown, read, kind in each]
     words = [words_of(models, recipe.prompt.replace("{kind}", kind)) for kind in kinds]
     surest = _Surest()
     answers = decode(
@@ -59,21 +62,27 @@ def list_objects(
         penalty=recipe.repetition_penalty,
         over=repeats,
     )
-    tokenizer = models.processor.tokenizer
     listings = []
     for sample, (picture, prefix, tokens) in enumerate(zip(pictures, prefixes, answers, strict=True)):
-        pieces = tokenizer.batch_decode([[token] for token in tokens], skip_special_tokens=True)
+        pieces = pieces_of(models, tokens)
         sure = [float(step[sample]) for step in surest.steps[: len(tokens)]]
         frame = models.family.answer_frame_hw(prefix.resized_hw)
-        boxes, scores = boxes_of(pieces, sure, frame, picture.hw, recipe.most)
-        listings.append(Listing(boxes, scores, "".join(pieces).strip(), models.name, models.revision))
+        text = "".join(pieces)
+        counts = what_counts(text, models.family)
+        boxes, scores = boxes_of(pieces, sure, frame, picture.hw, recipe.most, counts)
+        listings.append(Listing(boxes, scores, text[slice(*counts)].strip(), models.name, models.revision))
     return listings
 
 
 def boxes_of(
-    pieces: Sequence[str], sure: Sequence[float], frame_hw: HW, image_hw: HW, most: int
+    pieces: Sequence[str],
+    sure: Sequence[float],
+    frame_hw: HW,
+    image_hw: HW,
+    most: int,
+    counts: tuple[int, int] | None = None,
 ) -> tuple[tuple[Box, ...], tuple[float, ...]]:
-    """Return the boxes of an answer in image pixels, and the score of each.
+    """Return the boxes of an answer, of the part of its letters that `counts`, in image pixels; the score of each.
 
     The score is the least probability among the tokens between the box before and the first number: where the model
     decides to name one more. A box that comes a second time, and what has no area inside the image, is left out.
@@ -84,8 +93,8 @@ def boxes_of(
         text += piece
     boxes: list[Box] = []
     scores: list[float] = []
-    end = 0
-    for corners, first, last in box_spans(text):
+    end, until = counts or (0, len(text))
+    for corners, first, last in box_spans(text, end, until):
         steps = [step for step, start in enumerate(starts) if end <= start < first and pieces[step]]
         score = min((sure[step] for step in steps), default=sure[0] if sure else 0.0)
         end = last

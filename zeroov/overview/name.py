@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from zeroov.overview.decode import decode
+from zeroov.overview.answer import what_counts
+from zeroov.overview.decode import decode, text_of
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prefix import NOTHING, ask
 from zeroov.overview.prompt import text_alone
@@ -17,7 +19,8 @@ def name_category(models: OverviewModels, expression: str) -> str | None:
     """Return the category in the model's words, lower case, or `None` where its answer is no noun."""
     words = text_alone(models, QUESTION.replace("{expression}", expression))
     [answered] = decode(models, ask(models, [NOTHING], [words]), 16)
-    return noun_of(models.processor.tokenizer.decode(answered, skip_special_tokens=True))
+    text = text_of(models, answered)
+    return noun_of(text[what_counts(text, replace(models.family, marks=None))[0] :])
 
 
 def noun_of(answer: str) -> str | None:

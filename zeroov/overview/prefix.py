@@ -20,7 +20,7 @@ from zeroov.frames import HW
 from zeroov.overview.capture import stop_after
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import Prompt, build_prompt
-from zeroov.overview.room import roomy_cache
+from zeroov.overview.room import Kept, kept_of, roomy_cache
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Picture
 
@@ -29,12 +29,12 @@ from zeroov.types import Picture
 class Prefix:
     """What the model keeps of a picture that it has read, with the chat's header before it.
 
-    `layers` are the keys and values of each layer, (1, key heads, n, depth); `ids` the n tokens; `next_position` the
+    `layers` are what each layer keeps, keys and values or a state; `ids` the n tokens; `next_position` the
     position of the token that follows. The image tokens are (rows, cols) of `grid_hw`, from place `first_image` on;
     `resized_hw` is the picture's size in model pixels.
     """
 
-    layers: tuple[tuple[Tensor, Tensor], ...]
+    layers: tuple[Kept, ...]
     ids: Tensor
     next_position: int
     grid_hw: HW
@@ -85,11 +85,11 @@ def read_prompt(models: OverviewModels, prompt: Prompt, last_layer: int | None =
         name: (value[:, :length] if value.shape == ids.shape else value).to(models.device)
         for name, value in prompt.inputs.items()
     }
-    cache = DynamicCache()
+    cache = _empty_cache(models)
     with torch.inference_mode(), stop_after(models.model, last_layer):
         forward(models, cache, positions.to(models.device), **inputs)
     held: Any = cache.layers
-    layers = tuple((layer.keys, layer.values) for layer in held)
+    layers = tuple(map(kept_of, held if last_layer is None else held[: last_layer + 1]))
     return Prefix(
         layers=layers,
         ids=ids[0, :length],
@@ -101,7 +101,11 @@ def read_prompt(models: OverviewModels, prompt: Prompt, last_layer: int | None =
 
 
 def ask(models: OverviewModels, prefixes: Sequence[Prefix], words: Sequence[Sequence[int]]) -> Asked:
-    """Put each prefix's question behind it."""
+    """Put each prefix's question behind it.
+
+    A recurrent family takes one question at a time: padding between prefix and words would go through its states.
+    """
+    assert len(prefixes) == 1 or not models.family.recurrent
     device, longest, most = models.device, max(len(each.ids) for each in prefixes), max(map(len, words))
     tokens = max(each.grid_hw[0] * each.grid_hw[1] for each in prefixes)
     shape = (len(prefixes), longest + most)
@@ -123,7 +127,9 @@ def ask(models: OverviewModels, prefixes: Sequence[Prefix], words: Sequence[Sequ
         mask=mask.to(device),
         history=history.to(device),
         image_positions=images.to(device),
-        cache=roomy_cache([*zip(*(each.layers for each in prefixes), strict=True)], longest),
+        cache=roomy_cache([*zip(*(each.layers for each in prefixes), strict=True)], longest)
+        if longest
+        else _empty_cache(models),
     )
 
 
@@ -134,6 +140,11 @@ def forward(models: OverviewModels, cache: Any, positions: Tensor, **inputs: Any
     if positions.ndim == 2 and hasattr(models.model.model, "get_rope_index"):
         positions = positions.expand(3, *positions.shape)
     return models.model(**inputs, **{name: cache}, position_ids=positions, use_cache=True, logits_to_keep=1)
+
+
+def _empty_cache(models: OverviewModels) -> DynamicCache:
+    """Return a cache for a whole text; only a recurrent family's must know its model."""
+    return DynamicCache(config=models.model.config.get_text_config()) if models.family.recurrent else DynamicCache()
 
 
 def _positions(models: OverviewModels, inputs: dict[str, Tensor]) -> Tensor:

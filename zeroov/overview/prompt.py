@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,42 +54,85 @@ def words_of(models: OverviewModels, text: str) -> list[int]:
 
 def text_alone(models: OverviewModels, text: str) -> list[int]:
     """Return the tokens of a user's turn without a picture."""
-    turn = [{"role": "user", "content": [{"type": "text", "text": neutralise(text, _special(models))}]}]
-    prompt = models.processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    prompt = _chat(models, [{"type": "text", "text": neutralise(text, _special(models))}])
     tokens: list[int] = models.processor.tokenizer(prompt, add_special_tokens=False).input_ids
     return tokens
 
 
 def build_prompt(models: OverviewModels, picture: Picture, text: str, recipe: OverviewRecipe) -> Prompt:
     """Build a user's turn: the picture, then the text, in which special tokens are only letters."""
-    processor = models.processor
-    patch, merge = int(processor.image_processor.patch_size), int(processor.image_processor.merge_size)
-    bounds = _pixel_bounds(processor.image_processor, recipe, factor=patch * merge)
-    shown = [{"role": "user", "content": [{"type": "image", "image": Image.fromarray(picture.rgb), **bounds}]}]
-    try:
-        resized, _ = process_vision_info(shown, image_patch_size=patch)
-    except ValueError as error:  # an aspect ratio that the model's resize refuses
-        size = f"{picture.source} is {picture.hw[1]} x {picture.hw[0]}"
-        raise PictureError(f"the model cannot take a picture of this shape ({error}); {size}; crop it first") from error
-    inputs = processor(text=[_turn(models, text)], images=resized, do_resize=False, return_tensors="pt")
-    _, rows, cols = (int(side) for side in inputs["image_grid_thw"][0])
-    grid = (rows // merge, cols // merge)
+    show = {"patches": _in_patches, "processor": _by_processor, "tile": _in_a_tile}[models.family.layout]
+    inputs, grid, resized_hw = show(models.processor, picture, _turn(models, text), recipe)
     ids, words = inputs["input_ids"][0], words_of(models, text)
     if ids[len(ids) - len(words) :].tolist() != words:
         raise ModelError(f"the tokenizer of {models.name} reads words behind a picture otherwise than by themselves")
     return Prompt(
         inputs=dict(inputs),
         grid_hw=grid,
-        resized_hw=(grid[0] * merge * patch, grid[1] * merge * patch),
+        resized_hw=resized_hw,
         first_image=_first_image(ids, models.model.config.image_token_id, grid),
         words=len(words),
     )
 
 
+Shown = tuple[Any, HW, HW]
+"""The inputs of a model, the image tokens (rows, cols), and the picture's size in model pixels."""
+
+
+@contextlib.contextmanager
+def _shape(picture: Picture) -> Iterator[None]:
+    """Refuse an aspect ratio that the model's resize refuses."""
+    try:
+        yield
+    except ValueError as error:
+        size = f"{picture.source} is {picture.hw[1]} x {picture.hw[0]}"
+        raise PictureError(f"the model cannot take a picture of this shape ({error}); {size}; crop it first") from error
+
+
+def _in_patches(processor: Any, picture: Picture, turn: str, recipe: OverviewRecipe) -> Shown:
+    """Resize a picture as Qwen's own package does it."""
+    patch, merge = int(processor.image_processor.patch_size), int(processor.image_processor.merge_size)
+    low, high = _pixel_bounds(processor.image_processor.size, recipe, factor=patch * merge)
+    image = {"type": "image", "image": Image.fromarray(picture.rgb), "min_pixels": low, "max_pixels": high}
+    with _shape(picture):
+        resized, _ = process_vision_info([{"role": "user", "content": [image]}], image_patch_size=patch)
+    inputs = processor(text=[turn], images=resized, do_resize=False, return_tensors="pt")
+    return inputs, *_grid(inputs, patch, merge)
+
+
+def _by_processor(processor: Any, picture: Picture, turn: str, recipe: OverviewRecipe) -> Shown:
+    """Let the model's own processor resize a picture; it counts the pixels of as many frames as a patch is deep."""
+    own = processor.image_processor
+    patch, merge, frames = int(own.patch_size), int(own.merge_size), int(own.temporal_patch_size)
+    single = {name: own.size[name] // frames for name in ("shortest_edge", "longest_edge")}
+    low, high = _pixel_bounds(single, recipe, factor=patch * merge)
+    size = {"shortest_edge": low * frames, "longest_edge": high * frames}
+    with _shape(picture):
+        own.get_number_of_image_patches(*picture.hw, {"size": size})
+    inputs = processor(text=[turn], images=[Image.fromarray(picture.rgb)], size=size, return_tensors="pt")
+    return inputs, *_grid(inputs, patch, merge)
+
+
+def _in_a_tile(processor: Any, picture: Picture, turn: str, recipe: OverviewRecipe) -> Shown:
+    """Squash a picture into one square: no further tiles and no thumbnail, so that a cell of the grid is one token."""
+    image = Image.fromarray(picture.rgb)
+    inputs = processor(text=[turn], images=[image], crop_to_patches=False, return_tensors="pt")
+    side, size = math.isqrt(processor.image_seq_length), processor.image_processor.size
+    return inputs, (side, side), (int(size["height"]), int(size["width"]))
+
+
+def _grid(inputs: Any, patch: int, merge: int) -> tuple[HW, HW]:
+    _, rows, cols = (int(side) for side in inputs["image_grid_thw"][0])
+    return (rows // merge, cols // merge), (rows * patch, cols * patch)
+
+
 def _turn(models: OverviewModels, text: str) -> str:
-    content = [{"type": "image"}, {"type": "text", "text": neutralise(text, _special(models))}]
+    return _chat(models, [{"type": "image"}, {"type": "text", "text": neutralise(text, _special(models))}])
+
+
+def _chat(models: OverviewModels, content: list[dict[str, str]]) -> str:
     prompt: str = models.processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True, **models.family.chat
     )
     return prompt
 
@@ -95,18 +140,18 @@ def _turn(models: OverviewModels, text: str) -> str:
 def _special(models: OverviewModels) -> set[str]:
     tokenizer = models.processor.tokenizer
     added = (token for token in tokenizer.get_added_vocab() if token.startswith("<"))
-    return {*tokenizer.all_special_tokens, *added}  # a tokenizer's settings may forget to call them special
+    special = {*tokenizer.all_special_tokens, *added}  # a tokenizer's settings may forget to call them special
+    return special - {*models.family.speaks}
 
 
-def _pixel_bounds(image_processor: Any, recipe: OverviewRecipe, factor: int) -> dict[str, int]:
-    size = image_processor.size
+def _pixel_bounds(size: Any, recipe: OverviewRecipe, factor: int) -> tuple[int, int]:
     low, high = int(size["shortest_edge"]), int(size["longest_edge"])
     if recipe.max_pixels:
         low, high = min(low, recipe.max_pixels), recipe.max_pixels
     if recipe.min_pixels:
         low, high = recipe.min_pixels, max(high, recipe.min_pixels)
     least = factor * factor
-    return {"min_pixels": max(low, least), "max_pixels": max(high, least)}
+    return max(low, least), max(high, least)
 
 
 def _first_image(ids: Tensor, image_token_id: int, grid_hw: HW) -> int:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 AHEAD = 64  # tokens of room beyond those that came
+
+
+class State(NamedTuple):
+    """What a recurrent layer keeps: the newest inputs of its convolution, and its running state."""
+
+    convolution: Tensor
+    running: Tensor
+
+
+Kept = tuple[Tensor, Tensor] | State
+"""What one layer keeps of the tokens that it has read: keys and values (1, key heads, n, depth), or its state."""
 
 
 class RoomyLayer(DynamicLayer):
@@ -61,8 +72,25 @@ def _takes_values() -> bool:
     return DynamicLayer.lazy_initialization.__code__.co_argcount > 2
 
 
-def roomy_cache(layers: Sequence[Sequence[tuple[Tensor, Tensor]]], length: int) -> DynamicCache:
-    """Return a cache of `layers`, each a row for each sample; see `RoomyLayer`."""
+def roomy_cache(layers: Sequence[Sequence[Kept]], length: int) -> DynamicCache:
+    """Return a cache of `layers`, each a row for each sample; see `RoomyLayer`. States are copied, of one sample."""
     cache = DynamicCache()
-    cache.layers = [RoomyLayer(parts, length) for parts in layers]
+    cache.layers = [
+        _recurrent(parts[0]) if isinstance(parts[0], State) else RoomyLayer(parts, length) for parts in layers
+    ]
     return cache
+
+
+def kept_of(layer: Any) -> Kept:
+    """Return what a layer of a cache holds."""
+    states = getattr(layer, "recurrent_states", None)
+    return (layer.keys, layer.values) if states is None else State(layer.conv_states[0], states[0])
+
+
+def _recurrent(state: State) -> Any:
+    from transformers.cache_utils import LinearAttentionLayer  # of versions that have such models
+
+    layer: Any = LinearAttentionLayer()
+    layer.update_conv_state(state.convolution)
+    layer.update_recurrent_state(state.running)
+    return layer

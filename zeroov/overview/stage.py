@@ -9,15 +9,21 @@ import numpy as np
 import torch
 
 from zeroov.errors import ModelError, RecipeError
-from zeroov.overview.answer import answer_to_image
+from zeroov.overview.answer import answer_to_image, what_counts
 from zeroov.overview.capture import RowRecorder, capture_rows, stop_after
 from zeroov.overview.combine import mean_of_heads, relative, sharpest_heads
-from zeroov.overview.decode import decode, ends_of
+from zeroov.overview.decode import decode, ends_of, text_of
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prefix import Prefix, ask, forward
 from zeroov.overview.prompt import words_of
 from zeroov.recipe import OverviewRecipe
+from zeroov.recipe.depths import layers_and_weights, layers_at
 from zeroov.types import Float32, Overview, Picture
+
+UNREADABLE = {
+    "sliding_attention": "see only a sliding window",
+    "linear_attention": "keep a running state and compute no attention to single tokens",
+}
 
 
 def look(
@@ -29,6 +35,9 @@ def look(
     given: Sequence[str] = (),
 ) -> list[Overview]:
     """Answer several expressions, each about a picture that the model has read; or read the rows of `given` answers."""
+    if models.family.recurrent and len(prefixes) > 1:  # see `ask`
+        each = [slice(at, at + 1) for at in range(len(prefixes))]
+        return [look(models, pictures[o], prefixes[o], expressions[o], recipe, given[o])[0] for o in each]
     heads = models.model.config.get_text_config().num_attention_heads
     if recipe.heads > heads:
         raise RecipeError(f"overview.heads = {recipe.heads}, but the model has {heads} attention heads")
@@ -41,6 +50,7 @@ def look(
         recorder, answers = _rows(models, prefixes, words, recipe), [""] * len(words)
     else:
         recorder, answers = _answer(models, prefixes, words, recipe)
+    answers = [answer[slice(*what_counts(answer, models.family))].strip() for answer in answers]
     per_head = [_per_head(recorder, sample, each.grid_hw, models) for sample, each in enumerate(prefixes)]
     chosen = [sharpest_heads(each, recipe.heads) if recipe.heads else None for each in per_head]
     maps = [mean_of_heads(each, heads_of) for each, heads_of in zip(per_head, chosen, strict=True)]
@@ -56,6 +66,7 @@ def look(
         Overview(
             layers=maps[sample],
             layer_numbers=recorder.layers,
+            depth=depth_of(models),
             answer=answers[sample],
             answer_box=answer_to_image(
                 answers[sample], models.family.answer_frame_hw(prefixes[sample].resized_hw), picture.hw
@@ -72,18 +83,31 @@ def look(
 
 def captured_layers(models: OverviewModels, recipe: OverviewRecipe) -> tuple[int, ...]:
     """Return the 0-based numbers of the layers that are read, or refuse layers that this model cannot give."""
-    text = models.model.config.get_text_config()
-    depth = text.num_hidden_layers
-    layers = tuple(range(depth)) if recipe.capture == "all" else tuple(sorted(recipe.layers))
+    text, depth = models.model.config.get_text_config(), depth_of(models)
+    kinds = getattr(text, "layer_types", None) or ["full_attention"] * depth
+    readable = tuple(layer for layer, kind in enumerate(kinds) if kind == "full_attention")
+    if recipe.capture == "all":
+        layers = readable
+    elif isinstance(recipe.layers, str):
+        layers = layers_at(recipe.layers, readable, depth)
+    else:
+        layers = tuple(sorted(recipe.layers))
     if beyond := [layer for layer in layers if layer >= depth]:
         raise RecipeError(
             f"overview.layers names {beyond}, but the model has layers 0 to {depth - 1}; "
             "set overview.layers and overview.weights for this model"
         )
-    kinds = getattr(text, "layer_types", None) or ["full_attention"] * depth
-    if sliding := [layer for layer in layers if kinds[layer] != "full_attention"]:
-        raise RecipeError(f"overview.layers names {sliding}, which see only a sliding window; choose other layers")
+    if others := [layer for layer in layers if layer not in readable]:
+        reason = UNREADABLE.get(kinds[others[0]], f"are of type {kinds[others[0]]}")
+        raise RecipeError(f"overview.layers names {others}, which {reason}; choose some of {list(readable)}")
+    layers_and_weights(recipe, layers, depth)  # refuses weights that do not fit, before the model runs
     return layers
+
+
+def depth_of(models: OverviewModels) -> int:
+    """Return the number of layers of the model's language part."""
+    depth: int = models.model.config.get_text_config().num_hidden_layers
+    return depth
 
 
 def _answer(
@@ -94,8 +118,7 @@ def _answer(
     recorder = RowRecorder(asked.image_positions, asked.mask, captured_layers(models, recipe))
     with capture_rows(models.model, recorder):
         answered = decode(models, asked, recipe.max_new_tokens, watchers=[recorder])
-    texts = models.processor.tokenizer.batch_decode(answered, skip_special_tokens=True)
-    return recorder, [text.strip() for text in texts]
+    return recorder, [text_of(models, tokens) for tokens in answered]
 
 
 def _rows(

@@ -22,6 +22,9 @@ def weigh(
     first = [_first_tokens(models, answer) for answer in answers]
     if len(set().union(*first)) < sum(map(len, first)):
         raise RecipeError(f"the answers {', '.join(answers)} begin with the same token of {models.name}")
+    if models.family.recurrent and len(prefixes) > 1:  # see `ask`
+        each = zip(prefixes, questions, strict=True)
+        return [weigh(models, [read], [question], answers)[0] for read, question in each]
     asked = ask(models, prefixes, [words_of(models, question) for question in questions])
     with torch.inference_mode():
         inputs = {"input_ids": asked.words, "attention_mask": asked.mask}

@@ -12,6 +12,7 @@ from zeroov.language.position import position_prior
 from zeroov.look import Question
 from zeroov.overview.combine import combine, select
 from zeroov.recipe import OverviewRecipe, Recipe
+from zeroov.recipe.depths import layers_and_weights
 from zeroov.types import Affinity, Evolved, Float32, Overview
 from zeroov.zoom.merge import near_weights
 from zeroov.zoom.pyramid import average_maps
@@ -22,7 +23,8 @@ Scale = tuple[Question, Overview]
 
 def combined(overview: Overview, recipe: OverviewRecipe) -> Float32:
     """Return A_C (rows, cols) of the layers alone; `ValueError` where the Overview holds not all of the recipe's."""
-    return combine(select(overview.layers, overview.layer_numbers, recipe.layers), recipe.weights)
+    layers, weights = layers_and_weights(recipe, overview.layer_numbers, overview.depth)
+    return combine(select(overview.layers, overview.layer_numbers, layers), weights)
 
 
 def cross_of(overview: Overview, recipe: OverviewRecipe, expression: str) -> Float32:

@@ -70,6 +70,12 @@ def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, reci
                 recipe.name,
                 ", ".join(others),
             )
+    made, wanted = dump.about["settings"]["layers"], recipe.overview.layers
+    if isinstance(wanted, str) and made not in ("all", wanted):
+        raise DumpError(
+            f"`{dump.path}` holds the layers {made}, and overview.layers is {wanted}; name layers that were captured, "
+            'or capture again with --set overview.capture="all"'
+        )
     try:
         cross = cross_of(overview, recipe.overview, dump.about["expression"])
     except ValueError as error:

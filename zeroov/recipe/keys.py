@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
@@ -128,6 +129,8 @@ def shown(value: Any) -> str:
 
 def _convert(where: str, value: Any, hint: Any) -> Any:
     """Return `value` as the annotated kind, or refuse it; an int is taken for a float, nothing else is converted."""
+    if isinstance(hint, types.UnionType):  # a list, or a text in its place
+        hint = str if isinstance(value, str) else get_args(hint)[0]
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise RecipeError(f"{where} takes a list, got {shown(value)}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zeroov.errors import RecipeError, did_you_mean
+from zeroov.recipe.depths import layers_or_depths
 from zeroov.recipe.keys import (
     at_least,
     between,
@@ -55,7 +56,7 @@ class OverviewRecipe:
     quantize: str = key("none", one_of("none", "4bit"))
     attention: str = key("sdpa", one_of("sdpa", "flash_attention_2"))
     prompt: str = key(PROMPT, holds_expression)
-    layers: tuple[int, ...] = key((16, 17, 18, 19), numbers(0, 999))
+    layers: tuple[int, ...] | str = key((16, 17, 18, 19), layers_or_depths)  # or depths: "57%-68%"
     weights: tuple[float, ...] = key((0.1, 0.1, 0.3, 0.5), finite_weights)
     max_new_tokens: int = key(128, between(1, 4096))
     min_pixels: int = key(0, at_least(0))  # 0: the model's own bound
@@ -70,7 +71,7 @@ class OverviewRecipe:
     pyramid: tuple[float, ...] = key((), shares)  # also look at windows of these shares of the picture
 
     def __post_init__(self) -> None:
-        if len(self.layers) != len(self.weights):
+        if not isinstance(self.layers, str) and len(self.layers) != len(self.weights):
             raise RecipeError(
                 f"overview.layers names {len(self.layers)} layers and overview.weights holds {len(self.weights)} "
                 "weights; give one weight for each layer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 QWEN_SPECIAL = (
@@ -44,6 +45,16 @@ def byte_letters() -> list[str]:
 
 def write_qwen_tokenizer(folder: Path) -> None:
     """Write a tokenizer of the Qwen2 class: 256 byte tokens, then the special tokens, and a chat template."""
+    write_byte_tokenizer(folder, QWEN_SPECIAL, CHAT_TEMPLATE, end="<|im_end|>", kind="Qwen2TokenizerFast")
+
+
+def write_byte_tokenizer(
+    folder: Path, special: Sequence[str], template: str, *, end: str, kind: str, **named: str
+) -> None:
+    """Write a tokenizer of class `kind`: 256 byte tokens, then the special tokens, of which some are `named`.
+
+    The first special token is for padding, `end` ends an answer.
+    """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -51,20 +62,20 @@ def write_qwen_tokenizer(folder: Path) -> None:
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in QWEN_SPECIAL])
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(QWEN_SPECIAL),
+        eos_token=end,
+        pad_token=special[0],
+        additional_special_tokens=list(special),
         padding_side="left",
         model_max_length=131072,
     )
-    fast.chat_template = CHAT_TEMPLATE
+    fast.chat_template = template
     fast.save_pretrained(folder)
     settings = folder / "tokenizer_config.json"
     plain = json.loads(settings.read_text(encoding="utf-8"))
-    plain["tokenizer_class"] = "Qwen2TokenizerFast"
+    plain |= {"tokenizer_class": kind, **named}
     settings.write_text(json.dumps(plain, indent=2), encoding="utf-8")
 
 

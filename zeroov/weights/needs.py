@@ -22,20 +22,30 @@ class Known:
     """What is known of a model before it is here.
 
     `bytes` are those of the files that are needed, not of the whole repository; `None`: not known before asking.
-    `width` is how many of them a number takes. `gated`: its hub page asks to accept the licence first.
+    `width` is how many of them a number takes. `gated`: its hub page asks to accept the licence first. `remark`: what
+    else is to be known before it is chosen.
     """
 
     bytes: int | None
     licence: str
     width: int = 4
     gated: bool = False
+    remark: str = ""
 
 
+ONE_BY_ONE = "one question at a time"  # of families with recurrent layers
 WELL_KNOWN: dict[str, Known] = {
     "Qwen/Qwen2.5-VL-3B-Instruct": Known(7_500_000_000, "Qwen Research", width=2),
     "Qwen/Qwen2.5-VL-7B-Instruct": Known(16_600_000_000, "Apache-2.0", width=2),
     "Qwen/Qwen2.5-VL-32B-Instruct": Known(None, "Apache-2.0", width=2),
     "Qwen/Qwen2.5-VL-72B-Instruct": Known(None, "Qwen", width=2),
+    # 16 bits, counted in models built without memory: Qwen3-VL and InternVL from their published sizes, Qwen3.5 from
+    # the defaults of transformers; GLM as its hub page says. None is gated.
+    "Qwen/Qwen3-VL-4B-Instruct": Known(2 * 4_437_815_808, "Apache-2.0", width=2),
+    "Qwen/Qwen3-VL-8B-Instruct": Known(2 * 8_767_123_696, "Apache-2.0", width=2),
+    "Qwen/Qwen3.5-9B": Known(2 * 9_409_813_744, "Apache-2.0", width=2, remark=ONE_BY_ONE),
+    "zai-org/GLM-4.6V-Flash": Known(20_600_000_000, "MIT", width=2),
+    "OpenGVLab/InternVL3_5-8B-HF": Known(2 * 8_528_244_736, "Apache-2.0", width=2),
     # float32: UNet 859.5 M, VAE 83.7 M and text encoder 123.1 M parameters; no safety checker, no second format.
     "CompVis/stable-diffusion-v1-4": Known(4_270_000_000, "CreativeML OpenRAIL-M"),
     # Counted in models built without memory, float32. Stability AI has withdrawn SD 2.x; these are copies of it.
@@ -67,7 +77,7 @@ class Requirement:
 
     `state` is "builtin" for what zeroov makes by itself. `path` is where it was found; `problem` says why it was not.
     `gated`: the hub wants its licence accepted first. `memory_bytes` is estimated, as the doctor does it, for the
-    recipe's dtype; `auto` is taken for 16 bits, as on a GPU.
+    recipe's dtype; `auto` is taken for 16 bits, as on a GPU. `remark`: what else is to be known of it.
     """
 
     stage: str
@@ -81,6 +91,7 @@ class Requirement:
     memory_bytes: int | None = None
     path: Path | None = None
     problem: str = ""
+    remark: str = ""
 
 
 def requirements(recipe: Recipe) -> list[Requirement]:
@@ -114,17 +125,18 @@ def _require(recipe: Recipe, stage: str) -> Requirement:
     if is_builtin(reference):
         return Requirement(stage, kind, reference, "", None, None, "builtin")
     known = WELL_KNOWN.get(Path(reference).name if kind == "sam" else reference)
-    licence, gated = (known.licence, known.gated) if known else (None, False)
+    licence, gated, remark = (known.licence, known.gated, known.remark) if known else (None, False, "")
     try:
         located = locate(kind, reference, revision)
     except ModelError as error:
         size = known.bytes if known else None
         memory = _memory(recipe, stage, size // known.width) if known and size else None
         return Requirement(
-            stage, kind, reference, revision, size, licence, "missing", gated, memory, problem=str(error)
+            stage, kind, reference, revision, size, licence, "missing", gated, memory, None, str(error), remark
         )
     size, memory = _bytes_of(located.path), _memory(recipe, stage, count_weights(located.path, kind))
-    return Requirement(stage, kind, reference, located.revision, size, licence, "found", gated, memory, located.path)
+    found = stage, kind, reference, located.revision, size, licence
+    return Requirement(*found, "found", gated, memory, located.path, remark=remark)
 
 
 def _memory(recipe: Recipe, stage: str, numbers: int) -> int:

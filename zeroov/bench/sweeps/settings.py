@@ -118,6 +118,8 @@ def _layers(recipe: Recipe, changes: Mapping[str, Any], captured: Sequence[int])
     """Return the layers and weights that some changes ask for; `None` where their numbers do not fit."""
     layers: Any = changes.get("overview.layers", "own")
     weights = list(recipe.overview.weights)
+    if layers == "own" and isinstance(recipe.overview.layers, str):
+        return {"overview.layers": recipe.overview.layers, "overview.weights": changes.get("overview.weights", weights)}
     if layers == "own":
         layers = list(recipe.overview.layers)
     elif layers == "all":
