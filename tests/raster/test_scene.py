@@ -239,6 +239,25 @@ def test_damaged_windows_are_left_out_and_told(tmp_path, small_chunks, caplog):
     assert "is left out" in caplog.text
 
 
+def test_a_block_that_could_not_be_read_once_is_not_read_as_zeros_later(tmp_path, monkeypatch):
+    """GDAL fails once at a block whose size has an invalid type, and gives zeros when it is asked again."""
+    path = write_scene(tmp_path / "a.tif", textured(), crs="EPSG:32633", transform=UTM, **STORED[1])
+    original, failed = windowed.Windowed._samples, set()
+
+    def as_gdal(self, window):
+        if window.y0 <= 0 < window.y1 and window.x0 <= 0 < window.x1 and window not in failed:
+            failed.add(window)
+            raise PictureError("copy or download it again")
+        return original(self, window)
+
+    monkeypatch.setattr(windowed.Windowed, "_samples", as_gdal)
+    with open_source(path) as scene:
+        assert not scene.read(Window(0, 0, 9, 9), tolerant=True).valid.any()
+        with pytest.raises(PictureError, match="copy or download it again"):
+            scene.read(Window(0, 0, 9, 9))
+        assert scene.read(Window(300, 200, 309, 209)).valid is None
+
+
 def test_complex_samples_huge_blocks_and_files_of_files(tmp_path, monkeypatch):
     with pytest.raises(PictureError, match="export its amplitude"):
         open_source(write_scene(tmp_path / "a.tif", np.zeros((1, 4, 4), np.complex64)))

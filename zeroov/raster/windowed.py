@@ -64,6 +64,7 @@ class Windowed:
         self._step = stretch.sampling_step(self.hw)
         self._dtype = np.result_type(*(dataset.dtypes[index - 1] for index in bands))
         self._block_hw = tuple(dataset.block_shapes[bands[0] - 1])
+        self._bad: dict[tuple[int, int], PictureError] = {}  # blocks by their row and column
         interleaved = dataset.profile.get("interleave") == "pixel"
         self._pixel_bytes = self._dtype.itemsize * (dataset.count if interleaved else len(bands))
         height, width = self._block_hw
@@ -198,10 +199,18 @@ class Windowed:
                 continue
             for block in chunks(window, self._block_hw, 1):
                 part = self._attempted(block) if block != window and bad < MOST_TRIED else outcome
-                bad += isinstance(part, PictureError)
+                if isinstance(part, PictureError):
+                    bad += 1
+                    self._bad[block.y0 // self._block_hw[0], block.x0 // self._block_hw[1]] = part
                 yield block, part
 
     def _attempted(self, window: Window) -> Bands | PictureError:
+        """Read a window; a block that could not be read before is not read again: GDAL would give zeros for it."""
+        height, width = self._block_hw
+        for (row, column), error in self._bad.items():
+            down = window.y0 < (row + 1) * height and row * height < window.y1
+            if down and window.x0 < (column + 1) * width and column * width < window.x1:
+                return error
         try:
             return self._samples(window)
         except PictureError as error:
