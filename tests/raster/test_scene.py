@@ -14,6 +14,7 @@ from tests.raster.scenes import DEGREES, UTM, textured, write_scene
 from tests.raster.test_decode import sample
 from zeroov import frames
 from zeroov.errors import PictureError, UsageError
+from zeroov.progress import SILENT
 from zeroov.raster import reduce, stretch, windowed
 from zeroov.raster.scene import Scene, image_content, open_picture, open_source
 from zeroov.types import Window
@@ -256,6 +257,19 @@ def test_a_block_that_could_not_be_read_once_is_not_read_as_zeros_later(tmp_path
         with pytest.raises(PictureError, match="copy or download it again"):
             scene.read(Window(0, 0, 9, 9))
         assert scene.read(Window(300, 200, 309, 209)).valid is None
+
+
+def test_a_jpeg_2000_is_not_asked_how_it_is_interleaved(monkeypatch):
+    class Dataset:
+        driver, height, width, count = "JP2OpenJPEG", 8, 9, 3
+        dtypes, block_shapes = ("uint8",) * 3, ((8, 9),) * 3
+
+        @property
+        def profile(self):
+            raise AssertionError("of a damaged file GDAL looks for that for minutes")
+
+    monkeypatch.setattr(windowed, "BandReader", lambda *_: None)
+    assert windowed.Windowed(rasterio, Dataset(), "a.jp2", (1, 2, 3), (0, 100), SILENT).hw == (8, 9)
 
 
 def test_complex_samples_huge_blocks_and_files_of_files(tmp_path, monkeypatch):

@@ -70,7 +70,7 @@ def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, reci
                 recipe.name,
                 ", ".join(others),
             )
-    made, wanted = dump.about["settings"]["layers"], recipe.overview.layers
+    made, wanted = dump.about["settings"].get("layers"), recipe.overview.layers
     if isinstance(wanted, str) and made not in ("all", wanted):
         raise DumpError(
             f"`{dump.path}` holds the layers {made}, and overview.layers is {wanted}; name layers that were captured, "

@@ -36,7 +36,8 @@ class BandReader:
 
     def __init__(self, dataset: Any, indexes: tuple[int, ...], name: str) -> None:
         self._dataset, self.indexes, self._name = dataset, indexes, name
-        self._inverted = indexes == (1,) and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+        asked = indexes == (1,) and dataset.driver != "JP2OpenJPEG"  # see `Windowed`
+        self._inverted = asked and dataset.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
         flags = {index: {flag.name for flag in dataset.mask_flag_enums[index - 1]} for index in indexes}
         own = [not flags[index] & {"all_valid", "per_dataset"} for index in indexes]
         shared = [index for index in indexes if "per_dataset" in flags[index] and "alpha" not in flags[index]]

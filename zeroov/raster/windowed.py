@@ -65,7 +65,8 @@ class Windowed:
         self._dtype = np.result_type(*(dataset.dtypes[index - 1] for index in bands))
         self._block_hw = tuple(dataset.block_shapes[bands[0] - 1])
         self._bad: dict[tuple[int, int], PictureError] = {}  # blocks by their row and column
-        interleaved = dataset.profile.get("interleave") == "pixel"
+        # Of a damaged JPEG 2000 GDAL looks for it for minutes; an undamaged one is interleaved.
+        interleaved = dataset.driver == "JP2OpenJPEG" or dataset.profile.get("interleave") == "pixel"
         self._pixel_bytes = self._dtype.itemsize * (dataset.count if interleaved else len(bands))
         height, width = self._block_hw
         if height * width * self._pixel_bytes > MOST_BLOCK_BYTES:
