@@ -10,22 +10,22 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from zeroov import dumps, hardware
+from zeroov import hardware
 from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
-from zeroov.errors import UsageError
 from zeroov.language.phrase import parse
 from zeroov.look import Cost, Look, Question, Searched, Stage
 from zeroov.mini.recognise import looks_drawn
 from zeroov.overview.answer import says_absent
 from zeroov.pipeline.asking import seen_by_source
-from zeroov.pipeline.attention import Scale, attention_map, combined, evolve_as
-from zeroov.pipeline.cache import Made, Work, fill, header
+from zeroov.pipeline.attention import Scale, attention_map, evolve_as
+from zeroov.pipeline.cache import Made, fill, header
 from zeroov.pipeline.kept import Kept
+from zeroov.pipeline.maps import focus_work, overview_work
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
 from zeroov.pipeline.select import kind_of, others_of, select
 from zeroov.progress import SILENT, Progress
-from zeroov.recipe import OverviewRecipe, Recipe
+from zeroov.recipe import Recipe
 from zeroov.spans import span
 from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refined
 from zeroov.zoom.pyramid import scale_questions
@@ -47,21 +47,6 @@ def in_turn(method: Method) -> Method:
             return method(self, *args, **options)
 
     return cast("Method", waiting)
-
-
-def given_in(questions: Sequence[Question], recipe: OverviewRecipe) -> list[str]:
-    """Return the answers that questions came with; none where the recipe decodes its own."""
-    given = [question.given for question in questions if question.given is not None]
-    if len(given) not in (0, len(questions)) or bool(given) != (recipe.answer == "given"):
-        raise UsageError(
-            "an answer that is given and the recipe's overview.answer go together: give one with each expression and "
-            "use --set overview.answer=given, or give none"
-        )
-    return given
-
-
-def _bytes_of(affinity: Affinity) -> int:
-    return affinity.matrix.nbytes
 
 
 class Stages:
@@ -144,33 +129,7 @@ class Stages:
     @in_turn
     def overview(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[Made[Overview]]:
         """Return where the language model looks while it answers each question."""
-        recipe, models = self.recipe.overview, self.models
-        settings = dumps.overview_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
-
-        def compute(batch: Sequence[Question]) -> list[Overview]:
-            from zeroov.overview.stage import captured_layers, look
-
-            pictures, expressions = [each.picture for each in batch], [each.expression for each in batch]
-            layers = captured_layers(models.overview(), recipe)
-            truncated = recipe.prefill_only or recipe.answer == "given"
-            prefixes = self.read(pictures, max(layers) if truncated else None)
-            return look(models.overview(), pictures, prefixes, expressions, recipe, given_in(batch, recipe))
-
-        def key(question: Question) -> str:
-            text = "\n".join((question.expression, *given_in([question], recipe)))
-            return dumps.digest("overview", question.picture.digest, text, settings)
-
-        work = Work(
-            stage="overview",
-            model="overview",
-            settings=settings,
-            key=key,
-            compute=compute,
-            to_dump=lambda value: dumped.from_overview(value, combined(value, recipe), recipe),
-            from_dump=dumped.to_overview,
-            reads=True,
-        )
-        return fill(work, questions, self.store, models, self.kept, progress)
+        return fill(overview_work(self), questions, self.store, self.models, self.kept, progress)
 
     def read(self, pictures: Sequence[Picture], last_layer: int | None = None) -> list[Prefix]:
         """Return each picture as the language model has read it, up to a layer where later ones are not needed."""
@@ -192,26 +151,7 @@ class Stages:
         """Return which cells of each picture belong together; `None` in a recipe without Focus."""
         if "focus" not in self.recipe.stages:
             return [None] * len(questions)
-        recipe, models = self.recipe.focus, self.models
-        settings = dumps.focus_settings(recipe, models.locate("focus").revision, models.dtype_name("focus"))
-
-        def compute(batch: Sequence[Question]) -> list[Affinity]:
-            from zeroov.focus.stage import compute_affinities
-
-            pictures, expressions = [each.picture for each in batch], [each.expression for each in batch]
-            return compute_affinities(models.focus(), pictures, expressions, recipe, steps)
-
-        def steps(done: int, total: int) -> None:
-            if total > 1:  # inversion: many calls of the UNet for one picture
-                progress.report("focus, steps", done, total)
-
-        def key(question: Question) -> str:
-            text = dumps.focus_expression(recipe, question.expression)
-            return dumps.digest("focus", question.picture.digest, text, settings)
-
-        size = None if "{expression}" in recipe.prompt else _bytes_of
-        work = Work("focus", "focus", settings, key, compute, dumped.from_affinity, dumped.to_affinity, size)
-        return fill(work, questions, self.store, models, self.kept, progress)
+        return fill(focus_work(self, progress), questions, self.store, self.models, self.kept, progress)
 
     @in_turn
     def kinds(self, expression: str) -> tuple[str, ...]:
