@@ -7,6 +7,7 @@ into one batch. Positions are given to the model with each call; it keeps none o
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -135,11 +136,17 @@ def ask(models: OverviewModels, prefixes: Sequence[Prefix], words: Sequence[Sequ
 
 def forward(models: OverviewModels, cache: Any, positions: Tensor, **inputs: Any) -> Any:
     """Run the model on what follows a cache, at `positions` (batch, n) or, of three axes, (3, batch, n)."""
-    takes = inspect.signature(models.model.forward).parameters
-    name = "cache" if "cache" in takes else "past_key_values"  # until transformers 5.23
     if positions.ndim == 2 and hasattr(models.model.model, "get_rope_index"):
         positions = positions.expand(3, *positions.shape)
-    return models.model(**inputs, **{name: cache}, position_ids=positions, use_cache=True, logits_to_keep=1)
+    kind: Any = type(models.model)
+    held = {_cache_name(kind): cache}
+    return models.model(**inputs, **held, position_ids=positions, use_cache=True, logits_to_keep=1)
+
+
+@functools.cache
+def _cache_name(model_class: Any) -> str:
+    """Return what a model calls its cache: looked up once, not with every token."""
+    return "cache" if "cache" in inspect.signature(model_class.forward).parameters else "past_key_values"  # until 5.23
 
 
 def _empty_cache(models: OverviewModels) -> DynamicCache:

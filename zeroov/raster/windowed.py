@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -207,15 +208,20 @@ class Windowed:
 
     def _attempted(self, window: Window) -> Bands | PictureError:
         """Read a window; a block that could not be read before is not read again: GDAL would give zeros for it."""
-        height, width = self._block_hw
-        for (row, column), error in self._bad.items():
-            down = window.y0 < (row + 1) * height and row * height < window.y1
-            if down and window.x0 < (column + 1) * width and column * width < window.x1:
-                return error
+        if known := self._known_bad(window):
+            return known
         try:
             return self._samples(window)
         except PictureError as error:
             return error
+
+    def _known_bad(self, window: Window) -> PictureError | None:
+        """Return the error of a block in a window; there may be very many such blocks, or blocks in the window."""
+        height, width = self._block_hw
+        rows = range(window.y0 // height, -(-window.y1 // height))
+        columns = range(window.x0 // width, -(-window.x1 // width))
+        some = itertools.product(rows, columns) if len(rows) * len(columns) < len(self._bad) else self._bad
+        return next((self._bad[at] for at in some if at in self._bad and at[0] in rows and at[1] in columns), None)
 
     def _samples(self, window: Window) -> Bands:
         with self._reading():
