@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick lint format clean
+.PHONY: help install demo test test-quick test-far lint format clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,10 +19,14 @@ demo: install ## ground something on a drawn scene, offline
 	$(BIN)/zeroov demo --out out
 
 test: install lint ## lint, types and tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not far"
+
+test-far: install ## what drives a browser (Debian's chromium), a cluster, notebooks and the site; installs the extra far
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[far]'
+	$(BIN)/python -m pytest -m far
 
 test-quick: install ## the tests but the slow ones (tests/slow.txt), while you work
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not slow and not far"
 
 lint: install ## ruff, mypy, and which room may import which
 	$(BIN)/ruff check .
