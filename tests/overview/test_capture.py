@@ -12,7 +12,7 @@ import torch
 from tests.overview.conftest import PHRASES, look
 from zeroov.errors import ModelError, RecipeError
 from zeroov.overview import stage
-from zeroov.overview.capture import RowRecorder, capture_rows
+from zeroov.overview.capture import RowRecorder, _attend_packed, _packs, capture_rows
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prompt import build_prompt
 from zeroov.recipe import OverviewRecipe
@@ -239,7 +239,28 @@ def test_the_kernel_finds_itself_under_its_own_name(
     monkeypatch.setattr(models.model.config.text_config, "_attn_implementation", "particular")
     [other] = look(models, pictures[:1], ["a"], recipe)
     assert seen == {"particular"}
-    np.testing.assert_array_equal(plain.layers, other.layers)
+    np.testing.assert_allclose(plain.layers, other.layers, atol=1e-6)  # SDPA itself gets its queries packed
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_queries_that_share_a_key_head_are_packed(steps: int) -> None:
+    """As if keys and values were repeated for each head, every query with its own row of the mask."""
+    generator = torch.Generator().manual_seed(steps)
+    query, (key, value) = (
+        torch.randn(2, 6, steps, 8, generator=generator),
+        torch.randn(2, 2, 2, 9, 8, generator=generator),
+    )
+    mask = torch.rand(2, 1, steps, 9, generator=generator) > 0.4
+    mask[..., -1] = True  # nobody sees nothing
+    for given in (mask, None) if steps == 1 else (mask,):
+        assert _packs(query, key, given)
+        wanted = torch.nn.functional.scaled_dot_product_attention(
+            query, key.repeat_interleave(3, dim=1), value.repeat_interleave(3, dim=1), attn_mask=given, scale=0.3
+        ).transpose(1, 2)
+        torch.testing.assert_close(_attend_packed(query, key, value, given, 0.3), wanted, atol=1e-6, rtol=1e-5)
+    assert not _packs(query[:, :2], key, mask)
+    assert not _packs(query.expand(2, 6, steps, 8), key, mask.repeat(1, 6, 1, 1))  # a mask for each head
+    assert steps == 1 or not _packs(query, key, None)  # causal: the kernel knows it
 
 
 def test_settings_of_the_model_s_own_generation_change_nothing(

@@ -130,6 +130,8 @@ def _register(kernel: str) -> str:
             recorder.add(module.layer_idx, query, key, float(kwargs["scaling"]))
         if module.layer_idx == _last_layer.get():
             raise _Enough
+        if kernel == "sdpa" and _packs(query, key, attention_mask):
+            return _attend_packed(query, key, value, attention_mask, float(kwargs["scaling"])), None
         module.config._attn_implementation = kernel  # flash attention looks itself up by this name
         try:
             return ALL_ATTENTION_FUNCTIONS[kernel](module, query, key, value, attention_mask, **kwargs)
@@ -139,6 +141,25 @@ def _register(kernel: str) -> str:
     AttentionInterface.register(name, attend)
     AttentionMaskInterface.register(name, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
     return name
+
+
+def _packs(query: Tensor, key: Tensor, mask: Tensor | None) -> bool:
+    """Return whether the queries that share a key head may stand in a row: one step, or a mask that is theirs."""
+    return query.shape[1] > key.shape[1] and (query.shape[2] == 1 if mask is None else mask.shape[1] == 1)
+
+
+def _attend_packed(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float) -> Tensor:
+    """Attend with queries (B, heads, q, d) of which several share a key head, and copy no keys; (B, q, heads, d).
+
+    transformers repeats keys and values for each query head where there is a mask, and reads them so often without.
+    """
+    batch, heads, steps, depth = query.shape
+    group = heads // key.shape[1]
+    if mask is not None:
+        mask = mask.repeat(1, 1, group, 1)
+    packed = query.reshape(batch, key.shape[1], group * steps, depth)
+    out = torch.nn.functional.scaled_dot_product_attention(packed, key, value, attn_mask=mask, scale=scaling)
+    return out.reshape(batch, heads, steps, -1).transpose(1, 2).contiguous()
 
 
 @contextlib.contextmanager
