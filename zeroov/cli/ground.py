@@ -86,7 +86,7 @@ def ground(
 
     Example: zeroov ground photo.jpg "the white plane on the lower right" --out out/
     """
-    chosen = options.chosen(recipe, set_, zoom, given)
+    chosen = options.chosen(recipe, set_, zoom, given is not None)
     from zeroov.cli.report import refuse_own, say_answer
     from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline

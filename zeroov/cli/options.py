@@ -81,12 +81,12 @@ Profile = Annotated[
 ]
 
 
-def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False, given: str | None = None) -> Recipe:
-    """Return the recipe that the options ask for, with a closer look where `zoom` asks for one."""
+def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False, given: bool = False) -> Recipe:
+    """Return the recipe that the options ask for; `zoom`: with a closer look; `given`: for answers that are known."""
     from zeroov import recipe as recipes
 
     found = recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
-    found = found if given is None else found.with_values({"overview.answer": "given"})
+    found = found.with_values({"overview.answer": "given"}) if given else found
     return found.with_values({"zoom.rounds": 1}) if zoom and not found.zoom.rounds else found
 
 

@@ -26,7 +26,7 @@ def overview(
 
     Example: zeroov overview photo.jpg "the white plane" --out maps/
     """
-    chosen = options.chosen(recipe, set_, given=given)
+    chosen = options.chosen(recipe, set_, given=given is not None)
     from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.look import Question

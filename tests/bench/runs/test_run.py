@@ -131,6 +131,36 @@ def test_maps_of_another_run_are_used_and_filled_and_no_overview_or_focus_model_
     assert [None if np.isnan(box[0]) else tuple(box) for box in setting.boxes[0]] == coarse
 
 
+def test_the_answers_of_another_run_are_read_and_not_decoded(
+    csv: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The maps are the same, to rounding, as those of the run that decoded the answers, and so is what is found."""
+    first = tmp_path / "first"
+    shutil.copytree(undisturbed, first)
+    lines = (first / "records.jsonl").read_text().splitlines()
+    others = [json.loads(line) for line in lines]
+    gone, asked = others[0], others[1]
+    gone |= {"status": "failed", "error": "for the test", "box": None, "mask": None}
+    asked |= {"expression": "the other plane"}
+    (first / "records.jsonl").write_text("".join(json.dumps(each) + "\n" for each in others))
+    monkeypatch.setattr("zeroov.overview.stage.decode", lambda *_, **__: pytest.fail("an answer was decoded"))
+    given = {"overview.answer": "given"}
+    out = tmp_path / "read"
+    assert go(csv, out, changes=given, answers=first).failed == 2
+    wanted, made = answers(undisturbed / "records.jsonl"), answers(out / "records.jsonl")
+    assert "has no answer to it: it failed there" in made[gone["id"]]["error"]
+    assert "was asked something else" in made[asked["id"]]["error"]
+    for name in made.keys() - {gone["id"], asked["id"]}:
+        assert made[name]["answer"] == wanted[name]["answer"]
+        assert made[name]["mask"] == wanted[name]["mask"]
+    with pytest.raises(OutputError, match="answers"):  # others are another run's
+        go(csv, out, changes=given, answers=undisturbed)
+    with pytest.raises(UsageError, match="--answers RUN"):
+        go(csv, tmp_path / "none", changes=given)
+    with pytest.raises(UsageError, match="closer looks"):
+        go(csv, tmp_path / "none", changes=given | {"zoom.rounds": 1}, answers=first)
+
+
 def test_a_run_that_goes_on_with_another_folder_of_maps_knows_both(
     csv: Path, undisturbed: Path, tmp_path: Path
 ) -> None:

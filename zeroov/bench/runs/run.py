@@ -19,6 +19,7 @@ from typing import Any
 
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
+from zeroov.bench.runs.answers import KnownAnswers, known_answers
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group
 from zeroov.bench.runs.recording import contents_of, failed_record, image_hw, record
@@ -60,6 +61,7 @@ def run(
     shard: Shard | None = None,
     retry_failed: bool = False,
     dumps: Path | None = None,
+    answers: Path | None = None,
     changes: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
@@ -67,8 +69,10 @@ def run(
 
     A sample whose image or truth has changed since it was recorded is done again. `changes` are the keys in which the
     recipe differs from the one that it is named after; the manifest names them. Maps are taken from `dumps` and kept
-    there; several runs may share it, also at once: a map has the name of what made it, and is written whole.
+    there; several runs may share it, also at once: a map has the name of what made it, and is written whole. `answers`
+    is a run whose answers a recipe with `overview.answer = "given"` reads; a sample that it did not answer fails.
     """
+    known = known_answers(answers, recipe)
     maps = manifest.dumps_folder(folder, dumps)
     started, shard, folder = time.time(), shard or Shard(), require_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
@@ -76,6 +80,7 @@ def run(
         with span("loading"):
             pipeline = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
         about = manifest.made_with(split, recipe, pipeline, shard)
+        about |= {"answers": known.digest(split.samples)} if known else {}
         refuse_other_runs(folder, shard, about)
         journal = closing.enter_context(Journal(ensure_writable_folder(folder) / f"records{shard.suffix}.jsonl", about))
         if retry_failed:
@@ -89,7 +94,7 @@ def run(
             manifest.manifest_path(folder, shard).unlink(missing_ok=True)
             manifest.note_dumps(folder, shard, maps)
         ahead = closing.enter_context(Ahead(_open_whole))
-        runner = _Runner(split, pipeline, journal, contents, ahead, progress)
+        runner = _Runner(split, pipeline, journal, contents, ahead, known, progress)
         runner.run(todo)
         named: dict[str, Any] = {"recipe": recipe.name, "recipe_digest": recipe.digest}
         named |= {} if changes is None else {"changes": dict(changes)}
@@ -130,10 +135,11 @@ class _Runner:
         journal: Journal,
         contents: Mapping[str, str],
         ahead: Ahead,
+        known: KnownAnswers | None,
         progress: Progress,
     ):
         self.split, self.pipeline, self.journal, self.progress = split, pipeline, journal, progress
-        self._ahead = ahead
+        self._ahead, self._known = ahead, known
         self.peak_bytes: dict[str, int] = {}
         self._contents = contents
         self._waiting: dict[str, ModelStage] = {}
@@ -213,7 +219,8 @@ class _Runner:
             self._waiting |= {sample.id: "refine" for sample in samples}
             return
         try:
-            answers = ground_pictures(self.pipeline, asked, rounds=self.pipeline.recipe.zoom.rounds)
+            given = [self._known.of(sample, self._contents[sample.id]) for sample in samples] if self._known else []
+            answers = ground_pictures(self.pipeline, asked, rounds=self.pipeline.recipe.zoom.rounds, given=given)
         except NeedsModel as needed:
             self._waiting |= {sample.id: needed.stage for sample in samples}
             return

@@ -32,6 +32,10 @@ def run(
             "--dumps", metavar="DIR", help="Take maps from here, and keep them here; by default in the run's folder."
         ),
     ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", metavar="RUN", help="Read the attention of this run's answers; decode none."),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try the samples again that failed.")] = False,
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although samples failed; they count as missed anyway.")
@@ -48,11 +52,12 @@ def run(
     The last line but one says which part of the time each stage took, and what was beside them: reading pictures and
     maps, writing maps and records, loading models. --profile FILE shows it over time.
 
-    With --dumps runs/first/dumps, another alpha costs Evolve and Segment Anything alone.
+    With --dumps runs/first/dumps, another alpha costs Evolve and Segment Anything alone. With --answers runs/first,
+    other layers or heads cost one pass over each known answer.
 
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
     """
-    chosen = options.chosen(recipe, set_)
+    chosen = options.chosen(recipe, set_, given=answers is not None)
     from zeroov.bench.data import registry
     from zeroov.bench.runs import shards
     from zeroov.bench.runs.run import run as go
@@ -79,6 +84,7 @@ def run(
             shard=part,
             retry_failed=retry_failed,
             dumps=dumps,
+            answers=answers,
             changes=changed(chosen.deciding(), options.chosen(recipe, None)),
             progress=progress,
         )
