@@ -15,6 +15,7 @@ from zeroov.bench.scoring.tables import aligned
 from zeroov.errors import UsageError, ZeroovError, count_of
 
 NEAR = 0.005  # points of percent: half of the last digit that is printed
+HEADLINE = "mIoU"  # shown even where it is the same
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Check:
         width = max(len(fact.name) for fact in self.facts)
         heads = [f"{fact.name:{width}}  {_said(fact)}" for fact in self.facts]
         lines = [["percent", "published", "here", ""]]
-        for figure in self.figures:
+        shown = [each for each in self.figures if each.verdict != "same" or each.name.endswith(HEADLINE)]
+        for figure in shown:
             numbers = ["-" if value is None else f"{value:.2f}" for value in (figure.published, figure.here)]
             lines.append([figure.name, *numbers, figure.verdict])
         count = sum(figure.verdict == "same" for figure in self.figures)
@@ -100,6 +102,7 @@ class Check:
         total = len(self.figures) + sum(each.figures for each in self.uncompared)
         ends = f"{count} of {total} figures are the same in two decimals"
         ends += "; near: inside the published 95 % interval" if near else ""
+        ends += f"; {hidden} of them are not shown (--json)" if (hidden := len(self.figures) - len(shown)) else ""
         return "\n\n".join(["\n".join(heads), aligned(lines), "\n".join([*left, ends])])
 
 
