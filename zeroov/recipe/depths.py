@@ -10,7 +10,7 @@ from zeroov.errors import RecipeError
 from zeroov.recipe.keys import numbers
 
 if TYPE_CHECKING:
-    from zeroov.recipe.schema import OverviewRecipe
+    from zeroov.recipe.looking import OverviewRecipe
 
 RANGE = re.compile(r"(\d+(?:\.\d+)?)%\s*-\s*(\d+(?:\.\d+)?)%")  # "57%-68%"
 _numbers = numbers(0, 999)

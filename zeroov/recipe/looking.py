@@ -1,0 +1,54 @@
+"""What a recipe says of Overview: the vision-language model, what it is asked, and which of its attention is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zeroov.errors import RecipeError
+from zeroov.recipe.depths import layers_or_depths
+from zeroov.recipe.keys import at_least, between, finite_weights, holds_expression, key, named, one_of, shares
+
+PROMPT = (
+    "Locate it according to the following description.  {expression} "
+    "The output format should be like [x1, y1, x2, y2] without any other text."
+)
+DTYPE = one_of("auto", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class OverviewRecipe:
+    """Stage 1: the vision-language model and which of its attention is read."""
+
+    model: str = key("Qwen/Qwen2.5-VL-7B-Instruct", named)
+    revision: str = key("", None)
+    dtype: str = key("auto", DTYPE)
+    quantize: str = key("none", one_of("none", "4bit"))
+    attention: str = key("sdpa", one_of("sdpa", "flash_attention_2"))
+    prompt: str = key(PROMPT, holds_expression)
+    layers: tuple[int, ...] | str = key((16, 17, 18, 19), layers_or_depths)  # or depths: "57%-68%"
+    weights: tuple[float, ...] = key((0.1, 0.1, 0.3, 0.5), finite_weights)
+    max_new_tokens: int = key(128, between(1, 4096))
+    min_pixels: int = key(0, at_least(0))  # 0: the model's own bound
+    max_pixels: int = key(0, at_least(0))
+    capture: str = key("layers", one_of("layers", "all"))
+    heads: int = key(0, at_least(0))  # 0: the mean of all heads; n: of the n sharpest of each layer
+    relative: bool = key(False)
+    relative_prompt: str = key("Write a general description of the image.", named)
+    prefill_only: bool = key(False)
+    answer: str = key("decoded", one_of("decoded", "given"))  # given: by whoever asks, with each expression
+    position: float = key(0.0, between(0, 20))  # how much the words of place in the expression weigh A_C
+    pyramid: tuple[float, ...] = key((), shares)  # also look at windows of these shares of the picture
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layers, str) and len(self.layers) != len(self.weights):
+            raise RecipeError(
+                f"overview.layers names {len(self.layers)} layers and overview.weights holds {len(self.weights)} "
+                "weights; give one weight for each layer"
+            )
+        if self.min_pixels and self.max_pixels and self.min_pixels > self.max_pixels:
+            raise RecipeError(f"overview.min_pixels {self.min_pixels} exceeds overview.max_pixels {self.max_pixels}")
+        if self.answer == "given" and (self.prefill_only or self.pyramid):
+            raise RecipeError(
+                'overview.answer = "given" reads all steps of the one answer that is given: overview.prefill_only and '
+                "overview.pyramid ask otherwise"
+            )
