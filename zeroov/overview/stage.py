@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,13 +27,21 @@ UNREADABLE = {
 }
 
 
+class Given(NamedTuple):
+    """An answer that somebody else has; `whole`: it was not cut off at the longest length."""
+
+    text: str
+    whole: bool = True
+    confidence: float = 1.0
+
+
 def look(
     models: OverviewModels,
     pictures: Sequence[Picture],
     prefixes: Sequence[Prefix],
     expressions: Sequence[str],
     recipe: OverviewRecipe,
-    given: Sequence[str] = (),
+    given: Sequence[Given] = (),
 ) -> list[Overview]:
     """Answer several expressions, each about a picture that the model has read; or read the rows of `given` answers."""
     if models.family.recurrent and len(prefixes) > 1:  # see `ask`
@@ -44,8 +53,8 @@ def look(
     words = [words_of(models, recipe.prompt.replace("{expression}", expression)) for expression in expressions]
     answers: Sequence[str]
     if given:
-        tokens = [[*_tokens(models, answer), *ends_of(models)[:1]] for answer in given]
-        recorder, answers = _rows(models, prefixes, words, recipe, tokens), given
+        tokens = [[*_tokens(models, each.text), *(ends_of(models)[:1] if each.whole else [])] for each in given]
+        recorder, answers = _rows(models, prefixes, words, recipe, tokens), [each.text for each in given]
     elif recipe.prefill_only:
         recorder, answers = _rows(models, prefixes, words, recipe), [""] * len(words)
     else:
@@ -71,7 +80,7 @@ def look(
             answer_box=answer_to_image(
                 answers[sample], models.family.answer_frame_hw(prefixes[sample].resized_hw), picture.hw
             ),
-            confidence=recorder.confidence(sample),
+            confidence=given[sample].confidence if given else recorder.confidence(sample),
             resized_hw=prefixes[sample].resized_hw,
             steps=int(recorder.steps[sample]),
             model=models.name,

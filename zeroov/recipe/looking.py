@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from zeroov.errors import RecipeError
 from zeroov.recipe.depths import layers_or_depths
-from zeroov.recipe.keys import at_least, between, finite_weights, holds_expression, key, named, one_of, shares
+from zeroov.recipe.keys import address, at_least, between, finite_weights, holds_expression, key, named, one_of, shares
 
 PROMPT = (
     "Locate it according to the following description.  {expression} "
     "The output format should be like [x1, y1, x2, y2] without any other text."
 )
 DTYPE = one_of("auto", "float32", "float16", "bfloat16")
+
+SERVER = ("url", "url_seconds", "url_retries")  # an address is not a method
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,11 @@ class OverviewRecipe:
     relative: bool = key(False)
     relative_prompt: str = key("Write a general description of the image.", named)
     prefill_only: bool = key(False)
-    answer: str = key("decoded", one_of("decoded", "given"))  # given: by whoever asks, with each expression
+    answer: str = key("decoded", one_of("decoded", "given", "served"))  # given: by whoever asks, with each expression
+    served_model: str = key("", None)  # what a server calls the model that talks: lists, names, and answers if `served`
+    url: str = key("", address)  # of that server; the key is in the environment, see overview/server.py
+    url_seconds: float = key(120.0, between(0.1, 3600))  # for one attempt
+    url_retries: int = key(4, between(0, 20))
     position: float = key(0.0, between(0, 20))  # how much the words of place in the expression weigh A_C
     pyramid: tuple[float, ...] = key((), shares)  # also look at windows of these shares of the picture
 
@@ -47,8 +53,26 @@ class OverviewRecipe:
             )
         if self.min_pixels and self.max_pixels and self.min_pixels > self.max_pixels:
             raise RecipeError(f"overview.min_pixels {self.min_pixels} exceeds overview.max_pixels {self.max_pixels}")
+        if not self.served_model and (self.url or self.answer == "served"):
+            what = "overview.url" if self.url else 'overview.answer = "served"'
+            raise RecipeError(f"{what} needs the name of the model that is served there, as overview.served_model")
+        if self.answer == "served" and self.prefill_only:
+            raise RecipeError(
+                'overview.answer = "served" reads all steps of an answer, overview.prefill_only the first'
+            )
         if self.answer == "given" and (self.prefill_only or self.pyramid):
             raise RecipeError(
                 'overview.answer = "given" reads all steps of the one answer that is given: overview.prefill_only and '
                 "overview.pyramid ask otherwise"
             )
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """The keys that decide nothing: where a server is and how long it is waited for, and what is not used."""
+        answer = ("answer",) if self.answer == "decoded" else ()
+        return (*SERVER, *answer, *(() if self.served_model else ("served_model",)))
+
+    @property
+    def served(self) -> dict[str, str]:
+        """What provenance and dumps say of the served model; nothing where there is none."""
+        return {"served_model": self.served_model} if self.served_model else {}

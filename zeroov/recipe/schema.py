@@ -182,12 +182,12 @@ class Recipe:
         for name, value in self.to_dict().items():
             if isinstance(value, dict):
                 flat |= {f"{name}.{key}": item for key, item in value.items() if name not in silent}
-                if flat.get("overview.answer") == "decoded":  # a key that older digests lack
-                    del flat["overview.answer"]
             elif name not in ("name", "description"):
                 flat[name] = value
         for name in CHECKPOINT if self.refine.model else ("model", "revision"):
             del flat[f"refine.{name}"]
+        for name in self.overview.undecided:
+            del flat[f"overview.{name}"]
         if "select" in silent:
             usual = dataclasses.asdict(SelectRecipe())
             chosen = dataclasses.asdict(self.select)
