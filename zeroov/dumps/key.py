@@ -31,6 +31,8 @@ def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict
     """Return what Overview's maps depend on; what is made of them afterwards is not part of it."""
     settings = asdict(recipe) | {"revision": revision, "dtype": dtype}
     settings["layers"] = "all" if recipe.capture == "all" else _plain(recipe.layers, sort=True)
+    if fixed := recipe.fixed_heads:  # whose model the revision tells
+        settings |= {"heads": fixed.plain, "layers": list(fixed.by_layer)}
     for unused in ("weights", "capture", "position", "pyramid", *(() if recipe.relative else ("relative_prompt",))):
         settings.pop(unused)
     if recipe.prefill_only:

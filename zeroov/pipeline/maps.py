@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def overview_work(stages: Stages) -> Work[Overview]:
     """Return how the language model is asked where it looks while it answers."""
     recipe, models = stages.recipe.overview, stages.models
+    if fixed := recipe.fixed_heads:
+        fixed.require(models.reference("overview"), models.locate("overview").revision)  # before it is loaded
     settings = dumps.overview_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
 
     def compute(batch: Sequence[Question]) -> list[Overview]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from zeroov.errors import RecipeError
 from zeroov.recipe.depths import layers_or_depths
+from zeroov.recipe.heads import Heads, heads_of
 from zeroov.recipe.keys import address, at_least, between, finite_weights, holds_expression, key, named, one_of, shares
 
 PROMPT = (
@@ -33,7 +34,7 @@ class OverviewRecipe:
     min_pixels: int = key(0, at_least(0))  # 0: the model's own bound
     max_pixels: int = key(0, at_least(0))
     capture: str = key("layers", one_of("layers", "all"))
-    heads: int = key(0, at_least(0))  # 0: the mean of all heads; n: of the n sharpest of each layer
+    heads: int | str = key(0, None)  # 0: the mean of all heads; n: of the n sharpest of each layer; or which
     relative: bool = key(False)
     relative_prompt: str = key("Write a general description of the image.", named)
     prefill_only: bool = key(False)
@@ -46,6 +47,12 @@ class OverviewRecipe:
     pyramid: tuple[float, ...] = key((), shares)  # also look at windows of these shares of the picture
 
     def __post_init__(self) -> None:
+        if isinstance(self.heads, str):
+            object.__setattr__(self, "heads", str(heads_of(self.heads)))  # a file is read once
+            if self.capture == "all":
+                raise RecipeError('overview.capture = "all" keeps all heads of all layers; leave out overview.heads')
+        elif self.heads < 0:
+            raise RecipeError(f"overview.heads = {self.heads} must be at least 0")
         if not isinstance(self.layers, str) and len(self.layers) != len(self.weights):
             raise RecipeError(
                 f"overview.layers names {len(self.layers)} layers and overview.weights holds {len(self.weights)} "
@@ -65,6 +72,11 @@ class OverviewRecipe:
                 'overview.answer = "given" reads all steps of the one answer that is given: overview.prefill_only and '
                 "overview.pyramid ask otherwise"
             )
+
+    @property
+    def fixed_heads(self) -> Heads | None:
+        """The heads that are read, and no other ones, where the recipe names them."""
+        return heads_of(self.heads) if isinstance(self.heads, str) else None
 
     @property
     def undecided(self) -> tuple[str, ...]:
