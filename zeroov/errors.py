@@ -43,6 +43,10 @@ class HardwareError(ZeroovError):
     """The device asked for is absent, or its memory does not suffice."""
 
 
+class ServerError(ZeroovError):
+    """A server that talks for a model cannot be reached, or what it says cannot be used."""
+
+
 class DumpError(ZeroovError):
     """A cached attention map is truncated, of another program, or absent."""
 
@@ -99,14 +103,17 @@ def attempt(work: Callable[[], T], fatal: tuple[type[Exception], ...] = FATAL) -
 
 
 class Streak:
-    """Counts unforeseen failures one after another, and ends the work after `SAME_IN_A_ROW` of them."""
+    """Counts failures one after another that are no item's fault, and ends the work after `SAME_IN_A_ROW` of them.
+
+    Those are the unforeseen ones, and those of a server, which may be gone for good.
+    """
 
     def __init__(self) -> None:
         self._count = 0
 
     def add(self, outcome: object) -> None:
         """Count an item's outcome, a `Failed` or anything else."""
-        if not isinstance(outcome, Failed) or outcome.foreseen:
+        if not isinstance(outcome, Failed) or (outcome.foreseen and not isinstance(outcome.error, ServerError)):
             self._count = 0
             return
         self._count += 1

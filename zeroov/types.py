@@ -117,7 +117,8 @@ class Overview:
     `layers` is float32 (L, rows, cols), the attention of the answer steps over the image tokens, mean over heads and
     steps, for the layers numbered in `layer_numbers` (0-based). `answer_box` is the box in the answer, mapped to image
     pixels. `confidence` is the geometric mean of the probabilities of the answer's tokens, in [0, 1]. The model has
-    `depth` layers; 0: not known, of older dumps.
+    `depth` layers; 0: not known, of older dumps. `heads` (L, heads, 2), where all layers are read: the attention
+    sum and the spatial entropy of each head.
     """
 
     layers: Float32
@@ -130,6 +131,7 @@ class Overview:
     model: str
     revision: str
     depth: int = 0
+    heads: Float32 | None = None
 
     def __post_init__(self) -> None:
         _require(

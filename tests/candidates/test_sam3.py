@@ -14,10 +14,10 @@ from PIL import Image
 
 from tests.candidates.sam3 import write_sam3
 from zeroov.candidates.detector import Detector, detect, load_detector
-from zeroov.candidates.sam3 import tokens_of
 from zeroov.recipe import DetectorRecipe
 from zeroov.types import Picture
 from zeroov.weights.complete import faults
+from zeroov.weights.sam3 import tokens_of
 
 pytestmark = pytest.mark.skipif(not hasattr(transformers, "Sam3Model"), reason="transformers before 5.0")
 CPU = torch.device("cpu")

@@ -189,6 +189,10 @@ OTHER: dict[str, dict[str, tuple[object, bool]]] = {
         "relative_prompt": ("x", True),  # not read unless relative
         "prefill_only": (True, False),
         "answer": ("given", False),
+        "served_model": ("org/model", True),  # unless it answers
+        "url": ("http://host/v1", True),  # an address is not a method
+        "url_seconds": (9.0, True),
+        "url_retries": (9, True),
         "position": (1.0, True),  # made of the maps afterwards
         "pyramid": ([0.5], True),
     },
@@ -221,7 +225,14 @@ def test_every_key_of_a_recipe_is_known_to_change_a_dump_s_key_or_not(section: s
     others = OTHER[section]
     assert set(others) == {item.name for item in fields(getattr(recipes.load("fast"), section))}, "a new key: decide"
     for name, (value, same) in others.items():
-        assert (keys(**{f"{section}__{name}": value})[number] == keys()[number]) == same, f"{section}.{name}"
+        needed = {"overview__served_model": "org/model"} if name == "url" else {}
+        changed = keys(**needed, **{f"{section}__{name}": value})
+        assert (changed[number] == keys(**needed)[number]) == same, f"{section}.{name}"
+
+
+def test_the_name_of_the_model_that_answers_is_in_the_key() -> None:
+    served = [keys(overview__answer="served", overview__served_model=name)[0] for name in ("a", "b")]
+    assert len({*served, keys()[0]}) == 3
 
 
 @pytest.mark.parametrize(

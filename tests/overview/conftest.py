@@ -29,7 +29,7 @@ def look(
     """Read pictures and ask about them, one expression for each."""
     stage.captured_layers(models, recipe)
     prefixes = [read_picture(models, picture, recipe) for picture in pictures]
-    return stage.look(models, pictures, prefixes, expressions, recipe, given)
+    return stage.look(models, pictures, prefixes, expressions, recipe, [stage.Given(text) for text in given])
 
 
 @pytest.fixture(scope="session")

@@ -137,7 +137,7 @@ def export(
         )
         missing = [each for each in asking.images if not all(answers.get(each, text) for text in texts)]
         replaced = _changed(missing, answers, "no labels are written of them until they are asked, without --export")
-        named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance}
+        named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance, **recipe.overview.served}
         return write_all(writers, asking, answers, provenance=named, journal=path, changed=replaced)
 
 

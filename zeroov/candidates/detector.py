@@ -19,6 +19,7 @@ from zeroov.recipe import DetectorRecipe
 from zeroov.types import Box, Listing, Picture
 from zeroov.weights.own_code import refuse_own_code
 from zeroov.weights.quiet import quietly
+from zeroov.weights.sam3 import MODEL_TYPES
 
 SAME = 0.5  # IoU from which two boxes are one object
 
@@ -87,7 +88,7 @@ def _classes(folder: Path) -> tuple[Any, Any]:
         model_type = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError, AttributeError):
         model_type = None  # what is wrong with it, the loading says
-    if model_type not in sam3.MODEL_TYPES:
+    if model_type not in MODEL_TYPES:
         return transformers.AutoModelForZeroShotObjectDetection, transformers.AutoProcessor
     if not hasattr(transformers, "Sam3Model"):
         raise ModelError(
@@ -112,7 +113,7 @@ def _ask(
     detector: Detector, image: Any, kinds: Sequence[str], threshold: float
 ) -> list[list[tuple[list[float], float]]]:
     """Return, for each kind, the boxes (xyxy in pixels of the image) above a threshold, each with its score."""
-    if detector.model.config.model_type in sam3.MODEL_TYPES:
+    if detector.model.config.model_type in MODEL_TYPES:
         return sam3.ask(detector.model, detector.processor, image, kinds, threshold)
     return [_boxes(detector, image, kind, threshold) for kind in kinds]
 

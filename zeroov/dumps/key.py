@@ -16,6 +16,7 @@ from typing import Any
 
 from zeroov.recipe import EvolveRecipe, FocusRecipe, OverviewRecipe, Recipe
 from zeroov.recipe.keys import to_plain
+from zeroov.recipe.looking import SERVER
 
 FORMAT = 2  # 2: arrays are compressed
 _FOCUS_KEYS = ("model", "method", "prompt", "grids", "working_grid", "pooling", "resize_to")
@@ -30,13 +31,19 @@ def overview_settings(recipe: OverviewRecipe, revision: str, dtype: str) -> dict
     """Return what Overview's maps depend on; what is made of them afterwards is not part of it."""
     settings = asdict(recipe) | {"revision": revision, "dtype": dtype}
     settings["layers"] = "all" if recipe.capture == "all" else _plain(recipe.layers, sort=True)
+    if fixed := recipe.fixed_heads:  # whose model the revision tells
+        settings |= {"heads": fixed.plain, "layers": list(fixed.by_layer)}
     for unused in ("weights", "capture", "position", "pyramid", *(() if recipe.relative else ("relative_prompt",))):
         settings.pop(unused)
     if recipe.prefill_only:
         settings.pop("max_new_tokens")
+    for unused in SERVER:
+        settings.pop(unused)
+    if recipe.answer != "served":
+        settings.pop("served_model")
     if recipe.answer == "decoded":
         settings.pop("answer")  # older dumps have none
-    else:
+    if recipe.answer == "given":
         settings.pop("max_new_tokens")
     if recipe.relative and recipe.heads:
         settings["relative_to"] = "the same heads"  # older dumps were divided by those of the other prompt
@@ -81,6 +88,7 @@ def listing_settings(recipe: Recipe, by: str, revision: str = "", dtype: str = "
         names = ("model", "quantize", "attention", "min_pixels", "max_pixels")
         asked = {name: getattr(recipe.overview, name) for name in names}
         asked |= {name: getattr(recipe.candidates, name) for name in ("prompt", "max_new_tokens", "repetition_penalty")}
+        asked |= recipe.overview.served
     return asked | {"by": by, "most": recipe.candidates.most, "revision": revision, "dtype": dtype}
 
 
@@ -98,6 +106,8 @@ def pool_settings(recipe: Recipe, keys: Mapping[str, str], searched: bool = Fals
     asked = {"candidates": asdict(recipe.candidates), "evidence": asdict(recipe.evidence), "ask": recipe.zoom.ask}
     if "detector" in recipe.candidates.sources:
         asked["detector"] = asdict(recipe.detector)
+    if recipe.zoom.ask == "model":
+        asked |= recipe.overview.served
     if searched:
         asked["search"] = asdict(recipe.search)
     plain: dict[str, Any] = to_plain({**asked, "overview": keys["overview"], "focus": keys["focus"]})

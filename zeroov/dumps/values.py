@@ -45,7 +45,8 @@ def from_overview(value: Overview, cross: Float32, recipe: OverviewRecipe) -> Pa
         "model": value.model,
         "revision": value.revision,
     }
-    return {"layers": value.layers, "cross": cross}, about
+    heads = {} if value.heads is None else {"heads": value.heads}
+    return {"layers": value.layers, "cross": cross, **heads}, about
 
 
 def to_overview(dump: Dump) -> Overview:
@@ -63,6 +64,7 @@ def to_overview(dump: Dump) -> Overview:
             steps=about["steps"],
             model=about["model"],
             revision=about["revision"],
+            heads=_array(dump, "heads", np.float32, 3) if "heads" in dump.arrays else None,
         )
 
 

@@ -58,8 +58,11 @@ def sharpest_heads(per_head: Float32, count: int) -> NDArray[np.intp]:
     return np.argsort(np.where(looking, entropy, np.inf), axis=1, kind="stable")[:, :count]
 
 
-def mean_of_heads(per_head: Float32, heads: NDArray[np.intp] | None) -> Float32:
-    """Return (L, rows, cols): of (L, heads, rows, cols), the mean of the `heads` (L, count), of all where `None`."""
-    chosen = per_head if heads is None else np.take_along_axis(per_head, heads[..., None, None], axis=1)
-    mean: Float32 = np.ascontiguousarray(chosen.mean(axis=1), dtype=np.float32)
+def mean_of_heads(per_head: Float32, heads: Sequence[Sequence[int]] | NDArray[np.intp] | None) -> Float32:
+    """Return (L, rows, cols): of (L, heads, rows, cols), the mean of each layer's `heads`, of all where `None`."""
+    if heads is None:
+        means = per_head.mean(axis=1)
+    else:
+        means = np.stack([layer[own].mean(axis=0) for layer, own in zip(per_head, map(list, heads), strict=True)])
+    mean: Float32 = np.ascontiguousarray(means, dtype=np.float32)
     return mean

@@ -7,20 +7,26 @@ from dataclasses import replace
 
 from zeroov.overview.answer import what_counts
 from zeroov.overview.decode import decode, text_of
+from zeroov.overview.families import Family
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prefix import NOTHING, ask
 from zeroov.overview.prompt import text_alone
 
 QUESTION = 'What kind of object does this description speak of: "{expression}"? Answer with the noun alone.'
 LONGEST = 5  # words: more is a sentence, not a noun
+LONGEST_NAME = 16  # tokens
 
 
 def name_category(models: OverviewModels, expression: str) -> str | None:
     """Return the category in the model's words, lower case, or `None` where its answer is no noun."""
     words = text_alone(models, QUESTION.replace("{expression}", expression))
-    [answered] = decode(models, ask(models, [NOTHING], [words]), 16)
-    text = text_of(models, answered)
-    return noun_of(text[what_counts(text, replace(models.family, marks=None))[0] :])
+    [answered] = decode(models, ask(models, [NOTHING], [words]), LONGEST_NAME)
+    return noun_in(text_of(models, answered), models.family)
+
+
+def noun_in(text: str, family: Family) -> str | None:
+    """Return the noun of what counts of an answer, thoughts left out; `None` where that is none."""
+    return noun_of(text[what_counts(text, replace(family, marks=None))[0] :])
 
 
 def noun_of(answer: str) -> str | None:

@@ -43,6 +43,11 @@ def neutralise(text: str, special_tokens: Iterable[str]) -> str:
     return text
 
 
+def as_letters(models: OverviewModels, text: str) -> str:
+    """Return a user's text in which the model's special tokens are only letters."""
+    return neutralise(text, _special(models))
+
+
 def words_of(models: OverviewModels, text: str) -> list[int]:
     """Return the tokens that follow a picture in a user's turn with this text, in which special tokens are letters."""
     _, image, after = _turn(models, text).partition(models.processor.image_token)
@@ -54,7 +59,7 @@ def words_of(models: OverviewModels, text: str) -> list[int]:
 
 def text_alone(models: OverviewModels, text: str) -> list[int]:
     """Return the tokens of a user's turn without a picture."""
-    prompt = _chat(models, [{"type": "text", "text": neutralise(text, _special(models))}])
+    prompt = _chat(models, [{"type": "text", "text": as_letters(models, text)}])
     tokens: list[int] = models.processor.tokenizer(prompt, add_special_tokens=False).input_ids
     return tokens
 
@@ -75,6 +80,17 @@ def build_prompt(models: OverviewModels, picture: Picture, text: str, recipe: Ov
     )
 
 
+def shown_image(models: OverviewModels, picture: Picture, recipe: OverviewRecipe) -> tuple[Image.Image, HW]:
+    """Return a picture at the size that a model of this family reads, and that size (H, W).
+
+    Where the model's own processor resizes it, it is as it is: such a family writes boxes in thousandths.
+    """
+    if models.family.layout != "patches":
+        return Image.fromarray(picture.rgb), picture.hw
+    [image] = _resized(models.processor, picture, recipe)
+    return image, (image.height, image.width)
+
+
 Shown = tuple[Any, HW, HW]
 """The inputs of a model, the image tokens (rows, cols), and the picture's size in model pixels."""
 
@@ -91,13 +107,19 @@ def _shape(picture: Picture) -> Iterator[None]:
 
 def _in_patches(processor: Any, picture: Picture, turn: str, recipe: OverviewRecipe) -> Shown:
     """Resize a picture as Qwen's own package does it."""
+    resized = _resized(processor, picture, recipe)
+    inputs = processor(text=[turn], images=resized, do_resize=False, return_tensors="pt")
+    return inputs, *_grid(inputs, int(processor.image_processor.patch_size), int(processor.image_processor.merge_size))
+
+
+def _resized(processor: Any, picture: Picture, recipe: OverviewRecipe) -> list[Image.Image]:
     patch, merge = int(processor.image_processor.patch_size), int(processor.image_processor.merge_size)
     low, high = _pixel_bounds(processor.image_processor.size, recipe, factor=patch * merge)
     image = {"type": "image", "image": Image.fromarray(picture.rgb), "min_pixels": low, "max_pixels": high}
     with _shape(picture):
         resized, _ = process_vision_info([{"role": "user", "content": [image]}], image_patch_size=patch)
-    inputs = processor(text=[turn], images=resized, do_resize=False, return_tensors="pt")
-    return inputs, *_grid(inputs, patch, merge)
+    images: list[Image.Image] = resized
+    return images
 
 
 def _by_processor(processor: Any, picture: Picture, turn: str, recipe: OverviewRecipe) -> Shown:
@@ -127,7 +149,7 @@ def _grid(inputs: Any, patch: int, merge: int) -> tuple[HW, HW]:
 
 
 def _turn(models: OverviewModels, text: str) -> str:
-    return _chat(models, [{"type": "image"}, {"type": "text", "text": neutralise(text, _special(models))}])
+    return _chat(models, [{"type": "image"}, {"type": "text", "text": as_letters(models, text)}])
 
 
 def _chat(models: OverviewModels, content: list[dict[str, str]]) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from zeroov.errors import ModelError, RecipeError
 from zeroov.overview.answer import answer_to_image, what_counts
 from zeroov.overview.capture import RowRecorder, capture_rows, stop_after
 from zeroov.overview.combine import mean_of_heads, relative, sharpest_heads
 from zeroov.overview.decode import decode, ends_of, text_of
+from zeroov.overview.heads import head_figures
 from zeroov.overview.load import OverviewModels
 from zeroov.overview.prefix import Prefix, ask, forward
 from zeroov.overview.prompt import words_of
@@ -26,33 +29,39 @@ UNREADABLE = {
 }
 
 
+class Given(NamedTuple):
+    """An answer that somebody else has; `whole`: it was not cut off at the longest length."""
+
+    text: str
+    whole: bool = True
+    confidence: float = 1.0
+
+
 def look(
     models: OverviewModels,
     pictures: Sequence[Picture],
     prefixes: Sequence[Prefix],
     expressions: Sequence[str],
     recipe: OverviewRecipe,
-    given: Sequence[str] = (),
+    given: Sequence[Given] = (),
 ) -> list[Overview]:
     """Answer several expressions, each about a picture that the model has read; or read the rows of `given` answers."""
     if models.family.recurrent and len(prefixes) > 1:  # see `ask`
         each = [slice(at, at + 1) for at in range(len(prefixes))]
         return [look(models, pictures[o], prefixes[o], expressions[o], recipe, given[o])[0] for o in each]
-    heads = models.model.config.get_text_config().num_attention_heads
-    if recipe.heads > heads:
-        raise RecipeError(f"overview.heads = {recipe.heads}, but the model has {heads} attention heads")
+    _require_heads(models, recipe)
     words = [words_of(models, recipe.prompt.replace("{expression}", expression)) for expression in expressions]
     answers: Sequence[str]
     if given:
-        tokens = [[*_tokens(models, answer), *ends_of(models)[:1]] for answer in given]
-        recorder, answers = _rows(models, prefixes, words, recipe, tokens), given
+        tokens = [[*_tokens(models, each.text), *(ends_of(models)[:1] if each.whole else [])] for each in given]
+        recorder, answers = _rows(models, prefixes, words, recipe, tokens), [each.text for each in given]
     elif recipe.prefill_only:
         recorder, answers = _rows(models, prefixes, words, recipe), [""] * len(words)
     else:
         recorder, answers = _answer(models, prefixes, words, recipe)
     answers = [answer[slice(*what_counts(answer, models.family))].strip() for answer in answers]
     per_head = [_per_head(recorder, sample, each.grid_hw, models) for sample, each in enumerate(prefixes)]
-    chosen = [sharpest_heads(each, recipe.heads) if recipe.heads else None for each in per_head]
+    chosen = [_chosen_heads(each, recipe) for each in per_head]
     maps = [mean_of_heads(each, heads_of) for each, heads_of in zip(per_head, chosen, strict=True)]
     if recipe.relative:
         neutral = [words_of(models, recipe.relative_prompt)] * len(prefixes)
@@ -71,14 +80,34 @@ def look(
             answer_box=answer_to_image(
                 answers[sample], models.family.answer_frame_hw(prefixes[sample].resized_hw), picture.hw
             ),
-            confidence=recorder.confidence(sample),
+            confidence=given[sample].confidence if given else recorder.confidence(sample),
             resized_hw=prefixes[sample].resized_hw,
             steps=int(recorder.steps[sample]),
             model=models.name,
             revision=models.revision,
+            heads=head_figures(per_head[sample]) if recipe.capture == "all" else None,
         )
         for sample, picture in enumerate(pictures)
     ]
+
+
+def _require_heads(models: OverviewModels, recipe: OverviewRecipe) -> None:
+    """Refuse more heads, or other ones, than the model has, and heads that were chosen in another model."""
+    count = models.model.config.get_text_config().num_attention_heads
+    if fixed := recipe.fixed_heads:
+        fixed.require(models.name, models.revision)
+        wanted = max(head for _, head in fixed.pairs) + 1
+    else:
+        wanted = int(recipe.heads)
+    if wanted > count:
+        raise RecipeError(f"overview.heads = {recipe.heads}, but the model has {count} attention heads")
+
+
+def _chosen_heads(per_head: Float32, recipe: OverviewRecipe) -> Sequence[Sequence[int]] | NDArray[np.intp] | None:
+    """Return which heads of each layer are averaged; `None`: all."""
+    if fixed := recipe.fixed_heads:
+        return list(fixed.by_layer.values())
+    return sharpest_heads(per_head, int(recipe.heads)) if recipe.heads else None
 
 
 def captured_layers(models: OverviewModels, recipe: OverviewRecipe) -> tuple[int, ...]:
@@ -86,7 +115,9 @@ def captured_layers(models: OverviewModels, recipe: OverviewRecipe) -> tuple[int
     text, depth = models.model.config.get_text_config(), depth_of(models)
     kinds = getattr(text, "layer_types", None) or ["full_attention"] * depth
     readable = tuple(layer for layer, kind in enumerate(kinds) if kind == "full_attention")
-    if recipe.capture == "all":
+    if recipe.fixed_heads:
+        layers = tuple(recipe.fixed_heads.by_layer)
+    elif recipe.capture == "all":
         layers = readable
     elif isinstance(recipe.layers, str):
         layers = layers_at(recipe.layers, readable, depth)

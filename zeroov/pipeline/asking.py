@@ -13,6 +13,7 @@ from zeroov.dumps import values as dumped
 from zeroov.look import Question, Readable
 from zeroov.pipeline.cache import Work, fill
 from zeroov.pipeline.models import ModelStage
+from zeroov.pipeline.talking import served_lists
 from zeroov.progress import Progress
 from zeroov.recipe import Recipe
 from zeroov.types import Box, Boxes, Candidate, Listing, Picture, Window
@@ -71,6 +72,8 @@ def _listings(stages: Stages, source: str, questions: Sequence[Question], progre
             from zeroov.candidates.detector import detect
 
             return detect(models.detector(), pictures, kinds, recipe.detector, recipe.candidates.most)
+        if recipe.overview.served_model:
+            return served_lists(stages, batch)
         from zeroov.overview.listing import list_objects
 
         return list_objects(models.overview(), pictures, stages.read(pictures), kinds, recipe.candidates)

@@ -11,6 +11,7 @@ from zeroov.errors import UsageError
 from zeroov.look import Question
 from zeroov.pipeline.attention import combined
 from zeroov.pipeline.cache import Work
+from zeroov.pipeline.talking import served_answers
 from zeroov.progress import Progress
 from zeroov.recipe import OverviewRecipe
 from zeroov.types import Affinity, Overview
@@ -22,16 +23,21 @@ if TYPE_CHECKING:
 def overview_work(stages: Stages) -> Work[Overview]:
     """Return how the language model is asked where it looks while it answers."""
     recipe, models = stages.recipe.overview, stages.models
+    if fixed := recipe.fixed_heads:
+        fixed.require(models.reference("overview"), models.locate("overview").revision)  # before it is loaded
     settings = dumps.overview_settings(recipe, models.locate("overview").revision, models.dtype_name("overview"))
 
     def compute(batch: Sequence[Question]) -> list[Overview]:
-        from zeroov.overview.stage import captured_layers, look
+        from zeroov.overview.stage import Given, captured_layers, look
 
         pictures, expressions = [each.picture for each in batch], [each.expression for each in batch]
         layers = captured_layers(models.overview(), recipe)
-        truncated = recipe.prefill_only or recipe.answer == "given"
+        truncated = recipe.prefill_only or recipe.answer != "decoded"
+        given = [Given(text) for text in given_in(batch, recipe)]
+        if recipe.answer == "served":
+            given = served_answers(stages, batch)
         prefixes = stages.read(pictures, max(layers) if truncated else None)
-        return look(models.overview(), pictures, prefixes, expressions, recipe, given_in(batch, recipe))
+        return look(models.overview(), pictures, prefixes, expressions, recipe, given)
 
     def key(question: Question) -> str:
         text = "\n".join((question.expression, *given_in([question], recipe)))
@@ -50,7 +56,7 @@ def overview_work(stages: Stages) -> Work[Overview]:
 
 
 def given_in(questions: Sequence[Question], recipe: OverviewRecipe) -> list[str]:
-    """Return the answers that questions came with; none where the recipe decodes its own."""
+    """Return the answers that questions came with; none where the recipe has its own."""
     given = [question.given for question in questions if question.given is not None]
     if len(given) not in (0, len(questions)) or bool(given) != (recipe.answer == "given"):
         raise UsageError(

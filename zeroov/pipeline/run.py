@@ -24,6 +24,7 @@ from zeroov.pipeline.kept import Kept
 from zeroov.pipeline.maps import focus_work, overview_work
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
 from zeroov.pipeline.select import kind_of, others_of, select
+from zeroov.pipeline.talking import served_name
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
 from zeroov.spans import span
@@ -99,7 +100,8 @@ class Stages:
         """What every answer says of how it was made."""
         located = self.models.locate("overview")
         about = {"recipe": self.recipe.name, "recipe_digest": self.recipe.digest}
-        return about | {"model": located.reference, "model_revision": located.revision}
+        about |= {"model": located.reference, "model_revision": located.revision}
+        return about | self.recipe.overview.served
 
     @in_turn
     def look(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[Look]:
@@ -215,8 +217,11 @@ class Stages:
 
             if expression not in self._names:
                 model = self.models.overview()
-                with hardware.memory_guard("overview", REMEDY):
-                    self._names[expression] = name_category(model, expression) or ""
+                if self.recipe.overview.served_model:
+                    self._names[expression] = served_name(self, expression)
+                else:
+                    with hardware.memory_guard("overview", REMEDY):
+                        self._names[expression] = name_category(model, expression) or ""
                 if not self._names[expression]:
                     log.warning('the model named no category for "%s"; it is taken by rules', expression)
             if self._names[expression]:

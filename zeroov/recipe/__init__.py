@@ -1,11 +1,11 @@
 """Recipes: every key that decides an answer, with its default and its check, and reading them from TOML."""
 
 from zeroov.recipe.files import DEFAULT, load, names, parse_assignments
+from zeroov.recipe.looking import OverviewRecipe
 from zeroov.recipe.schema import (
     STAGES,
     EvolveRecipe,
     FocusRecipe,
-    OverviewRecipe,
     Recipe,
     RefineRecipe,
     RuntimeRecipe,

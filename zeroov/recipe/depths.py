@@ -10,7 +10,7 @@ from zeroov.errors import RecipeError
 from zeroov.recipe.keys import numbers
 
 if TYPE_CHECKING:
-    from zeroov.recipe.schema import OverviewRecipe
+    from zeroov.recipe.looking import OverviewRecipe
 
 RANGE = re.compile(r"(\d+(?:\.\d+)?)%\s*-\s*(\d+(?:\.\d+)?)%")  # "57%-68%"
 _numbers = numbers(0, 999)
@@ -43,8 +43,12 @@ def layers_and_weights(
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Return which of the `captured` layers of a model of `count` (0: not known) a recipe combines, with their weights.
 
+    Of heads that are fixed, they are those that have some, and each counts as many as it has.
+
     Of depths, a single weight is spread evenly over the layers that are found; else there is one for each of them.
     """
+    if fixed := recipe.fixed_heads:
+        return tuple(fixed.by_layer), fixed.weights
     if not isinstance(recipe.layers, str):
         return recipe.layers, recipe.weights
     layers = layers_at(recipe.layers, captured, count or max(captured) + 1)

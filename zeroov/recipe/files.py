@@ -58,6 +58,7 @@ def _read(path: Path, extended_by: tuple[Path, ...] = ()) -> Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:  # neither TOML nor UTF-8, too many digits or brackets
         raise RecipeError(f"recipe file `{path}` is not TOML: {error}") from error
+    _find_heads(values, path.parent)
     if "extends" not in values:
         return from_dict({"name": path.stem, **values})
     base = values.pop("extends")
@@ -78,6 +79,14 @@ def _read(path: Path, extended_by: tuple[Path, ...] = ()) -> Recipe:
         else:
             changes[name] = value
     return recipe.with_values(changes)
+
+
+def _find_heads(values: dict[str, Any], folder_of_paths: Path) -> None:
+    """Let a file of heads that a recipe names be relative to the recipe's folder."""
+    section = values.get("overview")
+    named = section.get("heads") if isinstance(section, dict) else None
+    if isinstance(section, dict) and isinstance(named, str) and named.endswith(".toml"):
+        section["heads"] = str(folder_of_paths / named)
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 from zeroov.errors import RecipeError, did_you_mean
 
@@ -43,6 +44,20 @@ def one_of(*names: str) -> Check:
 def named(value: str) -> str | None:
     """Take any text but blanks."""
     return None if value.strip() else "must not be empty"
+
+
+def address(value: str) -> str | None:
+    """Take nothing, or the address of an HTTP server: what may be written down, so no name and no password."""
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        fine = False
+    if not fine or not value.isascii() or not value.isprintable() or any(c in value for c in " @?#\\"):
+        return "is no address of a server; expected http://HOST:PORT/v1 or https://..., without user, query and blanks"
+    return None
 
 
 def no_checkpoint(value: str) -> str | None:

@@ -14,22 +14,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zeroov.errors import RecipeError, did_you_mean
-from zeroov.recipe.depths import layers_or_depths
 from zeroov.recipe.keys import (
     at_least,
     between,
-    finite_weights,
     from_plain,
-    holds_expression,
     key,
     named,
     no_checkpoint,
     no_other_braces,
     numbers,
     one_of,
-    shares,
     to_plain,
 )
+from zeroov.recipe.looking import DTYPE, OverviewRecipe
 from zeroov.recipe.selecting import CandidatesRecipe, DetectorRecipe, EvidenceRecipe, SelectRecipe
 
 LOOK = ("overview", "focus", "evolve")  # what a look consists of; Refine draws what it found
@@ -37,52 +34,7 @@ STAGES = (*LOOK, "select", "refine")
 PAPER = (*LOOK, "refine")  # the stages of the published method
 SELECTING = ("candidates", "detector", "evidence", "select")  # sections that say nothing without the stage `select`
 AS_IN_A_PICTURE = 4.0  # of search.place
-PROMPT = (
-    "Locate it according to the following description.  {expression} "
-    "The output format should be like [x1, y1, x2, y2] without any other text."
-)
-
 CHECKPOINT = ("type", "checkpoint")  # of [refine]: the official Segment Anything
-DTYPE = one_of("auto", "float32", "float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class OverviewRecipe:
-    """Stage 1: the vision-language model and which of its attention is read."""
-
-    model: str = key("Qwen/Qwen2.5-VL-7B-Instruct", named)
-    revision: str = key("", None)
-    dtype: str = key("auto", DTYPE)
-    quantize: str = key("none", one_of("none", "4bit"))
-    attention: str = key("sdpa", one_of("sdpa", "flash_attention_2"))
-    prompt: str = key(PROMPT, holds_expression)
-    layers: tuple[int, ...] | str = key((16, 17, 18, 19), layers_or_depths)  # or depths: "57%-68%"
-    weights: tuple[float, ...] = key((0.1, 0.1, 0.3, 0.5), finite_weights)
-    max_new_tokens: int = key(128, between(1, 4096))
-    min_pixels: int = key(0, at_least(0))  # 0: the model's own bound
-    max_pixels: int = key(0, at_least(0))
-    capture: str = key("layers", one_of("layers", "all"))
-    heads: int = key(0, at_least(0))  # 0: the mean of all heads; n: of the n sharpest of each layer
-    relative: bool = key(False)
-    relative_prompt: str = key("Write a general description of the image.", named)
-    prefill_only: bool = key(False)
-    answer: str = key("decoded", one_of("decoded", "given"))  # given: by whoever asks, with each expression
-    position: float = key(0.0, between(0, 20))  # how much the words of place in the expression weigh A_C
-    pyramid: tuple[float, ...] = key((), shares)  # also look at windows of these shares of the picture
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.layers, str) and len(self.layers) != len(self.weights):
-            raise RecipeError(
-                f"overview.layers names {len(self.layers)} layers and overview.weights holds {len(self.weights)} "
-                "weights; give one weight for each layer"
-            )
-        if self.min_pixels and self.max_pixels and self.min_pixels > self.max_pixels:
-            raise RecipeError(f"overview.min_pixels {self.min_pixels} exceeds overview.max_pixels {self.max_pixels}")
-        if self.answer == "given" and (self.prefill_only or self.pyramid):
-            raise RecipeError(
-                'overview.answer = "given" reads all steps of the one answer that is given: overview.prefill_only and '
-                "overview.pyramid ask otherwise"
-            )
 
 
 @dataclass(frozen=True)
@@ -230,12 +182,12 @@ class Recipe:
         for name, value in self.to_dict().items():
             if isinstance(value, dict):
                 flat |= {f"{name}.{key}": item for key, item in value.items() if name not in silent}
-                if flat.get("overview.answer") == "decoded":  # a key that older digests lack
-                    del flat["overview.answer"]
             elif name not in ("name", "description"):
                 flat[name] = value
         for name in CHECKPOINT if self.refine.model else ("model", "revision"):
             del flat[f"refine.{name}"]
+        for name in self.overview.undecided:
+            del flat[f"overview.{name}"]
         if "select" in silent:
             usual = dataclasses.asdict(SelectRecipe())
             chosen = dataclasses.asdict(self.select)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from zeroov.errors import OutputError, PictureError, UsageError, ZeroovError
+from zeroov.errors import OutputError, PictureError, ServerError, UsageError, ZeroovError
 from zeroov.progress import Progress
 from zeroov.serve.answer import (
     Reply,
@@ -112,6 +112,9 @@ class Handler(BaseHTTPRequestHandler):
                 self._send(error.status, reply_json({"error": str(error)}))
             except (UsageError, PictureError, OutputError) as error:
                 self._send(400, reply_json({"error": str(error)}))
+            except ServerError as error:  # which may name an address that is nobody's business
+                log.error("%s", error)
+                self._send(502, reply_json({"error": "the language model's server gave no answer; the log says why"}))
             except ZeroovError as error:
                 log.error("%s", error)
                 self._send(500, reply_json({"error": str(error)}))

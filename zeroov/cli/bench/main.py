@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from zeroov.cli.bench import ablate, compare, data, draw, labels, mini, publish, run, score
+from zeroov.cli.bench import ablate, compare, data, draw, heads, labels, mini, publish, run, score
 
 app = typer.Typer(no_args_is_help=True, help="Measure: benchmarks, runs, comparisons.")
 app.command("data")(data.data)
@@ -14,6 +14,7 @@ app.command("run")(run.run)
 app.command("merge")(run.merge)
 app.command("score")(score.score)
 app.command("ablate")(ablate.ablate)
+app.command("heads")(heads.heads)
 app.command("compare")(compare.compare)
 app.command("publish")(publish.publish)
 app.command("verify")(publish.verify)
