@@ -67,4 +67,5 @@ def best_heads(figures: Float32) -> NDArray[np.bool_]:
 
 def count_best(samples: Iterable[Float32]) -> NDArray[np.int64]:
     """Return how often each head (L, heads) is among the best of a sample."""
-    return np.sum([best_heads(figures) for figures in samples], axis=0, dtype=np.int64)
+    counts: NDArray[np.int64] = np.sum([best_heads(figures) for figures in samples], axis=0, dtype=np.int64)
+    return counts
