@@ -14,7 +14,7 @@ from zeroov.mini.scenes import make_scene, seed_for
 # Libraries that some recipe or option uses, and rooms that `ground` never needs.
 WATCHED = {
     *("torch", "transformers", "diffusers", "segment_anything", "matplotlib", "matplotlib.backends.backend_pdf"),
-    *("matplotlib.pyplot", "pandas", "scipy", "shapely", "pyproj", "pyogrio", "pyarrow", "pycocotools"),
+    *("matplotlib.pyplot", "pandas", "shapely", "pyproj", "pyogrio", "pyarrow", "pycocotools"),
     *("zeroov.bench", "zeroov.batch", "zeroov.serve", "zeroov.doctor", "zeroov.mini.scenes", "zeroov.tiny.build"),
     *("zeroov.candidates.detector", "zeroov.weights.get"),
 }
