@@ -53,8 +53,8 @@ def run(
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
     """
     chosen = options.chosen(recipe, set_)
+    from zeroov import shards
     from zeroov.bench.data import registry
-    from zeroov.bench.runs import shards
     from zeroov.bench.runs.run import run as go
     from zeroov.recipe import changed
 

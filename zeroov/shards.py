@@ -1,4 +1,4 @@
-"""Split a benchmark over processes and machines, and put the parts together again."""
+"""Split work over processes and machines: which part of it this process does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from zeroov.bench.data.sample import Sample
-from zeroov.bench.runs.order import of_one_picture
 from zeroov.errors import UsageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,9 @@ class Shard:
         """What a shard's files have in their names; nothing when there is one shard."""
         return "" if self.count == 1 else f"-{self.index:04}-of-{self.count:04}"
 
-    def take(self, samples: Sequence[Sample]) -> list[Sample]:
-        """Return this shard's samples, those of one image together: images are dealt in turn, as they first appear."""
-        mine = of_one_picture(samples)[self.index - 1 :: self.count]
-        return [sample for group in mine for sample in group]
+    def take(self, things: Sequence[T]) -> Sequence[T]:
+        """Return this shard's things: they are dealt in turn."""
+        return things[self.index - 1 :: self.count]
 
 
 def parse(text: str) -> Shard:
