@@ -129,7 +129,7 @@ class _Runner:
         pipeline: Pipeline,
         journal: Journal,
         contents: Mapping[str, str],
-        ahead: Ahead,
+        ahead: Ahead[Path],
         progress: Progress,
     ):
         self.split, self.pipeline, self.journal, self.progress = split, pipeline, journal, progress
