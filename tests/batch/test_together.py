@@ -81,6 +81,6 @@ def test_what_is_searched_or_unknown_is_asked_alone(tmp_path: Path) -> None:
     with zeroov.load("mini", device="cpu", runtime__batch=3) as pipeline:
         together = Asker(pipeline, {}, every=False, **none)._groups(todo)
         searched = Asker(pipeline, {}, every=True, **none)._groups(todo)
-    names = ["".join(each.image.stem for each in group) for group in together]
+    names = ["".join(Path(each.image).stem for each in group) for group in together]
     assert names == ["large", "odd", "bda", "c"]
     assert all(len(group) == 1 for group in searched)

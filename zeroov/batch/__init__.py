@@ -6,7 +6,23 @@ expression or image only itself.
 """
 
 from zeroov.batch.images import Asked, images_in, read_expressions
+from zeroov.batch.rows import Row, rows_in
 from zeroov.batch.run import asked_with, batch, export
-from zeroov.batch.write import Outcome, one_by_one
+from zeroov.batch.shards import finished_parts, merge
+from zeroov.batch.write import BY_SHARD, Outcome, one_by_one
 
-__all__ = ["Asked", "Outcome", "asked_with", "batch", "export", "images_in", "one_by_one", "read_expressions"]
+__all__ = [
+    "BY_SHARD",
+    "Asked",
+    "Outcome",
+    "Row",
+    "asked_with",
+    "batch",
+    "export",
+    "finished_parts",
+    "images_in",
+    "merge",
+    "one_by_one",
+    "read_expressions",
+    "rows_in",
+]

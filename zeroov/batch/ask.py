@@ -19,6 +19,7 @@ from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo
 from zeroov.pipeline.models import MODEL_STAGES
 from zeroov.progress import Progress
+from zeroov.raster import web
 from zeroov.raster.ahead import Ahead, whole
 from zeroov.raster.decode import header_hw
 from zeroov.raster.scene import Scene, open_source
@@ -86,11 +87,11 @@ class Asker:
         if not self._in_one_look:
             return None
         if asked not in self._hws:
-            hw = header_hw(asked.image)
+            hw = None if web.is_address(asked.image) else header_hw(Path(asked.image))
             self._hws[asked] = None if hw is None or is_large(hw, self._pipeline.recipe.search) else hw
         return self._hws[asked]
 
-    def _group(self, ahead: Ahead, group: Sequence[Asked], todo: Texts) -> Iterator[tuple[Items, object]]:
+    def _group(self, ahead: Ahead[str], group: Sequence[Asked], todo: Texts) -> Iterator[tuple[Items, object]]:
         if len(group) > 1:
             together = attempt(partial(self._together, ahead, group, todo))
             if not isinstance(together, Failed):
@@ -101,7 +102,7 @@ class Asker:
             outcome = attempt(partial(self._alone, ahead, each, todo[each]))
             yield self._failed(each, todo[each], outcome) if isinstance(outcome, Failed) else outcome, outcome
 
-    def _together(self, ahead: Ahead, group: Sequence[Asked], todo: Texts) -> list[Items]:
+    def _together(self, ahead: Ahead[str], group: Sequence[Asked], todo: Texts) -> list[Items]:
         scenes = {each: ahead.get(each.image) for each in group}
         infos = {each: SceneInfo.of(scene) for each, scene in scenes.items()}
         asked = [(scenes[each], text) for each in group for text in todo[each]]
@@ -112,7 +113,7 @@ class Asker:
             warn_of_refusals(info, self._writers)
         return [[item_of(each, infos[each], next(answers)) for _ in todo[each]] for each in group]
 
-    def _alone(self, ahead: Ahead, asked: Asked, expressions: Sequence[str]) -> Items:
+    def _alone(self, ahead: Ahead[str], asked: Asked, expressions: Sequence[str]) -> Items:
         with contextlib.ExitStack() as opened:
             if self._hw(asked):
                 scene = ahead.get(asked.image)
@@ -128,8 +129,8 @@ class Asker:
         """Return the items of an image that failed; that a model does not fit into memory is no image's fault."""
         if isinstance(failed.error, HardwareError) and not any(map(self._pipeline.models.holds, MODEL_STAGES)):
             raise failed.error
-        log.warning("%s: %s", asked.image, failed.reason)
+        log.warning("%s: %s", asked.name, failed.reason)
         return [failed_item(asked, text, failed.reason) for text in expressions]
 
-    def _open(self, image: Path, progress: Progress) -> Scene:
+    def _open(self, image: str, progress: Progress) -> Scene:
         return whole(open_source(image, self._bands, progress=progress))

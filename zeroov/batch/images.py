@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from zeroov.errors import UsageError
+from zeroov.files.content import content_of
 from zeroov.files.paths import expanded
 from zeroov.outputs.classes import class_name
 from zeroov.outputs.write import FORMATS
+from zeroov.raster import web
 from zeroov.raster.scene import image_content
 from zeroov.types import clean_expression
 
@@ -19,21 +22,37 @@ OVERLAY, SHEET = ".overlay.png", "sheet"  # the ending of pictures of answers, a
 OUTPUTS = [OVERLAY, *(each.ending for each in FORMATS.values() if Path(each.ending).suffix in IMAGES)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
-    """An image of a batch: its path as it was given, the place where that leads, and a digest of what it holds.
+    """An image of a batch: its path or address as it was given, the place where that leads, and what it holds.
 
-    `content` is "" where the file cannot be read.
+    `content` is a digest, "" where the file cannot be read. An image on the web is not read for it: it is known by its
+    address, without what is secret in that, and its owner's `version`. `expressions` are what is asked of it, `id` is
+    what its owner calls it.
     """
 
-    image: Path
+    image: str
     place: str
     content: str
+    expressions: tuple[str, ...] = ()
+    id: str = ""
 
     @classmethod
-    def of(cls, image: Path) -> Asked:
-        """Look at an image file."""
-        return cls(image, str(expanded(image).parent.resolve() / image.name), image_content(image))
+    def of(
+        cls, image: str | os.PathLike[str], expressions: tuple[str, ...] = (), id: str = "", version: str = ""
+    ) -> Asked:
+        """Look at an image."""
+        given = os.fspath(image)
+        if web.is_address(given):
+            place = web.shown(given)
+            return cls(given, place, content_of([], "address", place, version), expressions, id)
+        place = str(expanded(given).parent.resolve() / Path(given).name)
+        return cls(given, place, image_content(Path(given)), expressions, id)
+
+    @property
+    def name(self) -> str:
+        """What the image is called in results: its path or address as it was given, without what is secret in it."""
+        return web.shown(self.image)
 
 
 def images_in(places: Sequence[Path], out: Path | None = None) -> list[Path]:

@@ -5,11 +5,12 @@ It keeps the object also where its score is low or the model denies it. What is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zeroov.batch.images import Asked
+from zeroov.files.journal import Items
 from zeroov.outputs.answer import Answer
 from zeroov.outputs.decide import DENIED, Deciding, decide
 from zeroov.outputs.found import Found, SceneInfo
@@ -48,27 +49,36 @@ class Decided:
 
 
 class Answers:
-    """The items of a journal, found by what an image holds and what was asked: a moved image keeps its answers."""
+    """The items of a journal, found by what an image holds and what was asked: a moved image keeps its answers.
 
-    def __init__(self, items: Iterable[Item]) -> None:
-        self._items: dict[tuple[str, str], Item] = {}
-        self._contents: dict[str, set[str]] = {}
+    They stay on the disk until they are asked for.
+    """
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._contents: dict[str, str] = {}  # of each place, what was asked about last
         for item in items:
             self.add(item)
 
     def add(self, item: Item) -> None:
-        """Add an item; of two about one content and expression the last counts."""
-        held = item["content"] or item["image"]
-        self._items[held, item["expression"]] = item
-        self._contents.setdefault(item["image"], set()).add(item["content"])
+        """Take note of an item that was added to the journal."""
+        self._contents[item["image"]] = item["content"]
+
+    def has(self, asked: Asked, expression: str) -> bool:
+        """Return whether an expression was asked about what an image holds now."""
+        return item_id(asked, expression) in self._items
 
     def get(self, asked: Asked, expression: str) -> Item | None:
         """Return the item of an expression about what an image holds now."""
-        return self._items.get((asked.content or asked.place, expression))
+        return self._items.get(item_id(asked, expression))
+
+    def is_whole(self, asked: Asked) -> bool:
+        """Return whether all expressions of an image were asked."""
+        return all(self.has(asked, text) for text in asked.expressions)
 
     def is_changed(self, asked: Asked) -> bool:
-        """Return whether only other contents of an image's place were asked about; of what cannot be read it is not."""
-        return bool(asked.content) and asked.content not in self._contents.get(asked.place, {asked.content})
+        """Return whether an image's place held something else when it was asked; of what cannot be read it is not."""
+        return bool(asked.content) and self._contents.get(asked.place, asked.content) != asked.content
 
 
 def item_id(asked: Asked, expression: str) -> str:
@@ -115,7 +125,7 @@ def info_of(asked: Asked, item: Item) -> SceneInfo:
     """Return what an item that did not fail says of its image."""
     hw, transform = item["hw"], item["transform"]
     placed = tuple(transform) if transform else None
-    return SceneInfo(str(asked.image), (hw[0], hw[1]), item["crs"], placed, tuple(item["bands"]))
+    return SceneInfo(asked.name, (hw[0], hw[1]), item["crs"], placed, tuple(item["bands"]))
 
 
 def _failed_tiles(answer: Answer) -> str:

@@ -69,11 +69,11 @@ class Overlays:
         """Draw an image."""
         from zeroov.show.labelled import draw_objects
 
-        path = self._names.path(self._folder, str(shown.asked.image), OVERLAY)
+        path = self._names.path(self._folder, shown.asked.name, OVERLAY)
         ensure_writable_folder(path.parent)
         names = [f"{shown.name(found.expression)}  {found.score:.2f}" for found in shown.founds]
         write_atomically(path, draw_objects(shown.read(DRAWN).rgb, shown.info.hw, shown.founds, names))
-        self._written[path] = str(shown.asked.image)
+        self._written[path] = shown.asked.name
 
     def finish(self) -> tuple[Path, ...]:
         """Return the overlays."""
@@ -117,7 +117,7 @@ class Sheets:
             for _, shown, answer in page:
                 picture = shown.read(SMALL)
                 founds = answer.found or answer.withheld
-                title = f"{answer.score:.2f}  {PurePath(self._names.file(str(shown.asked.image))).name}"
+                title = f"{answer.score:.2f}  {PurePath(self._names.file(shown.asked.name)).name}"
                 name, below = shown.name(answer.expression), "" if answer.found else "NOT SHOWN: "
                 text = below + (answer.expression if name == answer.expression else f"{name}: {answer.expression}")
                 mask = reduced_mask(founds, shown.info.hw, picture.rgb.shape[:2])

@@ -5,43 +5,72 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from zeroov import recipe as recipes
-from zeroov.batch.ask import Asker
+from zeroov.batch.ask import Asker, Items, Texts
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, item_id
+from zeroov.batch.rows import Row, row_of
+from zeroov.batch.shards import done_path, journal_path, refuse_other_shards, write_done
 from zeroov.batch.write import Asking, Outcome, Output, write_all
 from zeroov.errors import (
     Interrupted,
     OutputError,
     Streak,
+    UsageError,
     ZeroovError,
     count_of,
     first_few,
 )
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
-from zeroov.files.journal import Journal, about_path, read_items
+from zeroov.files.journal import Journal, about_path
 from zeroov.ground import Pipeline
 from zeroov.outputs.decide import UNDECIDED
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
 from zeroov.search.area import Aoi, identity_of
+from zeroov.shards import WHOLE, Shard
 from zeroov.spans import span
 from zeroov.types import clean_expression
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
-JOURNAL, RECIPE = "answers.jsonl", "answers.recipe.toml"
+RECIPE = "answers.recipe.toml"
+
+
+class Engine(Protocol):
+    """What makes an asker: the models of this process (`Asker`), or those of a cluster."""
+
+    def __call__(
+        self,
+        pipeline: Pipeline,
+        writers: Mapping[str, Output],
+        *,
+        every: bool,
+        search: bool | None,
+        bands: tuple[int, ...] | None,
+        aoi: Aoi | None,
+        progress: Progress,
+    ) -> Asks:
+        """Make an asker of a pipeline's recipe."""
+
+
+class Asks(Protocol):
+    """What asks images."""
+
+    def ask(self, todo: Texts) -> Generator[tuple[Items, object], None, None]:
+        """Yield the items of each image's expressions, and what was returned or how it failed; close it."""
 
 
 def batch(
     pipeline: Pipeline,
-    images: Sequence[Path],
+    images: Iterable[Row | str | os.PathLike[str]],
     expressions: Sequence[str],
     out: Path,
     writers: Mapping[str, Output],
@@ -52,6 +81,8 @@ def batch(
     bands: tuple[int, ...] | None = None,
     aoi: Aoi | None = None,
     retry_failed: bool = False,
+    shard: Shard = WHOLE,
+    engine: Engine = Asker,
     progress: Progress = SILENT,
 ) -> Outcome:
     """Ask every expression of every image; what `out` already holds is not asked again, unless the image changed.
@@ -60,27 +91,37 @@ def batch(
     format has `writers` of its own: an image that one of them refuses is asked all the same, for another format. They
     are written from what was answered, also where the work ends early. The recipe's `min_score` and `said_absent`
     decide what is written, not what is asked. `classes` are what annotations call the objects of an expression.
-    `aoi` is the part of each image to look at.
+    `aoi` is the part of each image to look at. A row with expressions of its own is asked those alone.
+
+    `images` are those of this `shard`, which has a journal of its own; `merge` writes the formats of all shards.
     """
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
     made = {**made_with(pipeline.recipe, every, search, bands, aoi), "models": pipeline.models.identities()}
-    _require_same_recipe(ensure_writable_folder(out), pipeline.recipe)
-    with Journal(out / JOURNAL, made) as journal:
+    path = journal_path(ensure_writable_folder(out), shard)
+    _require_same_recipe(out, path, pipeline.recipe)
+    refuse_other_shards(out, shard, made)
+    with Journal(path, made) as journal:
         write_atomically(out / RECIPE, pipeline.recipe.to_toml().encode())
-        items = read_items(journal.path)
-        kept = [item for item in items if item["content"] and not (retry_failed and item["error"])]
-        if len(kept) < len(items):  # an image that could not be read is always asked again
-            journal.rewrite({str(item["id"]) for item in kept})
-        answers = Answers(kept)
-        asking = Asking([Asked.of(image) for image in images], texts, classes or {}, pipeline.recipe)
-        missing = {each: [text for text in texts if not answers.get(each, text)] for each in asking.images}
-        todo = {each: asked for each, asked in missing.items() if asked}
+        # An image that could not be read is always asked again.
+        kept = {str(item["id"]) for item in journal if item["content"] and not (retry_failed and item["error"])}
+        if len(kept) < len(journal):
+            journal.rewrite(kept)
+        answers = Answers(journal)
+        asking = _asking(images, texts, classes or {}, pipeline.recipe)
+        todo = {
+            each: [text for text in each.expressions if not answers.has(each, text)]
+            for each in asking.images
+            if not answers.is_whole(each)
+        }
+        if todo:
+            done_path(path).unlink(missing_ok=True)
         replaced = _changed(todo, answers, "asked again")
-        end = partial(write_all, writers, asking, provenance=pipeline.provenance, journal=journal.path)
+        end = partial(write_all, writers, asking, answers, provenance=pipeline.provenance, journal=path)
         options: dict[str, Any] = {"every": every, "search": search, "bands": bands, "aoi": aoi}
-        asker = Asker(pipeline, writers, **options, progress=progress.inner())
-        streak, done = Streak(), len(missing) - len(todo)
-        progress.report("images", done, len(missing))
+        asker = engine(pipeline, writers, **options, progress=progress.inner())
+        count, streak = len(asking.images), Streak()
+        done = count - len(todo)
+        progress.report("images", done, count)
         try:
             with contextlib.closing(asker.ask(_once(todo))) as asked:
                 for made_now, outcome in asked:
@@ -89,27 +130,28 @@ def batch(
                         answers.add(item)
                     streak.add(outcome)
                     done += 1
-                    progress.report("images", done, len(missing))
-            progress.report("images", len(missing), len(missing))
+                    progress.report("images", done, count)
+            progress.report("images", count, count)
         except KeyboardInterrupt as stop:
             raise Interrupted(
-                f"stopped: {_answered(asking, answers)} of {len(missing)} images are answered and kept in "
-                f"`{journal.path}`; the same command goes on there, and with --export it writes the labels of these "
+                f"stopped: {_answered(asking, answers)} of {count} images are answered and kept in "
+                f"`{path}`; the same command goes on there, and with --export it writes the labels of these "
                 "without a model"
             ) from stop
         except ZeroovError:
-            log.warning(
-                "%d of %d images are answered; the formats hold these", _answered(asking, answers), len(missing)
-            )
-            end(answers)
+            log.warning("%d of %d images are answered; the formats hold these", _answered(asking, answers), count)
+            end()
             raise
         with span("writing"):
-            return end(answers, done_now=len(todo), changed=replaced)
+            ended = end(done_now=len(todo), changed=replaced)
+        if shard.count > 1:
+            write_done(path, asking, pipeline.provenance)
+        return ended
 
 
 def export(
     recipe: Recipe,
-    images: Sequence[Path],
+    images: Iterable[Row | str | os.PathLike[str]],
     expressions: Sequence[str],
     out: Path,
     writers: Mapping[str, Output],
@@ -122,23 +164,34 @@ def export(
 ) -> Outcome:
     """Write what a batch answered, as the recipe's `min_score` and `said_absent` decide; no model is needed."""
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
-    path = out / JOURNAL
+    path = journal_path(out)
     try:
         made = json.loads(about_path(path).read_bytes())
         first = made["models"]["overview"]
         provenance = {"model": str(first["model"]), "model_revision": str(first["revision"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"`{path}` holds no answers of this version; ask first, without --export") from error
-    _require_same_recipe(out, recipe)
-    with Journal(path, {**made_with(recipe, every, search, bands, aoi), "models": made["models"]}):
-        asking, answers = (
-            Asking([Asked.of(image) for image in images], texts, classes or {}, recipe),
-            Answers(read_items(path)),
-        )
-        missing = [each for each in asking.images if not all(answers.get(each, text) for text in texts)]
+    _require_same_recipe(out, path, recipe)
+    with Journal(path, {**made_with(recipe, every, search, bands, aoi), "models": made["models"]}) as journal:
+        asking, answers = _asking(images, texts, classes or {}, recipe), Answers(journal)
+        missing = [each for each in asking.images if not answers.is_whole(each)]
         replaced = _changed(missing, answers, "no labels are written of them until they are asked, without --export")
         named = {"recipe": recipe.name, "recipe_digest": recipe.digest, **provenance, **recipe.overview.served}
         return write_all(writers, asking, answers, provenance=named, journal=path, changed=replaced)
+
+
+def _asking(
+    images: Iterable[Row | str | os.PathLike[str]], texts: Sequence[str], classes: Mapping[str, str], by: Recipe
+) -> Asking:
+    """Look at what is asked: each image once, with its own expressions or else the run's."""
+    asked: dict[Asked, None] = {}
+    everything, default = dict.fromkeys(texts), tuple(texts)
+    for row in map(row_of, images):
+        if not (own := row.expressions or default):
+            raise UsageError(f"`{row.image}` has no expression of its own, and none is given; add --expressions FILE")
+        everything |= dict.fromkeys(row.expressions)
+        asked[Asked.of(row.image, own, row.id, row.version)] = None
+    return Asking(list(asked), list(everything), classes, by)
 
 
 def made_with(
@@ -161,9 +214,9 @@ def asked_with(out: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _require_same_recipe(out: Path, recipe: Recipe) -> None:
+def _require_same_recipe(out: Path, journal: Path, recipe: Recipe) -> None:
     """Refuse another recipe than that of the answers by its name; the journal refuses another value of a key."""
-    path, journal = asked_with(out), out / JOURNAL
+    path = asked_with(out)
     if path is None or not journal.is_file() or not journal.stat().st_size:  # nothing is answered
         return
     was = recipes.load(path)
@@ -177,7 +230,7 @@ def _require_same_recipe(out: Path, recipe: Recipe) -> None:
 
 def _changed(images: Iterable[Asked], answers: Answers, then: str) -> tuple[str, ...]:
     """Return the images, of those not answered whole, that changed since they were answered; warn of them."""
-    changed = tuple(str(each.image) for each in images if answers.is_changed(each))
+    changed = tuple(each.name for each in images if answers.is_changed(each))
     if changed:
         log.warning("%s changed since the answer (%s); %s", count_of(len(changed), "image"), first_few(changed), then)
     return changed
@@ -197,4 +250,4 @@ def _once(todo: Mapping[Asked, Sequence[str]]) -> dict[Asked, list[str]]:
 
 def _answered(asking: Asking, answers: Answers) -> int:
     """Return how many images every expression is answered of."""
-    return sum(all(answers.get(each, text) for text in asking.expressions) for each in asking.images)
+    return sum(map(answers.is_whole, asking.images))

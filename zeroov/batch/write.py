@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.names import Names
 from zeroov.outputs.stale import Tidied, update_list
 from zeroov.outputs.write import FORMATS, OfImages, Writers, open_writers, require_format
+from zeroov.shards import WHOLE, Shard
 
 log = logging.getLogger("zeroov")
 Output = Writers | Pictures
+BY_SHARD = {"geoparquet": "objects.parquet"}
 COUNTED = ("found", "merged", "doubtful", "empty", "denied", "below")
 
 
@@ -60,13 +62,24 @@ class Outcome:
 
 
 def one_by_one(
-    out: Path, formats: Sequence[str], expressions: Sequence[str], images: Sequence[Path], **options: Any
+    out: Path,
+    formats: Sequence[str],
+    expressions: Sequence[str],
+    images: Sequence[str | Path],
+    shard: Shard = WHOLE,
+    **options: Any,
 ) -> dict[str, Output]:
-    """Open the writers of each format into the folder `out`, apart: what one of them refuses costs no other."""
+    """Open the writers of each format into the folder `out`, apart: what one of them refuses costs no other.
+
+    A shard writes those formats alone that many files are as good in as one, `BY_SHARD`; a merge writes the others.
+    """
     for name in formats:
         require_format(name, [*FORMATS, *PICTURES])
     require_writable_folder(out)
     asked: dict[str, Any] = {"expressions": expressions, "images": images, **options}
+    if shard.count > 1:
+        places = {name: f"{Path(place).stem}{shard.suffix}{Path(place).suffix}" for name, place in BY_SHARD.items()}
+        return {name: open_writers(out / places[name], [name], **asked) for name in formats if name in BY_SHARD}
     return {
         name: open_pictures(out, name, images) if name in PICTURES else open_writers(out, [name], **asked)
         for name in formats
@@ -84,7 +97,7 @@ def warn_of_refusals(info: SceneInfo, writers: Mapping[str, Output]) -> None:
 
 @dataclass(frozen=True)
 class Asking:
-    """What a batch is asked, and what decides which answers are shown."""
+    """What a batch is asked, and what decides which answers are shown; `expressions` are those of all images."""
 
     images: Sequence[Asked]
     expressions: Sequence[str]
@@ -101,6 +114,70 @@ class Asking:
         return {"min_score": self.by.min_score, "said_absent": self.by.said_absent, "classes": classes}
 
 
+class Writing:
+    """Writes every format of what is answered, image by image, and counts what there is."""
+
+    def __init__(
+        self, writers: Mapping[str, Output], classes: Mapping[str, str], by: Deciding, provenance: Provenance
+    ) -> None:
+        self._writers, self._classes, self._by, self._provenance = writers, classes, by, provenance
+        self._failed: dict[str, list[str]] = {}
+        self._counts = dict.fromkeys(COUNTED, 0)
+        self._images = self._unanswered = 0
+        self._twice: list[Mapping[str, Any]] = []
+
+    def add(self, asked: Asked, answers: Answers) -> bool:
+        """Write an image's answers into every format; return whether there are any: not where all of them failed."""
+        self._images += 1
+        items = [item for text in asked.expressions if (item := answers.get(asked, text))]
+        self._unanswered += len(items) < len(asked.expressions)
+        if reasons := [item["error"] for item in items if item["error"]]:
+            self._failed[asked.name] = list(dict.fromkeys(reasons))
+        whole = [item for item in items if "found" in item]
+        if not whole:  # it failed, or the work ended before it
+            return False
+        decided = tuple(Decided.of(item, self._by) for item in whole)
+        founds = tuple(merged([found for each in decided for found in each.found], self._classes))
+        _count(self._counts, decided, founds)
+        self._twice += [self._pair(asked, *pair) for pair in under_two_classes(founds, self._classes)]
+        shown = Shown(asked, info_of(asked, whole[0]), decided, founds, self._classes, self._by.min_score)
+        for name, writer in self._writers.items():
+            added = attempt(partial(self._add, writer, shown), fatal=())
+            if isinstance(added, Failed):
+                self._failed.setdefault(asked.name, []).append(f"not in {name}: {added.reason}")
+        return True
+
+    def finish(self, done_now: int = 0, changed: tuple[str, ...] = ()) -> Outcome:
+        """Finish every format."""
+        written: dict[str, tuple[Path, ...]] = {}
+        unwritten: dict[str, str] = {}
+        for name, writer in self._writers.items():
+            finished = attempt(writer.finish, fatal=())
+            if isinstance(finished, Failed):
+                unwritten[name] = finished.reason
+            else:
+                written[name] = finished
+        failed = {name: "; ".join(reasons) for name, reasons in self._failed.items()}
+        counts, twice = self._counts, tuple(self._twice)
+        return Outcome(self._images, done_now, changed, self._unanswered, counts, failed, unwritten, written, (), twice)
+
+    def _add(self, writer: Output, shown: Shown) -> None:
+        if isinstance(writer, Writers):
+            own = {"image_id": shown.asked.id} if shown.asked.id else {}
+            writer.add(shown.info, shown.founds, {**self._provenance, **own})
+        else:
+            writer.add(shown)
+
+    def _pair(self, asked: Asked, one: Found, other: Found, iou: float) -> dict[str, Any]:
+        """Return plain values of one object under two classes."""
+        return {
+            "image": asked.name,
+            "classes": [self._classes.get(each.expression, each.expression) for each in (one, other)],
+            "scores": [round(each.score, 6) for each in (one, other)],
+            "iou": round(iou, 4),
+        }
+
+
 def write_all(
     writers: Mapping[str, Output],
     asking: Asking,
@@ -111,58 +188,19 @@ def write_all(
     done_now: int = 0,
     changed: tuple[str, ...] = (),
 ) -> Outcome:
-    """Write every format of what is answered."""
-    failed: dict[str, list[str]] = {}
-    counts = dict.fromkeys(COUNTED, 0)
-    unanswered, held, twice = 0, [], []
-    for asked in asking.images:
-        items = [item for text in asking.expressions if (item := answers.get(asked, text))]
-        unanswered += len(items) < len(asking.expressions)
-        if reasons := [item["error"] for item in items if item["error"]]:
-            failed[str(asked.image)] = list(dict.fromkeys(reasons))
-        whole = [item for item in items if "found" in item]
-        if not whole:  # it failed, or the work ended before it
-            continue
-        held.append(asked.place)
-        decided = tuple(Decided.of(item, asking.by) for item in whole)
-        founds = tuple(merged([found for each in decided for found in each.found], asking.classes))
-        _count(counts, decided, founds)
-        twice += [_pair(asked, asking, *pair) for pair in under_two_classes(founds, asking.classes)]
-        shown = Shown(asked, info_of(asked, whole[0]), decided, founds, asking.classes, asking.by.min_score)
-        for name, writer in writers.items():
-            added = attempt(partial(_add, writer, shown, provenance), fatal=())
-            if isinstance(added, Failed):
-                failed.setdefault(str(asked.image), []).append(f"not in {name}: {added.reason}")
-    written: dict[str, tuple[Path, ...]] = {}
-    unwritten: dict[str, str] = {}
-    for name, writer in writers.items():
-        finished = attempt(writer.finish, fatal=())
-        if isinstance(finished, Failed):
-            unwritten[name] = finished.reason
-        else:
-            written[name] = finished
-    tidied = attempt(
-        partial(_tidy, journal.with_suffix(".written.json"), writers, written, unwritten, asking, held), ()
-    )
+    """Write every format of what is answered, and remove the files of older answers."""
+    writing = Writing(writers, asking.classes, asking.by, provenance)
+    held = [asked.place for asked in asking.images if writing.add(asked, answers)]
+    outcome = writing.finish(done_now, changed)
+    listed = journal.with_suffix(".written.json")
+    tidied = attempt(partial(_tidy, listed, writers, outcome.written, outcome.unwritten, asking, held), ())
     if isinstance(tidied, Failed):
         log.warning("files of older answers may be left: %s", tidied.reason)
         tidied = Tidied()
     for paths, what in ((tidied.lost, "images that were replaced or are gone"), (tidied.older, "older answers")):
         if paths:
             log.warning("removed %s of %s (%s)", count_of(len(paths), "file"), what, first_few(list(map(str, paths))))
-    reasons_of = {name: "; ".join(reasons) for name, reasons in failed.items()}
-    return Outcome(
-        len(asking.images),
-        done_now,
-        changed,
-        unanswered,
-        counts,
-        reasons_of,
-        unwritten,
-        written,
-        tidied.earlier,
-        tuple(twice),
-    )
+    return replace(outcome, earlier=tidied.earlier)
 
 
 def _tidy(
@@ -175,7 +213,7 @@ def _tidy(
 ) -> Tidied:
     """Bring the list of what was written up to date; `held` are the places of the images in it."""
     names = Names()
-    places = {names.know(str(each.image)): each.place for each in asking.images}
+    places = {names.know(each.name): each.place for each in asking.images}
     of: dict[str, dict[Path, str]] = {}
     for name, paths in written.items():
         writer = writers[name]
@@ -183,24 +221,6 @@ def _tidy(
         of[name] = {path: places[names.know(sources[path])] if path in sources else "" for path in paths}
     contents = {each.place: each.content for each in asking.images}
     return update_list(path, of, unwritten, asked=contents, answered=held, decided=asking.decided())
-
-
-def _add(writer: Output, shown: Shown, provenance: Provenance) -> None:
-    if isinstance(writer, Writers):
-        writer.add(shown.info, shown.founds, provenance)
-    else:
-        writer.add(shown)
-
-
-def _pair(asked: Asked, asking: Asking, one: Found, other: Found, iou: float) -> dict[str, Any]:
-    """Return plain values of one object under two classes."""
-    scores = [round(each.score, 6) for each in (one, other)]
-    return {
-        "image": str(asked.image),
-        "classes": [asking.named(one.expression), asking.named(other.expression)],
-        "scores": scores,
-        "iou": round(iou, 4),
-    }
 
 
 def _count(counts: dict[str, int], answers: Sequence[Decided], founds: Sequence[Found]) -> None:

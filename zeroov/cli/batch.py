@@ -18,38 +18,55 @@ from zeroov.cli.options import (
     Every,
     Json,
     Label,
+    Of,
     Profile,
     RecipeName,
     Search,
     Set,
+    ShardOf,
     Square,
     Tolerance,
     Zoom,
 )
 from zeroov.errors import UsageError, count_of, first_few
 from zeroov.files.paths import expanded
+from zeroov.shards import WHOLE
 
 if TYPE_CHECKING:
     from zeroov.batch import Outcome
 
 
 def batch(
-    images: Annotated[list[Path], typer.Argument(help="Folders of images, or image files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Folders, image files, addresses (https, s3, gs); lists of them: .txt, .parquet, - for standard input."
+        ),
+    ] = None,
     expressions: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--expressions", metavar="FILE", help="A text file: an expression a line, with a tab and its class or not."
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    ] = None,
     formats: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             metavar="NAME,...",
-            help="coco, yolo, labelstudio, labelme, cvat, geojson, gpkg, geoparquet ...; overlay and sheet: pictures.",
+            help="coco (by itself), yolo, labelstudio, labelme, cvat, geojson, gpkg, geoparquet, overlay, sheet ...",
         ),
-    ] = "coco",
+    ] = None,
+    shard: ShardOf = None,
+    of: Of = None,
+    by_hash: Annotated[
+        bool,
+        typer.Option("--by-hash", help="Deal images to shards by their names: a new image moves no other one."),
+    ] = False,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Write the formats of all shards in --out; ask nothing, and need no model.")
+    ] = False,
     recipe: RecipeName = None,
     set_: Set = None,
     zoom: Zoom = False,
@@ -82,6 +99,13 @@ def batch(
     same command with --export, and another --min-score, --format, class, --tolerance or --set said_absent=keep, asks no
     model. --export without --recipe takes the recipe that was asked with.
 
+    --shard 2/8, or an array job (Slurm, AWS Batch, Kubernetes with --of N, Cloud Run, torchrun), does one part of the
+    images, whose answers are a file of their own. A part writes geoparquet itself; when all are done, --merge writes
+    any format of all of them.
+
+    A list has a path or an address a line. A Parquet has a column image, and where you want them id, expressions (asked
+    of this image instead of those of FILE) and version (of an image on the web, what it holds now).
+
     FILE holds an expression a line. After a tab may follow the class that annotations call its objects: `the white
     plane<TAB>plane`. An object that several expressions of one class find is written once, with its best score. Empty
     lines and lines that begin with # are passed over.
@@ -100,45 +124,73 @@ def batch(
     Example: zeroov batch images/ --expressions asked.txt --out labels/ --format coco,yolo
     """
     changes = [*(set_ or []), *([f"min_score={min_score}"] if min_score is not None else [])]
-    from zeroov.batch import asked_with, export, images_in, one_by_one, read_expressions
+    from zeroov.batch import asked_with, export, finished_parts, one_by_one, read_expressions, rows_in
     from zeroov.batch import batch as run
+    from zeroov.batch import merge as join
+    from zeroov.outputs.write import require_size
+    from zeroov.raster.web import shown
 
     out = expanded(out)
-    if only_export and recipe is None and (kept := asked_with(out)):
+    if (only_export or merge) and recipe is None and (kept := asked_with(out)):
         recipe = str(kept)
     chosen = options.chosen(recipe, changes, zoom)
 
     if every and scene is False:
         raise UsageError("--all is a search; leave out --no-scene")
-    if only_export and retry_failed:
-        raise UsageError("--export asks nothing; leave out --retry-failed")
+    if (only_export or merge) and retry_failed:
+        raise UsageError("--export and --merge ask nothing; leave out --retry-failed")
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
-    files, classes = images_in(images, out), read_expressions(expressions)
+    part = WHOLE if merge else options.shard_of(shard, of)
+    if part.count > 1 and only_export:
+        raise UsageError("--export writes the formats of a whole batch; of shards --merge does")
+    if merge and (images or shard or of):
+        raise UsageError("--merge takes all shards of --out, with their images; leave out images and --shard")
+    if not merge and not images:
+        raise UsageError("no images: name folders, files, addresses, or a list of them (- is standard input)")
+    wanted = options.format_names(formats or ("coco" if part.count == 1 else None))
+    classes = read = read_expressions(expressions) if expressions else {}
+    named: dict[str, Any] = {"tolerance": tolerance, "square": options.square_classes(square)}
+    if merge:
+        parts = finished_parts(out)
+        classes = dict(parts.classes) | classes
+        texts, names, questions = list(parts.expressions), list(parts.names), parts.count * len(parts.expressions)
+    else:
+        files = rows_in(images or [], out, part, by_hash=by_hash)
+        own = [text for row in files for text in row.expressions]
+        texts, names = list(dict.fromkeys([*classes, *own])), [shown(row.image) for row in files]
+        questions = sum(len(row.expressions) or len(classes) for row in files)
     if label:
-        classes = dict.fromkeys(classes, label)
-    asked = list(classes)
+        classes = dict.fromkeys(texts, label)
+    require_size(wanted if part.count == 1 else [], questions)
+    writers = one_by_one(out, wanted, texts, names, part, classes=classes, **named)
     asking: dict[str, Any] = {"classes": classes, "every": every, "search": scene, "aoi": aoi}
     asking["bands"] = options.band_numbers(bands)
-    named: dict[str, Any] = {"classes": classes, "tolerance": tolerance}
-    named["square"] = options.square_classes(square)
-    writers = one_by_one(out, options.format_names(formats), asked, files, **named)
     with options.timed(profile) as recorder:
-        if only_export:
-            outcome = export(chosen, files, asked, out, writers, **asking)
+        if merge:
+            with options.progress() as progress:
+                outcome = join(parts, writers, chosen, classes, progress)
+        elif only_export:
+            outcome = export(chosen, files, list(read), out, writers, **asking)
         else:
             from zeroov.ground import Pipeline
+            from zeroov.shards import device_of_this_process
 
-            asking["retry_failed"] = retry_failed
-            with options.progress() as progress, Pipeline(chosen, device, dumps) as pipeline:
-                outcome = run(pipeline, files, asked, out, writers, **asking, progress=progress)
+            asking |= {"retry_failed": retry_failed, "shard": part}
+            with options.progress() as progress, Pipeline(chosen, device_of_this_process(device), dumps) as pipeline:
+                outcome = run(pipeline, files, list(read), out, writers, **asking, progress=progress)
     if json:
         written = {"written": {name: len(paths) for name, paths in outcome.written.items()}}
         rest = {"files": [str(path) for path in outcome.files], "time": recorder.shares.to_json()}
-        options.say_json(vars(outcome) | written | rest)
+        shards = {"shard": f"{part.index}/{part.count}"} if part.count > 1 else {}
+        options.say_json(vars(outcome) | written | rest | shards)
     else:
         _say(outcome)
         options.say(f"time      {recorder.shares}")
+        if part.count > 1:
+            later = ",".join(name for name in wanted if name not in writers)
+            command = f"zeroov batch --merge --out {out}" + (f" --format {later}" if later else "")
+            options.say(f"shard     {part.index} of {part.count}; when all are done: {command}")
     if outcome.unwritten or (outcome.failed and not allow_failures):
         raise typer.Exit(1)
 

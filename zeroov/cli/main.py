@@ -22,6 +22,7 @@ from zeroov.cli import (
     models,
     options,
     overview,
+    plan,
     recipes,
     refine,
     serve,
@@ -90,6 +91,7 @@ def common(
 
 app.command("ground")(ground.ground)
 app.command("batch")(batch.batch)
+app.command("plan")(plan.plan)
 app.command("serve")(serve.serve)
 app.command("overview")(overview.overview)
 app.command("focus")(focus.focus)

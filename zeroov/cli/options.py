@@ -19,6 +19,7 @@ from zeroov.progress import Progress
 if TYPE_CHECKING:
     from zeroov.look import Cost
     from zeroov.recipe import Recipe
+    from zeroov.shards import Shard
     from zeroov.spans import Recorder
 
 RecipeName = Annotated[
@@ -71,6 +72,16 @@ Square = Annotated[
         help="Right angles in the polygons (gpkg, geoparquet, geojson) of this class, where they fit; repeatable.",
     ),
 ]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", metavar="I/N", help="Only the I-th of N parts. Array jobs and torchrun set it; 1/1 does the whole."
+    ),
+]
+Of = Annotated[
+    int | None,
+    typer.Option("--of", min=1, metavar="N", help="How many tasks an array job has that does not say it (Kubernetes)."),
+]
 Profile = Annotated[
     Path | None,
     typer.Option(
@@ -88,6 +99,18 @@ def chosen(recipe: str | None, changes: list[str] | None, zoom: bool = False, gi
     found = recipes.load(recipe or recipes.DEFAULT, recipes.parse_assignments(changes or []))
     found = found.with_values({"overview.answer": "given"}) if given else found
     return found.with_values({"zoom.rounds": 1}) if zoom and not found.zoom.rounds else found
+
+
+def shard_of(given: str | None, count: int | None) -> Shard:
+    """Return the shard that `--shard` names, else the one that an array job gave this process, which is then said."""
+    from zeroov import shards
+
+    if given and count:
+        raise UsageError("--of goes with the number of an array job's task; leave it out beside --shard I/N")
+    part = shards.parse(given) if given else shards.of_this_process(count)
+    if part.count > 1 and not given:
+        note(f"shard {part.index} of {part.count}, as this process was started; --shard 1/1 does the whole")
+    return part
 
 
 def square_classes(names: list[str] | None) -> bool | tuple[str, ...]:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 from zeroov.errors import OutputError
 from zeroov.files.paths import expanded
@@ -110,6 +110,28 @@ def write_atomically(
         for temporary in temporaries.values():
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def written(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a file to write to, of any length; it takes its name, synced, when the block ends, and not where it raises.
+
+    What the system says against the writing is an `OutputError`.
+    """
+    target = Path(path)
+    refuse_folder(target)
+    temporary = _temporary(target.parent)
+    try:
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:

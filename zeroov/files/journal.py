@@ -10,14 +10,51 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.errors import OutputError
-from zeroov.files.atomic import write_atomically, write_json
+from zeroov.files.atomic import write_json, written
 from zeroov.files.lock import Lock
 from zeroov.spans import span
 
 log = logging.getLogger("zeroov")
 
 
-class Journal:
+class Items:
+    """The whole items of a journal by their `id`; they stay on the disk, and only where each starts is held.
+
+    Of two with one `id` the last counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._starts: dict[str, int] = {}
+        try:
+            for start, _, item in _whole_lines(path):
+                self._starts[str(item["id"])] = start
+        except (OSError, KeyError) as error:
+            raise OutputError(f"`{path}` cannot be read as a journal ({error}); name another folder") from error
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._starts
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the items in the order in which they were made."""
+        for start, _, item in _whole_lines(self.path, report=False):
+            if self._starts.get(str(item["id"])) == start:
+                yield item
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """Read an item; `None` where there is none of that `id`."""
+        start = self._starts.get(name)
+        if start is None:
+            return None
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return dict(json.loads(file.readline()))
+
+
+class Journal(Items):
     """A file of finished items, a line each, with their `id` and `content`; the file beside it says what made them.
 
     `done` holds the `content` of each finished item by its `id`: a digest of what the item was made from, "" where the
@@ -30,6 +67,7 @@ class Journal:
     def __init__(self, path: Path, made_with: Mapping[str, Any]):
         self.path = path
         self.done: dict[str, str] = {}
+        self._starts = {}
         self._lock = Lock(path.with_suffix(".lock"), path)
         try:
             self._begin(json.loads(json.dumps(made_with)))
@@ -49,7 +87,9 @@ class Journal:
                 raise OutputError(f"`{self.path}` was not made by this command; name another folder")
             whole = lines = end = 0
             for start, line, item in _whole_lines(self.path):
-                self.done[str(item["id"])] = str(item.get("content", ""))
+                name = str(item["id"])
+                self.done[name] = str(item.get("content", ""))
+                self._starts[name] = start
                 whole += len(line)
                 lines += 1
                 end = start + len(line)
@@ -60,7 +100,7 @@ class Journal:
         if lines > len(self.done):
             log.warning("`%s` holds %d items twice; the last of each is kept", self.path, lines - len(self.done))
         if lines > len(self.done) or whole < end:
-            self.rewrite(set(self.done))
+            self.rewrite(self.done.keys())
 
     def __enter__(self) -> Journal:
         return self
@@ -77,24 +117,33 @@ class Journal:
         """Add finished items; when this returns, they are on the disk."""
         texts = [json.dumps(item, ensure_ascii=False, allow_nan=False) for item in items]
         # A file name that is not UTF-8 holds lone surrogates; the backslash form is what JSON itself writes for them.
-        lines = b"".join(text.encode("utf-8", errors="backslashreplace") + b"\n" for text in texts)
+        lines = [text.encode("utf-8", errors="backslashreplace") + b"\n" for text in texts]
         try:
             with self.path.open("ab") as file:
-                file.write(lines)
+                start = file.seek(0, os.SEEK_END)
+                file.write(b"".join(lines))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise OutputError(
                 f"`{self.path}` cannot be written ({error.strerror}); make room, then give the same command again"
             ) from error
-        self.done |= {str(item["id"]): str(item.get("content", "")) for item in items}
+        for item, line in zip(items, lines, strict=True):
+            self.done[str(item["id"])] = str(item.get("content", ""))
+            self._starts[str(item["id"])] = start
+            start += len(line)
 
     def rewrite(self, keep: Set[str]) -> None:
         """Forget the items that are not to be kept, and all lines but the last of each item that is."""
-        lines = _whole_lines(self.path, report=False)  # who opened the journal was warned
-        kept = {str(item["id"]): line for _, line, item in lines if str(item["id"]) in keep}
-        write_atomically(self.path, b"".join(kept.values()))
-        self.done = {name: content for name, content in self.done.items() if name in keep}
+        starts, end = {}, 0
+        with written(self.path) as file:
+            for start, line, item in _whole_lines(self.path, report=False):  # who opened the journal was warned
+                name = str(item["id"])
+                if name in keep and self._starts[name] == start:
+                    file.write(line)
+                    starts[name], end = end, end + len(line)
+        self._starts = starts
+        self.done = {name: content for name, content in self.done.items() if name in starts}
 
 
 def about_path(path: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -65,33 +65,57 @@ def layer_attributes(
 
 
 def file_attributes(
-    scenes: Mapping[SceneInfo, Provenance], found: Sequence[str], expressions: Sequence[str] = ()
+    scenes: Mapping[SceneInfo, Provenance],
+    found: Sequence[str],
+    expressions: Sequence[str] = (),
+    count: int | None = None,
 ) -> dict[str, Value]:
-    """Return what a file of all scenes says of itself, an empty one too: what was asked, of which scene, and how."""
+    """Return what a file of all scenes says of itself, an empty one too: what was asked, of which scene, and how.
+
+    `count` says how many scenes there are where only the first is given.
+    """
+    count = len(scenes) if count is None else count
     for info, provenance in list(scenes.items())[:1]:
         about = layer_attributes(info, found, provenance, expressions)
-        return {**about, "source": f"{len(scenes)} images"} if len(scenes) > 1 else about
+        return {**about, "source": f"{count} images"} if count > 1 else about
     return {"status": "empty"}
 
 
+class Columns:
+    """The columns of the objects of all scenes, also those that all objects have where there is none.
+
+    Every row is noted first; then each has its kind, and rows become values a part at a time.
+    """
+
+    def __init__(self, scenes: Mapping[SceneInfo, Provenance] = MappingProxyType({})) -> None:
+        self._kinds: dict[str, set[type]] = {}
+        self.note(COLUMNS)
+        for info, provenance in list(scenes.items())[:1]:
+            self.note(run_attributes(info, provenance))
+
+    def note(self, row: Mapping[str, Value]) -> None:
+        """Take the kinds of a row's values into account."""
+        for name, value in row.items():
+            kinds = self._kinds.setdefault(name, set())
+            if value is not None:
+                kinds.add(type(value))
+
+    def of(self, rows: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
+        """Return some rows, all of them noted, as columns by name."""
+        return {name: _column([row.get(name) for row in rows], kinds) for name, kinds in self._kinds.items()}
+
+
 def columns_of(scenes: Mapping[SceneInfo, Provenance], rows: Sequence[Mapping[str, Value]]) -> dict[str, Column]:
-    """Return the columns of the objects of all scenes by name, those too that all objects have where there is none."""
-    examples: dict[str, Value] = dict(COLUMNS)
-    for info, provenance in list(scenes.items())[:1]:
-        examples |= run_attributes(info, provenance)
+    """Return the columns of the objects of all scenes by name."""
+    columns = Columns(scenes)
     for row in rows:
-        examples |= {name: value for name, value in row.items() if examples.get(name) is None}
-    columns = {}
-    for name in examples:
-        values = [row.get(name) for row in rows]
-        columns[name] = _column(values, [*values, examples[name]])
-    return columns
+        columns.note(row)
+    return columns.of(rows)
 
 
-def _column(values: list[Value], examples: list[Value]) -> Column:
+def _column(values: list[Value], kinds: Collection[type]) -> Column:
     """Return a column of the one kind that all its values have, of text where they differ."""
-    kinds = {type(value) for value in examples if value is not None}
-    kind = float if kinds == {int, float} else kinds.pop() if len(kinds) == 1 else str
+    kind = float if kinds == {int, float} else next(iter(kinds)) if len(kinds) == 1 else str
     missing = np.array([value is None for value in values], dtype=np.bool_)
     if kind is str:
         return np.array([None if value is None else str(value) for value in values], dtype=object), missing

@@ -6,6 +6,7 @@ PyPI's `antimeridian` 0.4.9 was tried instead. Of 780 masks around poles, the an
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -53,7 +54,7 @@ def projection_of(info: SceneInfo) -> Any:
     """Return pyproj's transformer from a scene's CRS to longitude and latitude in WGS 84."""
     pyproj = need("pyproj", "GeoJSON")
     try:
-        return pyproj.Transformer.from_crs(info.crs, "EPSG:4326", always_xy=True)
+        return _transformer(info.crs)
     except pyproj.exceptions.ProjError as error:
         raise OutputError(
             f"nothing is known that leads from the CRS of `{info.source}` to longitude and latitude "
@@ -61,10 +62,20 @@ def projection_of(info: SceneInfo) -> Any:
         ) from error
 
 
+@functools.lru_cache(16)
+def _transformer(crs: str | None) -> Any:
+    """Return the transformer of a CRS, which takes longer to make than most objects take to be placed."""
+    return need("pyproj", "GeoJSON").Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+
+
 def bounds_in_degrees(geometries: list[Any]) -> Bounds:
     """Return west, south, east and north; west is the larger number where the antimeridian lies between them."""
     shapely = need("shapely", "GeoJSON")
-    bounds = shapely.bounds(shapely.get_parts(geometries))
+    return joined_bounds(shapely.bounds(shapely.get_parts(geometries)))
+
+
+def joined_bounds(bounds: Float64) -> Bounds:
+    """Return the bounds of parts (n, 4) together; west is the larger number where the antimeridian is between them."""
     west, south = bounds[:, :2].min(axis=0)
     east, north = bounds[:, 2:].max(axis=0)
     if (west, east) == (-180, 180):

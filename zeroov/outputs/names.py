@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from zeroov.errors import OutputError
+from zeroov.raster import web
 
 Parts = tuple[str, ...]
 
@@ -74,9 +76,10 @@ class Names:
 
 def _parts(source: str) -> Parts:
     """Return the parts of a path from the root."""
-    named = source if PurePath(source).name else "picture"
+    named = web.shown(source) if PurePath(source).name else "picture"
     parts = PurePath(os.path.abspath(named)).parts  # noqa: PTH100 - a link keeps the name that it was given by
-    return ("/", *parts[1:]) if parts[0] == "//" else parts  # POSIX keeps two slashes, which mean one
+    root = "/" if parts[0] == "//" else parts[0]  # POSIX keeps two slashes, which mean one
+    return tuple(map(sys.intern, (root, *parts[1:])))  # a million images lie in few folders
 
 
 def _shared(folder: Parts, file: Parts) -> Parts:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from zeroov.files import atomic
+from zeroov.raster import web
 
 log = logging.getLogger("zeroov")
 
@@ -173,7 +174,9 @@ def _times(entry: Written, names: Collection[str]) -> dict[str, int]:
 
 
 def _is_gone(place: str) -> bool:
-    """Return whether there is no such file; of one that cannot be looked for nobody knows."""
+    """Return whether there is no such file; of one that cannot be looked for, as on the web, nobody knows."""
+    if web.is_address(place):
+        return False
     try:
         os.lstat(place)
     except (FileNotFoundError, NotADirectoryError):

@@ -15,7 +15,7 @@ from zeroov.files.paths import expanded
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.classes import Classes, require_classes
 from zeroov.outputs.extras import need
-from zeroov.outputs.formats.coco import Coco, require_countable
+from zeroov.outputs.formats.coco import INSTEAD, Coco, require_countable
 from zeroov.outputs.formats.cvat import Cvat
 from zeroov.outputs.formats.geojson import require_degrees, write_geojson
 from zeroov.outputs.formats.geopackage import GeoPackage, require_transform
@@ -107,7 +107,8 @@ class Format:
     `collection` is the file or folder into which all images go, `None` where each has a file named after it. `takes`
     are the options it knows besides `expressions`, of `label`, `classes`, `tolerance` and `square`; `tolerance` is the
     one that it has by default, in pixels; `modules` what it imports of the extras; `check` refuses a scene that it
-    cannot be written for. `may_be_empty` says that an empty file is a valid one.
+    cannot be written for. `may_be_empty` says that an empty file is a valid one, `is_one_document` that
+    whoever reads the file holds all of it in memory.
     """
 
     ending: str
@@ -116,6 +117,7 @@ class Format:
     takes: tuple[str, ...] = ()
     tolerance: float = 0.0
     modules: tuple[str, ...] = ()
+    is_one_document: bool = False
     check: Callable[[SceneInfo], None] | None = None
     may_be_empty: bool = False
 
@@ -133,6 +135,7 @@ class Format:
         return made
 
 
+MOST_QUESTIONS = 1_000_000  # of a file that is one document: at 1 to 2 kB an answer it has about 2 GiB
 OUTLINES = ("shapely", "rasterio")
 CLASSES = ("label", "classes")
 CORRECTED: dict[str, Any] = {  # polygons that people correct by hand: few points
@@ -167,6 +170,7 @@ FORMATS = {
         "objects.gpkg",
         (*CLASSES, "tolerance", "square"),
         modules=(*OUTLINES, "pyogrio", "pyproj"),
+        is_one_document=True,
         check=require_transform,
     ),
     "geoparquet": Format(
@@ -177,7 +181,7 @@ FORMATS = {
         modules=(*OUTLINES, "pyproj", "pyarrow"),
         check=require_degrees,
     ),
-    "coco": Format(".json", Coco, "coco.json", CLASSES, check=require_countable),
+    "coco": Format(".json", Coco, "coco.json", CLASSES, is_one_document=True, check=require_countable),
     "yolo": Format("", Yolo, "yolo", CLASSES, may_be_empty=True),
     "yolo-seg": Format(
         "",
@@ -187,10 +191,12 @@ FORMATS = {
         modules=OUTLINES,
         may_be_empty=True,
     ),
-    "labelstudio": Format(".json", LabelStudio, "labelstudio.json", **CORRECTED),
-    "labelstudio-boxes": Format(".json", functools.partial(LabelStudio, boxes=True), "labelstudio-boxes.json", CLASSES),
+    "labelstudio": Format(".json", LabelStudio, "labelstudio.json", is_one_document=True, **CORRECTED),
+    "labelstudio-boxes": Format(
+        ".json", functools.partial(LabelStudio, boxes=True), "labelstudio-boxes.json", CLASSES, is_one_document=True
+    ),
     "labelme": Format("", Labelme, "labelme", may_be_empty=True, **CORRECTED),
-    "cvat": Format(".xml", Cvat, "cvat.xml", **CORRECTED),
+    "cvat": Format(".xml", Cvat, "cvat.xml", is_one_document=True, **CORRECTED),
 }
 
 NEAR = {  # what others call a format, or want that is not written
@@ -210,6 +216,15 @@ def require_format(name: str, known: Iterable[str]) -> None:
     if name not in (names := list(known)):
         near = f"; write `{NEAR[name]}`" if name in NEAR else did_you_mean(name, names)
         raise UsageError(f"`{name}` is no format{near}")
+
+
+def require_size(names: Iterable[str], questions: int) -> None:
+    """Refuse formats of one document for more questions than one holds; a question has an object or more."""
+    for name in names:
+        if name in FORMATS and FORMATS[name].is_one_document and questions > MOST_QUESTIONS:
+            raise UsageError(
+                f"{name} is one file for all of {questions:,} questions, and takes {MOST_QUESTIONS:,}; {INSTEAD}"
+            )
 
 
 class Writers:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from typing import Generic, TypeVar
 
 from zeroov.progress import SILENT, Progress
 from zeroov.raster.scene import Scene
 from zeroov.spans import span
+
+Image = TypeVar("Image", bound=Hashable)
 
 
 class _Stopped(Progress):
@@ -26,7 +28,7 @@ class _Stopped(Progress):
         super().report(what, done, total)
 
 
-class Ahead:
+class Ahead(Generic[Image]):
     """Holds the images open that are in hand and that come next; a context manager, whose end closes them.
 
     `open_scene` opens an image, and stops where its progress says so. It runs in one thread, image by image, in the
@@ -34,12 +36,12 @@ class Ahead:
     since GDAL's files are closed where they were opened, and ends when the block ends.
     """
 
-    def __init__(self, open_scene: Callable[[Path, Progress], Scene], progress: Progress = SILENT) -> None:
+    def __init__(self, open_scene: Callable[[Image, Progress], Scene], progress: Progress = SILENT) -> None:
         self._open_scene, self._stopped = open_scene, _Stopped(progress.inner())
         self._thread = ThreadPoolExecutor(1, "reading")
-        self._held: dict[Path, Future[Scene]] = {}
+        self._held: dict[Image, Future[Scene]] = {}
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Ahead[Image]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,7 +49,7 @@ class Ahead:
         self.hold([])
         self._thread.shutdown()
 
-    def hold(self, images: Sequence[Path]) -> None:
+    def hold(self, images: Sequence[Image]) -> None:
         """Hold these images open, and close all others; open those that are not open yet, in their order."""
         for image in self._held.keys() - set(images):
             opened = self._held.pop(image)
@@ -58,12 +60,12 @@ class Ahead:
                 context = contextvars.copy_context()  # its spans belong to the same work
                 self._held[image] = self._thread.submit(context.run, self._open, image)
 
-    def get(self, image: Path) -> Scene:
+    def get(self, image: Image) -> Scene:
         """Return an image that is held, when it is open; raise what opening it raised."""
         with span("reading"):
             return self._held[image].result()
 
-    def _open(self, image: Path) -> Scene:
+    def _open(self, image: Image) -> Scene:
         with span("reading"):
             return self._open_scene(image, self._stopped)
 

@@ -42,7 +42,7 @@ from zeroov.raster.decode import (
 )
 from zeroov.raster.georeference import IDENTITY, MisplacedError, crs_text, has_place, place, stored_transform
 from zeroov.raster.part import Inside, Part
-from zeroov.raster.stretch import PERCENTILES, Percentiles
+from zeroov.raster.stretch import PERCENTILES, Percentiles, sampling_step
 from zeroov.raster.whole import Whole
 from zeroov.raster.windowed import Windowed
 from zeroov.types import Picture, Window
@@ -216,11 +216,12 @@ def _open_file(
 ) -> Scene:
     remote = web.is_address(name)
     if remote and uploaded:  # nobody else's word makes this machine ask another one
-        raise PictureError(f"`{name}` is an address; send the file itself")
+        raise PictureError(f"`{web.shown(name)}` is an address; send the file itself")
+    address, name = name, web.shown(name)
     file = None if remote else existing_file(name)
     rasterio = None if file and uploaded and not upload.is_for_gdal(file) else geotiff.rasterio_or_none()
     with contextlib.ExitStack() as closing:
-        dataset: Any = (rasterio and _opened(rasterio, file, name, closing)) if file else web.opened(name, closing)
+        dataset: Any = (rasterio and _opened(rasterio, file, name, closing)) if file else web.opened(address, closing)
         if file and not dataset:
             return Scene(Whole(decode_file(file), name, bands, percentiles), name)
         with decoding(name), geotiff.gdal_errors(rasterio):
@@ -238,7 +239,11 @@ def _open_file(
                 whole = Whole(decoded, name, None, percentiles)
                 whole.bands = chosen
                 return Scene(whole, name, placed)
-            pixels = Windowed(rasterio, dataset, name, chosen, percentiles, progress)
+            coarse = None
+            if remote:
+                small, step = web.overview(address, dataset, sampling_step((dataset.height, dataset.width)), closing)
+                coarse = small and (Windowed(rasterio, small, name, chosen, percentiles, progress, step=1), step)
+            pixels = Windowed(rasterio, dataset, name, chosen, percentiles, progress, coarse)
         return Scene(pixels, name, placed, closing.pop_all())
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zeroov import frames
 from zeroov.errors import PictureError
 from zeroov.progress import SILENT, Progress
-from zeroov.raster import geotiff, stretch
+from zeroov.raster import geotiff, stretch, web
 from zeroov.raster.bands import BandReader, Bands
 from zeroov.raster.decode import decoding
 from zeroov.raster.reduce import Means, chunks
@@ -58,11 +58,18 @@ class Windowed:
         bands: tuple[int, ...],
         percentiles: Percentiles,
         progress: Progress,
+        coarse: tuple[Windowed, int] | None = None,
+        step: int | None = None,
     ) -> None:
+        """`coarse` is the same raster reduced, and its step in pixels of this one: it says how the whole looks.
+
+        Of a coarse one itself every pixel is looked at: its `step` is 1.
+        """
+        self._coarse = coarse
         self._rasterio, self._reader, self._name = rasterio, BandReader(dataset, bands, name), name
         self.bands, self._percentiles, self._progress = bands, percentiles, progress
         self.hw = (int(dataset.height), int(dataset.width))
-        self._step = stretch.sampling_step(self.hw)
+        self._step = coarse[1] if coarse else stretch.sampling_step(self.hw) if step is None else step
         self._dtype = np.result_type(*(dataset.dtypes[index - 1] for index in bands))
         self._block_hw = tuple(dataset.block_shapes[bands[0] - 1])
         self._bad: dict[tuple[int, int], PictureError] = {}  # blocks by their row and column
@@ -134,6 +141,11 @@ class Windowed:
     @functools.cached_property
     def _survey(self) -> Survey:
         """Read the whole raster once, chunk by chunk: decoding is what costs, so one pass serves all."""
+        if self._coarse:
+            coarse, step = self._coarse
+            survey = coarse._survey
+            bad = tuple(Window(*(step * edge for edge in window)) for window in survey.damaged)
+            return survey._replace(damaged=bad)
         height, width = self.hw
         means = Means(self.hw, len(self.bands), self._step, self._dtype)
         samples: list[NDArray[Any]] = []
@@ -236,7 +248,9 @@ class Windowed:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        with decoding(self._name), geotiff.gdal_errors(self._rasterio), self._rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+        remote = web.settings() if web.is_address(self._name) else {}
+        reading = self._rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **remote)
+        with decoding(self._name), geotiff.gdal_errors(self._rasterio), reading:
             yield
 
 

@@ -10,10 +10,10 @@ import pytest
 from zeroov.bench.runs.manifest import note_dumps
 from zeroov.bench.runs.merging import merge
 from zeroov.bench.runs.records import read_records
-from zeroov.bench.runs.shards import Shard
 from zeroov.bench.sweeps.truths import read_truths
 from zeroov.errors import DatasetError, OutputError, ZeroovError
 from zeroov.files.journal import Journal
+from zeroov.shards import Shard
 
 RECORD = {"id": "1", "image": "a.png", "expression": "the ship", "hw": [3, 4], "status": "empty"}
 LONG = 10**400  # more than a float holds

@@ -17,9 +17,9 @@ from zeroov.bench.data import registry
 from zeroov.bench.data.sample import Split
 from zeroov.bench.report.make import make_report
 from zeroov.bench.runs.merging import merge
+from zeroov.bench.runs.order import of_shard
 from zeroov.bench.runs.records import read_run
 from zeroov.bench.runs.run import Outcome, run
-from zeroov.bench.runs.shards import Shard, parse
 from zeroov.bench.scoring.protocols import named
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.bench.sweeps.sweep import sweep
@@ -27,6 +27,7 @@ from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, Ze
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
 from zeroov.pipeline.models import MODEL_STAGES, LoadedModels
+from zeroov.shards import Shard, parse
 
 SCENES = 5
 pytestmark = pytest.mark.usefixtures("kept_models")
@@ -438,7 +439,7 @@ def test_impossible_shards_are_refused(text: str) -> None:
 def test_every_sample_is_in_exactly_one_shard(csv: Path) -> None:
     samples = read(csv).samples
     for count in (1, 2, 3, 7):
-        parts = [Shard(index, count).take(samples) for index in range(1, count + 1)]
+        parts = [of_shard(samples, Shard(index, count)) for index in range(1, count + 1)]
         assert sorted(s.id for part in parts for s in part) == sorted(s.id for s in samples)
         images = [{s.image for s in part} for part in parts]
         assert sum(map(len, images)) == len(set().union(*images))

@@ -15,12 +15,12 @@ from typing import Any
 
 from zeroov.bench.data.sample import Split
 from zeroov.bench.runs.records import is_run, read_manifest
-from zeroov.bench.runs.shards import Shard
 from zeroov.errors import OutputError, UsageError
 from zeroov.files.atomic import write_json
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
 from zeroov.recipe import Recipe
+from zeroov.shards import Shard
 from zeroov.version import __version__
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "segment-anything", "numpy", "opencv-python-headless")

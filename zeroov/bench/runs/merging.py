@@ -10,11 +10,11 @@ from typing import Any
 
 from zeroov.bench.runs.manifest import summary
 from zeroov.bench.runs.records import read_manifest, read_records
-from zeroov.bench.runs.shards import Shard
 from zeroov.errors import OutputError, UsageError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.files.journal import about_path, require_same
 from zeroov.files.lock import Lock
+from zeroov.shards import Shard
 
 
 def merge_when_all_are_done(folder: Path, shard: Shard) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from zeroov.bench.data.sample import Sample
 from zeroov.frames import HW
+from zeroov.shards import Shard
 
 CALLS = 16  # calls of a model among whose samples pictures of one size are put together
 TOGETHER = 16  # samples of one picture that are asked together at most, where a call takes fewer
@@ -57,6 +58,11 @@ def of_one_picture(samples: Sequence[Sample]) -> list[list[Sample]]:
     for sample in samples:
         by_image.setdefault(sample.image, []).append(sample)
     return list(by_image.values())
+
+
+def of_shard(samples: Sequence[Sample], shard: Shard) -> list[Sample]:
+    """Return a shard's samples, those of one image together: images are dealt in turn, as they first appear."""
+    return [sample for picture in shard.take(of_one_picture(samples)) for sample in picture]
 
 
 def _size(hw: HW) -> tuple[int, HW]:

@@ -21,10 +21,9 @@ from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
 from zeroov.bench.runs.answers import KnownAnswers, known_answers
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
-from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group
+from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group, of_shard
 from zeroov.bench.runs.recording import contents_of, failed_record, image_hw, record
 from zeroov.bench.runs.records import Record
-from zeroov.bench.runs.shards import Shard
 from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder, require_writable_folder
 from zeroov.files.journal import Journal, read_items
@@ -37,6 +36,7 @@ from zeroov.progress import SILENT, Progress
 from zeroov.raster.ahead import Ahead, whole
 from zeroov.raster.scene import Scene, open_source
 from zeroov.recipe import Recipe
+from zeroov.shards import Shard
 from zeroov.spans import span
 from zeroov.types import clean_expression
 
@@ -85,7 +85,7 @@ def run(
         journal = closing.enter_context(Journal(ensure_writable_folder(folder) / f"records{shard.suffix}.jsonl", about))
         if retry_failed:
             journal.rewrite({str(item["id"]) for item in read_items(journal.path) if item["status"] != "failed"})
-        samples = shard.take(split.samples)
+        samples = of_shard(split.samples, shard)
         with span("reading"):
             contents = contents_of(samples, split.root)
         _forget_changed(journal, contents)
@@ -134,7 +134,7 @@ class _Runner:
         pipeline: Pipeline,
         journal: Journal,
         contents: Mapping[str, str],
-        ahead: Ahead,
+        ahead: Ahead[Path],
         known: KnownAnswers | None,
         progress: Progress,
     ):

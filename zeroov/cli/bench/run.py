@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Json, Profile, RecipeName, Set
+from zeroov.cli.options import Device, Json, Of, Profile, RecipeName, Set, ShardOf
 from zeroov.errors import UsageError, count_of
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the data set is.")]
@@ -22,10 +22,8 @@ def run(
     recipe: RecipeName = None,
     set_: Set = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first samples of the split.")] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Only the I-th of N parts; `accelerate launch` and `torchrun` set it."),
-    ] = None,
+    shard: ShardOf = None,
+    of: Of = None,
     dumps: Annotated[
         Path | None,
         typer.Option(
@@ -58,12 +56,12 @@ def run(
     Example: zeroov bench run rrsisd --root data/rrsisd --recipe fast --out runs/rrsisd
     """
     chosen = options.chosen(recipe, set_, given=answers is not None)
+    from zeroov import shards
     from zeroov.bench.data import registry
-    from zeroov.bench.runs import shards
     from zeroov.bench.runs.run import run as go
     from zeroov.recipe import changed
 
-    part = shards.parse(shard) if shard else shards.of_this_process()
+    part = options.shard_of(shard, of)
     read = registry.find(name).read(root, split)
     for remark in read.remarks[:5]:
         options.note(f"{remark}")
