@@ -31,11 +31,15 @@ def _bytes_of(features: Any) -> int:
 
 
 class Prompt(NamedTuple):
-    """What one object is asked with, in pixels of the square; `mask` is log-odds (low_res_side, low_res_side)."""
+    """What one object is asked with, in pixels of the square; `mask` is log-odds (low_res_side, low_res_side).
+
+    `text` is its kind, for a model that takes words.
+    """
 
     box_xyxy: XYXY | None = None
     point_xy: tuple[float, float] | None = None
     mask: Float32 | None = None
+    text: str = ""
 
 
 class Hypotheses(NamedTuple):
