@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from zeroov.bench.mini.measure import Question
-from zeroov.errors import ModelError, OutputError, UsageError
+from zeroov.errors import ModelError, OutputError, ServerError, ServerRefusal, UsageError
 from zeroov.ground import Pipeline
 from zeroov.serve import handler
 from zeroov.serve.answer import Reply
@@ -343,6 +343,11 @@ def test_our_own_faults_are_logged_and_not_shown(
     assert "secret" in caplog.text
     monkeypatch.setattr(handler, "answer", failing(ModelError("the model is damaged; fetch it again")))
     assert refused(server, "POST", GROUND, photo) == (500, "the model is damaged; fetch it again")
+    for kind in (ServerError, ServerRefusal):
+        monkeypatch.setattr(handler, "answer", failing(kind("http://inside:8000/v1 gave no answer")))
+        status, text = refused(server, "POST", GROUND, photo)
+        assert (status, "inside" in text) == (502, False)
+        assert "http://inside:8000/v1 gave no answer" in caplog.text
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is Linux's")
