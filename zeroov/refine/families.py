@@ -124,9 +124,9 @@ class HubSegmenter:
         device = next(self.model.parameters()).device
         given: dict[str, Tensor] = {}
         if prompt.points:
-            at, there = [point[:2] for point in prompt.points], [point[2] for point in prompt.points]
+            at, on = [point[:2] for point in prompt.points], [point[2] for point in prompt.points]
             given["input_points"] = torch.tensor([[at]], dtype=torch.float32, device=device)
-            given["input_labels"] = torch.tensor([[there]], dtype=torch.int, device=device)
+            given["input_labels"] = torch.tensor([[on]], dtype=torch.int, device=device)
         if prompt.box_xyxy is not None:
             given["input_boxes"] = torch.tensor([[prompt.box_xyxy]], dtype=torch.float32, device=device)
         if prompt.mask is not None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from zeroov.errors import ZeroovError
 from zeroov.serve.gate import Gate
 from zeroov.serve.models import ErrorBody
-from zeroov.serve.refusal import RequestError, about, disk_full, refusal_of
+from zeroov.serve.refusal import Document, RequestError, about, disk_full, refusal_of
 from zeroov.serve.routes import asking, facts, jobs, pictures, results
 from zeroov.serve.service import Service
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
-REFUSALS = {status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 507)}
+LEFT = 499  # in the log: the client has gone
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 507)
+}
 
 
 def make_app(service: Service, log_line: Callable[[str], None] = lambda line: None) -> ASGIApp:
@@ -32,7 +36,7 @@ def make_app(service: Service, log_line: Callable[[str], None] = lambda line: No
         openapi_url="/v1/openapi.json",
         docs_url=None,  # both load their scripts from another host
         redoc_url=None,
-        responses=REFUSALS,  # type: ignore[arg-type]
+        responses=REFUSALS,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,  # what a generated client calls it
         redirect_slashes=False,
@@ -44,15 +48,16 @@ def make_app(service: Service, log_line: Callable[[str], None] = lambda line: No
     app.add_exception_handler(RequestValidationError, _wrong_fields)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(OSError, _disk)
+    app.add_exception_handler(ConnectionError, _left)
     app.add_exception_handler(Exception, _failed)
     return Gate(app, service, log_line)
 
 
-def _reply(error: RequestError) -> JSONResponse:
-    return JSONResponse(about(error), error.status_code, error.headers)
+def _reply(error: RequestError) -> Document:
+    return Document(about(error), error.status_code, error.headers)
 
 
-def _refused(_: Request, error: Exception) -> JSONResponse:
+def _refused(_: Request, error: Exception) -> Document:
     assert isinstance(error, ZeroovError)
     refusal = refusal_of(error)
     if refusal.status_code >= 500 and refusal.status_code != 503:
@@ -60,7 +65,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
     return _reply(refusal)
 
 
-def _wrong_fields(_: Request, error: Exception) -> JSONResponse:
+def _wrong_fields(_: Request, error: Exception) -> Document:
     """Say which field of a document is wrong, and how."""
     assert isinstance(error, RequestValidationError)
     told = []
@@ -70,7 +75,7 @@ def _wrong_fields(_: Request, error: Exception) -> JSONResponse:
     return _reply(RequestError(422, "; ".join(told), "GET /v1/openapi.json describes every field"))
 
 
-def _not_routed(_: Request, error: Exception) -> JSONResponse:
+def _not_routed(_: Request, error: Exception) -> Document:
     assert isinstance(error, HTTPException)
     status = error.status_code
     messages = {404: "there is nothing at this address", 405: "this address takes another method"}
@@ -79,13 +84,18 @@ def _not_routed(_: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _disk(_: Request, error: Exception) -> JSONResponse:
+def _disk(_: Request, error: Exception) -> Document:
     assert isinstance(error, OSError)
     log.error("an upload cannot be kept: %s", error)
     return _reply(disk_full(error))
 
 
-def _failed(_: Request, error: Exception) -> JSONResponse:
+def _left(_: Request, error: Exception) -> Response:
+    """Note that nobody waits for the answer."""
+    return Response(status_code=LEFT)
+
+
+def _failed(_: Request, error: Exception) -> Document:
     """Log what nobody foresaw, and do not show it."""
     log.error("a request failed", exc_info=error)
     return _reply(RequestError(500, "something went wrong inside zeroov", "the server's log says what", "internal"))

@@ -80,8 +80,8 @@ def _place(
             raise UsageError(f"a box has x0 < x1 and y0 < y1, got {list(box)}")
         corners += [(box[0], box[1]), (box[2], box[3])]
     if before is not None:
-        mask, (x, y) = before
-        corners += [(x, y), (x + mask.shape[1], y + mask.shape[0])]
+        mask, (left, top) = before
+        corners += [(left, top), (left + mask.shape[1], top + mask.shape[0])]
     if not corners or (before is None and box is None and not any(on for _, _, on in points)):
         raise UsageError("nothing says where the object is; give a box, a point on it, or the mask that is to change")
     for x, y, _ in points:

@@ -31,7 +31,11 @@ PATIENCE = 30.0  # seconds without a byte after which a client is given up
 SLOWEST = 1 << 16  # bytes a second: behind this rate by PATIENCE, a body is given up too
 BASE64 = 4 / 3  # how much longer a picture is in a JSON document
 ROOM = 1 << 16  # bytes of a JSON document, or of a form, beside the picture
+MOST_DOCUMENT = 1 << 23  # bytes of a question, with the mask that it may hold
+MOST_IN_HAND = 256
+RETRY = {"Retry-After": "2"}
 BODIES = ("POST", "PUT", "PATCH")
+PICTURES = ("/v1/pictures", "/v1/ground", "/ground")  # whose bodies are pictures
 OPEN = ("/", "/health")  # without a key: the page, which asks for it, and whether the server runs
 GOOD_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 POLICY = (
@@ -49,16 +53,20 @@ class Gate:
 
     def __init__(self, app: ASGIApp, service: Service, log_line: Callable[[str], None]) -> None:
         self.app, self.service, self.log_line = app, service, log_line
+        self.in_hand = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""
         if scope["type"] != "http":
             return
         request = _Request(self, scope, receive, send)
+        self.in_hand += 1
         try:
             if request.is_preflight:
                 await request.answer(204, None)
                 return
+            if self.in_hand > MOST_IN_HAND:
+                raise RequestError(503, f"{MOST_IN_HAND} requests are in hand", "ask again soon", "busy", RETRY)
             self._require_own(request)
             self._require_key(request)
             request.require_body()
@@ -68,6 +76,7 @@ class Gate:
         except ConnectionError:
             request.status = request.status or 499
         finally:
+            self.in_hand -= 1
             request.note()
 
     def _require_own(self, request: _Request) -> None:
@@ -133,7 +142,8 @@ class _Request:
             raise RequestError(400, "Content-Length is one whole number of bytes")
         kind = self.headers.get("content-type", "").lower()
         factor = BASE64 if "json" in kind else 1
-        most = self.service.limits.bytes
+        is_picture = self.scope["path"] in PICTURES
+        most = self.service.limits.bytes if is_picture else MOST_DOCUMENT
         room = ROOM if "json" in kind or "multipart" in kind else 0
         if len(length) > 18 or int(length or 0) > most * factor + room:
             raise RequestError(

@@ -21,6 +21,8 @@ SAFE = "".join(map(chr, range(33, 127)))
 class Protocol(H11Protocol):
     """One connection."""
 
+    _sends_no_more = False
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give a client some time to say what it wants."""
         super().connection_made(transport)
@@ -42,12 +44,13 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _give_up(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+        if not self.transport.is_closing():
             self.transport.close()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Find out whether a client that sends no more is gone, or waits: the machine of one that is gone says so."""
         cycle: Any = self.cycle
+        self._sends_no_more = True
         if cycle is None or cycle.response_complete:
             return None
         if cycle.more_body:
@@ -59,6 +62,12 @@ class Protocol(H11Protocol):
         self._probe()
         self.loop.call_later(PROBED, self._probe)
         return True
+
+    def on_response_complete(self) -> None:
+        """Close a connection on which nothing more can come."""
+        super().on_response_complete()
+        if self._sends_no_more:
+            self.transport.close()
 
     def _probe(self) -> None:
         cycle: Any = self.cycle

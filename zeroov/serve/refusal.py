@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from zeroov.errors import (
     Cancelled,
@@ -71,6 +73,15 @@ def refusal_of(error: ZeroovError) -> RequestError:
 def disk_full(error: OSError) -> RequestError:
     """Return the refusal where this machine's disk, and not the client, is at fault."""
     return RequestError(507, f"the server cannot keep the image ({error.strerror})", "try again later")
+
+
+class Document(JSONResponse):
+    """An answer of plain values; text that is not UTF-8 is written out."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the values as JSON of one line."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n"
+        return text.encode("utf-8", "backslashreplace")
 
 
 def about(error: RequestError) -> dict[str, Any]:

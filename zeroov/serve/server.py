@@ -18,14 +18,16 @@ from zeroov.serve.protocol import Protocol
 from zeroov.serve.service import Service
 
 GRACE = 3.0  # seconds in which a stopped server's answers must be taken
-MOST_CONNECTIONS = 256
 BACKLOG = 64
+MOST_PORT = 65_535
 
 
 def bound(host: str, port: int) -> socket.socket:
     """Return a socket that holds a port and does not listen yet; a name server is asked for `host` alone."""
     listener = None
     try:
+        if not 0 <= port <= MOST_PORT:
+            raise OverflowError(f"ports are numbers from 0 to {MOST_PORT}")
         family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, number)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -56,6 +58,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service, listener: socket.socket, log_line: Callable[[str], None] = lambda _: None):
         self.service, self.listener = service, listener
+        self.host, self.port = address_of(listener)
         config = uvicorn.Config(
             make_app(service, log_line),
             http=Protocol,
@@ -66,21 +69,14 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             backlog=BACKLOG,
-            limit_concurrency=MOST_CONNECTIONS,
             timeout_keep_alive=15,
         )
         super().__init__(config)
 
     @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return address_of(self.listener)[1]
-
-    @property
     def url(self) -> str:
         """Where a browser finds the page."""
-        host, port = address_of(self.listener)
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
 
     def serve_until_stopped(self) -> None:
         """Answer until a signal comes; then the picture in hand is answered, and nothing waits for a client."""

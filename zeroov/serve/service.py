@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from zeroov.outputs.answer import Answer
 from zeroov.pipeline.kept import Kept
 from zeroov.serve.jobs import Job, Wish
 from zeroov.serve.metrics import Metrics
-from zeroov.serve.queue import Queue
+from zeroov.serve.queue import Queue, retry_after
 from zeroov.serve.refusal import RequestError
 from zeroov.serve.store import Open, Pictures, Upload
 from zeroov.serve.work import Worker
@@ -31,6 +32,7 @@ MPIXELS = 10**6
 RESULT_BYTES = 256 * MIB  # of memory for answers and the maps behind them
 LEAST_RESULT = MIB  # that an answer counts at least: at most 256 are kept
 AFFINITY_BYTES = 64 * MIB
+MOST_AT_ONCE = 16  # uploads that come in together, and clicks that are drawn
 MOST_JOBS = 1000  # that are remembered
 WORDS = 300  # of an expression
 EXPRESSIONS = 16  # of a call
@@ -79,7 +81,9 @@ class Service:
         kept = self.folder / "pictures"
         kept.mkdir()
         self.pictures = Pictures(kept, limits.store_bytes, limits.pixels)
-        self.shown = Open(limits.pixels)  # for previews and tiles
+        self.shown, self.clicked = Open(limits.pixels), Open(limits.pixels)  # for tiles, and for clicks
+        self.uploads, self.clicks = (threading.BoundedSemaphore(MOST_AT_ONCE) for _ in range(2))
+        self.examples: list[dict[str, Any]] = []
         self.queue = Queue(limits.queue)
         self.metrics = Metrics()
         self.stopping = threading.Event()
@@ -115,8 +119,19 @@ class Service:
     def close(self) -> None:
         """Remove what is left of pictures."""
         self.shown.close()
+        self.clicked.close()
         self.pictures.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def room(self, places: threading.BoundedSemaphore, what: str) -> Iterator[None]:
+        """Take one of a few places for the length of a block, or refuse."""
+        if not places.acquire(blocking=False):
+            raise RequestError(429, f"{MOST_AT_ONCE} {what} are in hand", "ask again soon", headers=retry_after(2))
+        try:
+            yield
+        finally:
+            places.release()
 
     def wish(self, wish: Wish, upload: Upload) -> Wish:
         """Return a wish as it is asked: its limits are kept, and the recipe says whether it is a search."""
@@ -233,8 +248,11 @@ class Service:
         if name not in self.access.folders:
             raise RequestError(404, f"no folder is called `{name[:40]}`", "GET /v1 lists them", "no_folder")
         root = self.access.folders[name].resolve()
-        path = (root / inside).resolve()
-        if not path.is_relative_to(root) or "\0" in inside:
+        try:
+            path = (root / inside).resolve()
+        except (OSError, ValueError) as error:
+            raise RequestError(404, f"`{inside[:80]!r}` is no file's name") from error
+        if not path.is_relative_to(root):
             raise RequestError(403, f"`{inside[:80]}` does not lie in the folder `{name}`", "", "outside")
         return path
 

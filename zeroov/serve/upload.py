@@ -39,8 +39,8 @@ def take_bytes(service: Service, data: bytes, name: str, bands: tuple[int, ...] 
 def take(service: Service, path: Path, digest: str, name: str, bands: tuple[int, ...] | None) -> Upload:
     """Keep a picture whose file has come in; one that cannot be read is refused."""
     id = picture_id(digest, bands)
-    if known := service.pictures.find(id):
-        return known
+    if service.pictures.find(id):
+        return service.pictures.get(id)
     size = path.stat().st_size
     if not size:
         raise PictureError("the body is empty; send the image's bytes, e.g. curl --data-binary @photo.jpg")
@@ -54,8 +54,8 @@ def lend(service: Service, reference: str, bands: tuple[int, ...] | None) -> Upl
         raise RequestError(404, f"there is no file `{reference[:120]}`", "GET /v1/folders/NAME lists them")
     state = path.stat()
     id = picture_id(f"{path} {state.st_size} {state.st_mtime_ns}", bands)
-    if known := service.pictures.find(id):
-        return known
+    if service.pictures.find(id):
+        return service.pictures.get(id)
     return service.pictures.add(_looked_at(service, path, id, name_of(path), state.st_size, bands, lent=True))
 
 

@@ -102,7 +102,7 @@ class Worker(threading.Thread):
                 self._end(job, lambda job=job: job.fail(Cancelled("stopped")))  # type: ignore[misc]
                 continue
             ids = [self.keep(answer, job) for answer in answers]
-            self._end(job, lambda job=job, ids=ids: job.end(ids, stopped=watch.is_finishing))  # type: ignore[misc]
+            self._end(job, lambda job=job, ids=ids: job.end(ids, stopped=watch.is_finishing and job.searches))  # type: ignore[misc]
             self.queue.seconds += (job.seconds / len(jobs) - self.queue.seconds) / 8
 
     def _end(self, job: Job, end: Callable[[], None]) -> None:

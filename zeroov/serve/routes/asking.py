@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from zeroov.errors import DatasetError, UsageError
 from zeroov.outputs.rle import decode_rle
@@ -15,6 +15,7 @@ from zeroov.serve.clicks import drawn_at
 from zeroov.serve.jobs import Job, Wish
 from zeroov.serve.models import GroundAsked, RefineAsked, Result, Results
 from zeroov.serve.models import Job as JobModel
+from zeroov.serve.refusal import Document
 from zeroov.serve.results import result_json
 from zeroov.serve.routes.given import Client, Served, ended
 from zeroov.serve.routes.pictures import received
@@ -52,7 +53,7 @@ async def ground(service: Served, client: Client, request: Request, id: str, ask
     ids = await ended(job, request, service)
     if asked.format != "json":
         return as_response(await run_in_threadpool(reply, service.result(ids[0]).answer, asked.format))
-    return JSONResponse(await run_in_threadpool(_results, service, ids, asked.pictures))
+    return Document(await run_in_threadpool(_results, service, ids, asked.pictures))
 
 
 def _results(service: Service, ids: tuple[str, ...], pictures: bool) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def _results(service: Service, ids: tuple[str, ...], pictures: bool) -> dict[str
 
 def accepted(job: Job, service: Service) -> Response:
     """Return the answer that a question was accepted, and where it stands."""
-    return JSONResponse(job.to_json(service.queue.position(job)), 202, {"Location": f"/v1/jobs/{job.id}"})
+    return Document(job.to_json(service.queue.position(job)), 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
 def as_response(answer: Reply) -> Response:
@@ -74,7 +75,7 @@ def wish_of(asked: GroundAsked) -> Wish:
     if asked.format != "json" and len(asked.expressions) > 1:
         raise UsageError(f"format {asked.format} holds the answer to one expression, got {len(asked.expressions)}")
     return Wish(
-        expressions=tuple(dict.fromkeys(clean_expression(text) for text in asked.expressions)),
+        expressions=tuple(clean_expression(text) for text in asked.expressions),
         every=asked.all,
         zoom=asked.zoom,
         search=asked.search,
@@ -103,8 +104,8 @@ def points_of(points: list[list[float]] | None) -> tuple[tuple[float, float, boo
 @router.post("/v1/pictures/{id}/refine", response_model=Result)
 async def refine(service: Served, id: str, asked: RefineAsked) -> Response:
     """Draw an object again by clicks: Segment Anything alone, from the encoding of the picture that is kept."""
-    value = await run_in_threadpool(_refined, service, id, asked)
-    return JSONResponse(value)
+    with service.room(service.clicks, "clicks"):
+        return Document(await run_in_threadpool(_refined, service, id, asked))
 
 
 def _refined(service: Service, id: str, asked: RefineAsked) -> dict[str, Any]:
@@ -124,8 +125,8 @@ def _refined(service: Service, id: str, asked: RefineAsked) -> dict[str, Any]:
         before = _mask_of(asked.mask_rle, upload.info.hw), (0, 0)
     box = None if asked.box is None else finite(asked.box)
     points = points_of(asked.points)
-    with service.pictures.using(id), service.shown.turn:
-        scene = service.shown.scene(upload)
+    with service.pictures.using(id), service.clicked.turn:
+        scene = service.clicked.scene(upload)
         answer = drawn_at(service.pipeline, scene, text or "clicks", box, points, before)
     result = service.keep_result(about_upload(answer, upload), id, derived.id if derived else None)
     return result_json(service, result)
@@ -157,5 +158,5 @@ async def ground_at_once(service: Served, client: Client, request: Request) -> R
     (id,) = await ended(job, request, service)
     result = service.result(id)
     if asked.format == "json":
-        return JSONResponse(await run_in_threadpool(result_json, service, result, asked.pictures))
+        return Document(await run_in_threadpool(result_json, service, result, asked.pictures))
     return as_response(await run_in_threadpool(reply, result.answer, asked.format))

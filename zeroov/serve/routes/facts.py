@@ -7,13 +7,14 @@ from importlib import resources
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from zeroov.outputs.answer import DOUBTFUL
+from zeroov.serve.answer import without_folders
 from zeroov.serve.examples import examples
 from zeroov.serve.explain import tuning
 from zeroov.serve.models import About, Example, Folder, Health
-from zeroov.serve.refusal import RequestError
+from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import FILES
 from zeroov.serve.routes.given import Served
 from zeroov.serve.service import EXPRESSIONS, WORDS
@@ -47,13 +48,13 @@ def page_file(name: str) -> Response:
 
 @router.head("/health", include_in_schema=False)
 @router.get("/health", response_model=Health)
-def health(service: Served) -> Response:
+async def health(service: Served) -> Response:
     """Return whether the server runs; never waits for a model."""
-    return JSONResponse(service.health())
+    return Document(service.health())
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-def metrics(service: Served) -> Response:
+async def metrics(service: Served) -> Response:
     """Return what the server has done, as Prometheus reads it."""
     gauges = {
         "zeroov_queue": ("Questions that wait.", float(len(service.queue))),
@@ -65,7 +66,7 @@ def metrics(service: Served) -> Response:
 
 
 @router.get("/v1", response_model=About)
-def about(service: Served) -> Response:
+async def about(service: Served) -> Response:
     """Return what the server is, what it takes, and where everything is."""
     recipe, access, limits = service.pipeline.recipe, service.access, service.limits
     value: dict[str, Any] = {
@@ -96,19 +97,13 @@ def about(service: Served) -> Response:
             "metrics": "/metrics",
         },
     }
-    return JSONResponse(value | _provenance(service))
-
-
-def _provenance(service: Served) -> dict[str, Any]:
-    from zeroov.serve.answer import without_folders
-
-    return without_folders(service.pipeline.provenance)
+    return Document(value | without_folders(service.pipeline.provenance))
 
 
 @router.get("/v1/examples", response_model=list[Example])
 def drawn_examples(service: Served) -> Response:
     """Return six scenes of the drawn world, each with something to ask; one asks for what is not there."""
-    return JSONResponse(examples(service))
+    return Document(examples(service))
 
 
 @router.get("/v1/folders/{name}", response_model=Folder)
@@ -123,7 +118,7 @@ def folder(service: Served, name: str, under: str = "") -> Response:
     prefix = here.relative_to(root).as_posix()
     prefix = "" if prefix == "." else f"{prefix}/"
     files = [each for each in inside if each.is_file() and each.suffix.lower() in IMAGES]
-    return JSONResponse(
+    return Document(
         {
             "name": name,
             "under": prefix.rstrip("/"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -30,10 +30,11 @@ Client = Annotated[str, Depends(client_of)]
 
 async def ended(job: Job, request: Request, service: Service) -> tuple[str, ...]:
     """Wait for a job; one whose client leaves meanwhile is dropped, or stopped."""
-    done = asyncio.wrap_future(job.future)
-    leaving = asyncio.ensure_future(_left(request))
+    done: asyncio.Future[tuple[str, ...]] = asyncio.wrap_future(job.future)
+    leaving: asyncio.Future[None] = asyncio.ensure_future(_left(request))
     try:
-        await asyncio.wait({done, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {done, leaving}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
             service.dismiss(job, keep=False)
             done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody asks any more

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import APIRouter, Header
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from zeroov.serve.explain import explained
 from zeroov.serve.jobs import Job, as_event
 from zeroov.serve.models import Explained, Results
 from zeroov.serve.models import Job as JobModel
-from zeroov.serve.refusal import RequestError
+from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import result_json
 from zeroov.serve.routes.given import Served
 from zeroov.serve.service import Service
@@ -22,22 +23,22 @@ from zeroov.serve.service import Service
 router = APIRouter(prefix="/v1/jobs")
 PAUSE = 0.05  # seconds between two looks for new events
 ALIVE = 15.0  # seconds without an event after which a comment keeps the connection open
-EVENTS = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
 
 
 @router.get("/{id}", response_model=JobModel)
-def job(service: Served, id: str) -> Response:
+async def job(service: Served, id: str) -> Response:
     """Return how far a question is."""
     found = service.job(id)
-    return JSONResponse(found.to_json(service.queue.position(found)))
+    return Document(found.to_json(service.queue.position(found)))
 
 
 @router.delete("/{id}", response_model=JobModel)
-def stop(service: Served, id: str) -> Response:
+async def stop(service: Served, id: str) -> Response:
     """Stop a question; a search ends within a tile and keeps what it found. A second time changes nothing."""
     found = service.job(id)
     service.dismiss(found)
-    return JSONResponse(found.to_json(service.queue.position(found)))
+    return Document(found.to_json(service.queue.position(found)))
 
 
 @router.get("/{id}/results", response_model=Results)
@@ -48,7 +49,7 @@ def results(service: Served, id: str) -> Response:
         raise found.error
     if not found.has_ended:
         raise RequestError(409, f"the job is {found.status}, there is no answer yet", "follow its events", "not_ready")
-    return JSONResponse({"results": [result_json(service, service.result(each)) for each in found.results]})
+    return Document({"results": [result_json(service, service.result(each)) for each in found.results]})
 
 
 @router.get("/{id}/explain", response_model=Explained)
@@ -58,10 +59,10 @@ def explain(service: Served, id: str, expression: int = 0) -> Response:
     looks = next(iter(found.looks.values()), ())
     if not 0 <= expression < len(looks):
         raise RequestError(404, "no stage of this job has a map yet", "wait for its event `map`", "no_look")
-    return JSONResponse(explained(looks[expression], service.pipeline.recipe))
+    return Document(explained(looks[expression], service.pipeline.recipe))
 
 
-@router.get("/{id}/events", response_class=StreamingResponse, responses=EVENTS)  # type: ignore[arg-type]
+@router.get("/{id}/events", response_class=StreamingResponse, responses=EVENTS)
 async def events(service: Served, id: str, last_event_id: str = Header("", alias="Last-Event-ID")) -> Response:
     """Return the job's events as they come; a client that comes back says which one it saw last."""
     found = service.job(id)

@@ -15,12 +15,12 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from zeroov.errors import UsageError
 from zeroov.serve.answer import parse_bands
 from zeroov.serve.models import Picture, PictureGiven, Places
-from zeroov.serve.refusal import RequestError
+from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.routes.given import Served, require_work
 from zeroov.serve.service import Service
 from zeroov.serve.shown import map_tile, own_tile, places, preview
@@ -29,7 +29,9 @@ from zeroov.serve.upload import incoming, lend, take
 
 router = APIRouter(prefix="/v1/pictures")
 KEPT = {"Cache-Control": "private, max-age=3600"}  # an id stands for bytes that never change
-PNG = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
+PNG: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+}
 CHUNK = 1 << 20
 MOST_POINTS = 1000
 BODY = {
@@ -55,7 +57,7 @@ BODY = {
 async def upload(service: Served, request: Request, bands: str | None = None, name: str = "") -> Response:
     """Take a picture: the bytes of an image file as the body, a form with `file`, or a JSON document."""
     taken = await received(service, request, bands, name)
-    return JSONResponse(taken.about, 201, {"Location": f"/v1/pictures/{taken.id}"})
+    return Document(taken.about, 201, {"Location": f"/v1/pictures/{taken.id}"})
 
 
 async def received(service: Service, request: Request, bands: str | None, name: str = "") -> Upload:
@@ -63,9 +65,9 @@ async def received(service: Service, request: Request, bands: str | None, name: 
     require_work(service)
     chosen = parse_bands(bands)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return await _from_json(service, await request.body(), chosen)
-    with incoming(service) as path:
+    with service.room(service.uploads, "uploads"), incoming(service) as path:
+        if kind == "application/json":
+            return await _from_json(service, await request.body(), path, chosen)
         if kind == "multipart/form-data":
             digest, name = await _from_form(request, path, name)
         else:
@@ -101,7 +103,7 @@ async def _from_form(request: Request, path: Path, name: str) -> tuple[str, str]
     return digest.hexdigest(), name
 
 
-async def _from_json(service: Service, body: bytes, bands: tuple[int, ...] | None) -> Upload:
+async def _from_json(service: Service, body: bytes, path: Path, bands: tuple[int, ...] | None) -> Upload:
     try:
         given = PictureGiven.model_validate(json.loads(body))
     except (ValueError, RecursionError, ValidationError) as error:
@@ -117,15 +119,14 @@ async def _from_json(service: Service, body: bytes, bands: tuple[int, ...] | Non
         data = base64.b64decode(given.base64 or "", validate=True)
     except (binascii.Error, ValueError) as error:
         raise RequestError(422, "`base64` is not base64", "encode the file's bytes") from error
-    with incoming(service) as path:
-        await run_in_threadpool(path.write_bytes, data)
-        return await run_in_threadpool(take, service, path, hashlib.sha256(data).hexdigest(), given.name, bands)
+    await run_in_threadpool(path.write_bytes, data)
+    return await run_in_threadpool(take, service, path, hashlib.sha256(data).hexdigest(), given.name, bands)
 
 
 @router.get("/{id}", response_model=Picture)
 def picture(service: Served, id: str) -> Response:
     """Return what is known of a picture."""
-    return JSONResponse(service.pictures.get(id).about)
+    return Document(service.pictures.get(id).about)
 
 
 @router.delete("/{id}", status_code=204)
@@ -167,4 +168,4 @@ def place(service: Served, id: str, points: str) -> Response:
     if numbers.ndim != 2 or numbers.shape[1] != 2 or len(numbers) > MOST_POINTS or not np.isfinite(numbers).all():
         raise UsageError(f"points is x,y;x,y with at most {MOST_POINTS} of them, got `{points[:80]}`")
     value: dict[str, Any] = places(info, numbers)
-    return JSONResponse(value)
+    return Document(value)

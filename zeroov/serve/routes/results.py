@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from zeroov.serve.explain import explained, floats
 from zeroov.serve.models import Explained, FloatMap, Result
-from zeroov.serve.refusal import RequestError
+from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import file_of, result_json
 from zeroov.serve.routes.given import Served
 
 router = APIRouter(prefix="/v1/results")
-BINARY = {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
+BINARY: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 @router.get("/{id}", response_model=Result)
 def result(service: Served, id: str) -> Response:
     """Return an answer."""
-    return JSONResponse(result_json(service, service.result(id)))
+    return Document(result_json(service, service.result(id)))
 
 
 @router.get("/{id}/explain", response_model=Explained)
@@ -28,7 +32,7 @@ def explain(service: Served, id: str) -> Response:
     if not found.answer.looks:
         reason = "its tiles were looked at alone" if found.answer.searched else "it was drawn where somebody pointed"
         raise RequestError(404, f"no look at the whole picture stands behind this answer: {reason}", "", "no_look")
-    return JSONResponse(explained(found.answer.looks[0], service.pipeline.recipe, found.answer))
+    return Document(explained(found.answer.looks[0], service.pipeline.recipe, found.answer))
 
 
 @router.get("/{id}/focus", response_model=FloatMap)
@@ -42,10 +46,10 @@ def focus(service: Served, id: str, row: int, col: int) -> Response:
     rows, cols = affinity.grid_hw
     if not (0 <= row < rows and 0 <= col < cols):
         raise RequestError(422, f"the grid has {rows} rows and {cols} columns, there is no cell {row}, {col}")
-    return JSONResponse(floats(affinity.matrix[row * cols + col].reshape(rows, cols)))
+    return Document(floats(affinity.matrix[row * cols + col].reshape(rows, cols)))
 
 
-@router.get("/{id}/files/{name}", response_class=Response, responses=BINARY)  # type: ignore[arg-type]
+@router.get("/{id}/files/{name}", response_class=Response, responses=BINARY)
 def file(service: Served, id: str, name: str, object: int | None = None) -> Response:
     """Return a file of an answer, or of one of its objects."""
     body, kind = file_of(service, id, name, object)
