@@ -20,8 +20,10 @@ from zeroov.bench.mini.measure import Question
 from zeroov.errors import UsageError
 from zeroov.ground import Pipeline
 from zeroov.outputs.rle import decode_rle
+from zeroov.raster.scene import open_source
 from zeroov.serve import models
 from zeroov.serve.answer import Asked, parse_asked
+from zeroov.serve.clicks import drawn_at
 
 SHIP = {"expressions": ["the ship"]}
 
@@ -283,3 +285,21 @@ def test_every_kind_of_image_is_opened(server: Running, asked: list[Question], k
     file = io.BytesIO()
     Image.fromarray(asked[0].scene.image).save(file, kind)
     assert server.json("GET", f"/v1/pictures/{server.upload(file.getvalue())}")[1]["hw"] == [224, 224]
+
+
+def test_a_click_changes_the_object_where_it_is_and_loses_the_rest_no_more(
+    pipeline: Pipeline, asked: list[Question]
+) -> None:
+    """Miniature Segment Anything was never taught masks as prompts: with one it drew next to nothing (IoU 0.01)."""
+    truth = asked[0].truth
+    assert truth
+    scene = open_source(asked[0].scene.image)
+    _, y0, x1, y1 = truth.box_xyxy
+    beside = (min(223.0, x1 + 4.0), (y0 + y1) / 2, False)
+    changed = drawn_at(pipeline, scene, "it", None, [beside], (truth.mask, (0, 0)))
+    (found,) = changed.found
+    mask = changed.mask
+    assert (mask & truth.mask).sum() / (mask | truth.mask).sum() > 0.7
+    grown = drawn_at(pipeline, scene, "it", None, [(5.0, 5.0, True)], (truth.mask, (0, 0)))
+    assert grown.found
+    assert found.extra["hint"] == "clicks"

@@ -92,6 +92,7 @@ def serve(
                 for pipeline in pipelines:
                     pipeline.warm_up()
             server = Server(service, listener, lambda line: options.note(options.plain(line)))
+            server.listen()  # before anyone reads the address
             options.say(f"serving   {server.url} (recipe {chosen.name}, {pipelines[0].device}); Ctrl-C ends it")
             if not local:
                 options.note("the connection is not encrypted" if key else "anyone who reaches this address can ask")

@@ -8,6 +8,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import UsageError
+from zeroov.frames import XYXY
 from zeroov.ground import INVALID, Pipeline, is_large
 from zeroov.look import Outline
 from zeroov.outputs.answer import Answer
@@ -31,7 +32,9 @@ def drawn_at(
     """Return the object in a box and at points (pixels of the scene) as Segment Anything draws it; no other model runs.
 
     A point that is not on the object says what does not belong to it. `before` is a mask that is to be changed, with
-    its upper left pixel. Of a large scene a window around them is drawn in; the picture's encoding is kept.
+    its upper left pixel: its box, as far as the points on the object reach, is the box, unless one is given. The mask
+    itself is a prompt where the recipe's `refine.prompt` is "box+mask"; not every model of masks was taught that. Of a
+    large scene a window around them is drawn in; the picture's encoding is kept.
     """
     recipe = pipeline.recipe
     if "refine" not in recipe.stages:
@@ -41,12 +44,15 @@ def drawn_at(
     if is_large(scene.hw, recipe.search):
         window = window_around(place, scene.hw, recipe.zoom.context, recipe.search.tile)
     picture = scene.read(window, MOST_TILES * recipe.search.tile)
+    if box is None and before is not None:
+        box = _box_of(before, points)
     near = frames.to_picture(Box(*box), picture) if box is not None else None
     at = [(*_in_picture(x, y, picture.window, picture.hw), on) for x, y, on in points]
-    if near and not at and before is None:
+    if near and not at:
         drawn = pipeline.draw(picture, near, alone=True)[0]
     else:
-        mask = None if before is None else _mask_in(before, picture.window, picture.hw)
+        asked = before if recipe.refine.prompt == "box+mask" else None
+        mask = None if asked is None else _mask_in(asked, picture.window, picture.hw)
         drawn = pipeline.draw_at(picture, at, near, mask)
     score = min(1.0, max(0.0, drawn.predicted_iou))
     found = found_of(picture, Outline(drawn.mask, drawn.box), text, score, hint="clicks" if points else "box")
@@ -92,6 +98,17 @@ def _place(
     if place is None or (box is not None and frames.clip_box(tuple(box), scene.hw) is None):  # type: ignore[arg-type]
         raise UsageError(f"the box misses the picture of {width} x {height} pixels")
     return place
+
+
+def _box_of(before: tuple[Bool, tuple[int, int]], points: Sequence[Point]) -> XYXY:
+    """Return the box of a mask, grown to the points that are on the object, in pixels of the scene."""
+    mask, (left, top) = before
+    tight = frames.mask_to_box(mask)
+    assert tight is not None
+    x0, y0, x1, y1 = frames.crop_to_image(tight, (left, top)).xyxy
+    on = [(x, y) for x, y, is_on in points if is_on]
+    xs, ys = [x for x, _ in on], [y for _, y in on]
+    return min([x0, *xs]), min([y0, *ys]), max([x1, *(x + 1 for x in xs)]), max([y1, *(y + 1 for y in ys)])
 
 
 def _in_picture(x: float, y: float, window: Window, hw: frames.HW) -> tuple[float, float]:

@@ -78,6 +78,10 @@ class Server(uvicorn.Server):
         """Where a browser finds the page."""
         return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
 
+    def listen(self) -> None:
+        """Let clients connect; they wait until `serve_until_stopped`."""
+        self.listener.listen(BACKLOG)
+
     def serve_until_stopped(self) -> None:
         """Answer until a signal comes; then the picture in hand is answered, and nothing waits for a client."""
         self.service.start()

@@ -34,7 +34,7 @@ async def job(service: Served, id: str) -> Response:
 
 
 @router.delete("/{id}", response_model=JobModel)
-async def stop(service: Served, id: str) -> Response:
+async def stop_job(service: Served, id: str) -> Response:
     """Stop a question; a search ends within a tile and keeps what it found. A second time changes nothing."""
     found = service.job(id)
     service.dismiss(found)
@@ -42,7 +42,7 @@ async def stop(service: Served, id: str) -> Response:
 
 
 @router.get("/{id}/results", response_model=Results)
-def results(service: Served, id: str) -> Response:
+def job_results(service: Served, id: str) -> Response:
     """Return the answers of a question, also of a search that was stopped: what it kept."""
     found = service.job(id)
     if found.error is not None:
@@ -53,7 +53,7 @@ def results(service: Served, id: str) -> Response:
 
 
 @router.get("/{id}/explain", response_model=Explained)
-def explain(service: Served, id: str, expression: int = 0) -> Response:
+def explain_job(service: Served, id: str, expression: int = 0) -> Response:
     """Return what the stages have made until now of one of the job's expressions, by its place."""
     found = service.job(id)
     looks = next(iter(found.looks.values()), ())
@@ -63,7 +63,7 @@ def explain(service: Served, id: str, expression: int = 0) -> Response:
 
 
 @router.get("/{id}/events", response_class=StreamingResponse, responses=EVENTS)
-async def events(service: Served, id: str, last_event_id: str = Header("", alias="Last-Event-ID")) -> Response:
+async def job_events(service: Served, id: str, last_event_id: str = Header("", alias="Last-Event-ID")) -> Response:
     """Return the job's events as they come; a client that comes back says which one it saw last."""
     found = service.job(id)
     last = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 10 else 0

@@ -26,7 +26,7 @@ def result(service: Served, id: str) -> Response:
 
 
 @router.get("/{id}/explain", response_model=Explained)
-def explain(service: Served, id: str) -> Response:
+def explain_result(service: Served, id: str) -> Response:
     """Return how an answer came about: maps, candidates and their evidence."""
     found = service.result(id)
     if not found.answer.looks:
@@ -36,7 +36,7 @@ def explain(service: Served, id: str) -> Response:
 
 
 @router.get("/{id}/focus", response_model=FloatMap)
-def focus(service: Served, id: str, row: int, col: int) -> Response:
+def focus_row(service: Served, id: str, row: int, col: int) -> Response:
     """Return what is tied to a cell of the grid: the affinity's row of that cell, as a map (rows, cols)."""
     found = service.result(id)
     look = found.answer.looks[0] if found.answer.looks else None
@@ -50,7 +50,7 @@ def focus(service: Served, id: str, row: int, col: int) -> Response:
 
 
 @router.get("/{id}/files/{name}", response_class=Response, responses=BINARY)
-def file(service: Served, id: str, name: str, object: int | None = None) -> Response:
+def result_file(service: Served, id: str, name: str, object: int | None = None) -> Response:
     """Return a file of an answer, or of one of its objects."""
     body, kind = file_of(service, id, name, object)
     return Response(body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
