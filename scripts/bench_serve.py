@@ -143,7 +143,8 @@ def at_once(
 
 def second_question(client: Client, count: int) -> dict[str, Any]:
     """Ask twice about pictures that the server has not seen, each time something else."""
-    first, second = [], []
+    first: list[float] = []
+    second: list[float] = []
     for question in itertools.islice(questions(3 * count), 2 * count, 3 * count):
         picture = client.upload(png(question.scene.image))
         for text, seconds in (("the plane", first), ("the storage tank", second)):

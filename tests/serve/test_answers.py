@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -303,3 +304,53 @@ def test_a_click_changes_the_object_where_it_is_and_loses_the_rest_no_more(
     grown = drawn_at(pipeline, scene, "it", None, [(5.0, 5.0, True)], (truth.mask, (0, 0)))
     assert grown.found
     assert found.extra["hint"] == "clicks"
+
+
+def _map_tile(server: Running, id: str, z: int, x: int, y: int) -> np.ndarray:
+    status, _, body = server.ask("GET", f"/v1/pictures/{id}/map/{z}/{x}/{y}.png")
+    assert status == 200, body
+    return np.asarray(Image.open(io.BytesIO(body)))
+
+
+def _tile_at(lon: float, lat: float, z: int) -> tuple[int, int]:
+    y = (1 - np.arcsinh(np.tan(np.radians(lat))) / np.pi) / 2
+    return int((lon + 180) / 360 * 2**z), int(y * 2**z)
+
+
+def test_tiles_of_the_web_s_maps_show_the_picture_where_it_lies(
+    server: Running, asked: list[Question], tmp_path: Path
+) -> None:
+    bands = asked[0].scene.image.transpose(2, 0, 1).astype(np.uint16) * 12 + 500
+    bands[:, :50] = 0
+    path = write_scene(tmp_path / "a.tif", bands, crs="EPSG:32633", transform=UTM, nodata=0)
+    id = server.upload(path.read_bytes())
+    about = server.json("GET", f"/v1/pictures/{id}")[1]
+    assert about["nodata"]
+    west, south, east, north = about["place"]["bounds_lonlat"]
+    x, y = _tile_at((west + east) / 2, (south + north) / 2, 18)
+    tile = _map_tile(server, id, 18, x, y)
+    shown = tile[..., 3] > 0
+    assert 0.1 < shown.mean() < 1
+    assert tile[shown][:, :3].std() > 10  # 16 bits, stretched
+    x0, y0 = _tile_at(west, north, 20)
+    assert not _map_tile(server, id, 20, x0 + 1, y0)[..., 3].any()  # its upper rows are nodata
+    for wrong in ("18/0/0", "0/0/1", "30/0/0", "-1/0/0", f"18/{x + 5}/{y}"):
+        assert server.refused("GET", f"/v1/pictures/{id}/map/{wrong}.png") == (404, "no_tile")
+
+
+@pytest.mark.far
+def test_tiles_of_the_web_s_maps_are_those_of_rio_tiler(server: Running, asked: list[Question], tmp_path: Path) -> None:
+    reader = pytest.importorskip("rio_tiler.io").Reader
+    bands = asked[0].scene.image.transpose(2, 0, 1)
+    path = write_scene(tmp_path / "b.tif", bands, crs="EPSG:32633", transform=UTM)
+    id = server.upload(path.read_bytes())
+    west, south, east, north = server.json("GET", f"/v1/pictures/{id}")[1]["place"]["bounds_lonlat"]
+    for z in (17, 19):
+        x, y = _tile_at((west + east) / 2, (south + north) / 2, z)
+        tile = _map_tile(server, id, z, x, y)
+        with warnings.catch_warnings(action="ignore"), reader(str(path)) as file:
+            theirs = file.tile(x, y, z, resampling_method="bilinear", reproject_method="bilinear")
+        both = (theirs.mask > 0) & (tile[..., 3] > 250)
+        assert both.sum() > 0.95 * (theirs.mask > 0).sum()
+        apart = np.abs(tile[..., :3].astype(int) - theirs.array.data.transpose(1, 2, 0).astype(int))[both]
+        assert np.median(apart) <= 6

@@ -77,6 +77,17 @@ def test_a_look_tells_its_stages_and_maps(server: Running, photo: bytes) -> None
     assert server.refused("GET", f"/v1/jobs/{job}/explain?expression=2") == (404, "no_look")
 
 
+def test_a_job_that_has_ended_holds_no_maps(own: Running, photo: bytes, held: Held) -> None:
+    """Its looks took megabytes each, as long as it was remembered."""
+    job = start(own, own.upload(photo))
+    assert held.begun.wait(20)
+    assert own.refused("GET", f"/v1/jobs/{job}/explain") == (404, "no_look")
+    held.go.set()
+    own.events(job)
+    assert not own.service.job(job).looks
+    assert own.json("GET", f"/v1/jobs/{job}/explain")[1]["overview"]
+
+
 def _extra(events: Any) -> int:
     return sum(not number for number, _, _ in events)
 

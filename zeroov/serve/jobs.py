@@ -61,7 +61,7 @@ class Job:
         self.error: RequestError | None = None
         self.asked_at, self.begun_at, self.ended_at = time.monotonic(), 0.0, 0.0
         self.looks: Mapping[str, Sequence[Look]] = {}
-        """The looks as far as they are, by the stage that ended last."""
+        """The looks as far as they are, by the stage that ended last; none once it has ended: results hold them."""
         self.future: Future[tuple[str, ...]] = Future()
         self.watch: Watch | None = None  # of the work in hand
         self.first_event = 1
@@ -119,7 +119,7 @@ class Job:
         self.future.set_exception(error)
 
     def _end(self, status: Status) -> None:
-        self.status, self.ended_at, self.watch = status, time.monotonic(), None
+        self.status, self.ended_at, self.watch, self.looks = status, time.monotonic(), None, {}
 
     def to_json(self, position: int | None = None) -> dict[str, Any]:
         """Return its state as plain values."""

@@ -22,7 +22,7 @@ from zeroov.serve.jobs import Job, Wish
 from zeroov.serve.metrics import Metrics
 from zeroov.serve.queue import Queue, retry_after
 from zeroov.serve.refusal import RequestError
-from zeroov.serve.store import Open, Pictures, Upload
+from zeroov.serve.store import Pictures, Reader, Upload
 from zeroov.serve.work import Worker
 from zeroov.types import Affinity
 from zeroov.version import __version__
@@ -33,7 +33,7 @@ RESULT_BYTES = 256 * MIB  # of memory for answers and the maps behind them
 LEAST_RESULT = MIB  # that an answer counts at least: at most 256 are kept
 AFFINITY_BYTES = 64 * MIB
 MOST_AT_ONCE = 16  # uploads that come in together, and clicks that are drawn
-MOST_JOBS = 1000  # that are remembered
+MOST_JOBS = 200  # that are remembered
 WORDS = 300  # of an expression
 EXPRESSIONS = 16  # of a call
 
@@ -81,7 +81,7 @@ class Service:
         kept = self.folder / "pictures"
         kept.mkdir()
         self.pictures = Pictures(kept, limits.store_bytes, limits.pixels)
-        self.shown, self.clicked = Open(limits.pixels), Open(limits.pixels)  # for tiles, and for clicks
+        self.shown, self.clicked = Reader(limits.pixels), Reader(limits.pixels)  # for tiles, and for clicks
         self.uploads, self.clicks = (threading.BoundedSemaphore(MOST_AT_ONCE) for _ in range(2))
         self.examples: list[dict[str, Any]] = []
         self.queue = Queue(limits.queue)

@@ -15,12 +15,14 @@ from zeroov.outputs.found import SceneInfo
 from zeroov.outputs.images import png
 from zeroov.raster.scene import Scene
 from zeroov.serve.refusal import RequestError
-from zeroov.serve.store import Open, Upload
+from zeroov.serve.store import Reader, Upload
 from zeroov.types import Window
 
 SIDE = 256  # of a tile, in pixels
 LARGEST = 4096  # longer side of a preview
-DEGREES = "EPSG:4326"
+DEGREES, MERCATOR = "EPSG:4326", "EPSG:3857"
+HALF_WORLD = 20_037_508.342789244  # metres from the middle of Web Mercator to its edge
+DEEPEST = 24  # level of tiles
 METRES_PER_DEGREE = 111_320.0  # of latitude
 
 
@@ -29,13 +31,13 @@ def levels_of(hw: tuple[int, int]) -> int:
     return 1 + max(0, math.ceil(math.log2(max(hw) / SIDE)))
 
 
-def preview(scenes: Open, upload: Upload, most: int) -> bytes:
+def preview(reader: Reader, upload: Upload, most: int) -> bytes:
     """Return a picture as a PNG, reduced where its longer side has more than `most` pixels."""
-    with scenes.turn:
-        return png(scenes.scene(upload).read(most=min(most, LARGEST), tolerant=True).rgb)
+    picture = reader.read(upload, lambda scene: scene.read(most=min(most, LARGEST), tolerant=True))
+    return png(picture.rgb)
 
 
-def own_tile(scenes: Open, upload: Upload, z: int, x: int, y: int) -> bytes:
+def own_tile(reader: Reader, upload: Upload, z: int, x: int, y: int) -> bytes:
     """Return a tile of a picture's own grid; what lies beside the picture, or is not valid, is transparent."""
     height, width = upload.info.hw
     levels = levels_of(upload.info.hw)
@@ -44,8 +46,8 @@ def own_tile(scenes: Open, upload: Upload, z: int, x: int, y: int) -> bytes:
     if not scale or x < 0 or y < 0 or x * side >= width or y * side >= height:
         raise RequestError(404, f"the picture has no tile {z}/{x}/{y}; it has {levels} levels", "", "no_tile")
     window = Window(x * side, y * side, min(width, (x + 1) * side), min(height, (y + 1) * side))
-    with scenes.turn:
-        picture = scenes.scene(upload).read(window, math.ceil(max(window.hw) / scale), tolerant=True)
+    most = math.ceil(max(window.hw) / scale)
+    picture = reader.read(upload, lambda scene: scene.read(window, most, tolerant=True))
     tile = np.zeros((SIDE, SIDE, 4), np.uint8)
     rows, cols = picture.hw
     tile[:rows, :cols, :3] = picture.rgb[:SIDE, :SIDE]
@@ -53,29 +55,44 @@ def own_tile(scenes: Open, upload: Upload, z: int, x: int, y: int) -> bytes:
     return png(tile)
 
 
-def map_tile(upload: Upload, z: int, x: int, y: int) -> bytes:
-    """Return a tile of the web's maps (Web Mercator) that shows a picture where it lies on the ground."""
-    if not upload.info.is_on_map:
+def map_tile(reader: Reader, upload: Upload, z: int, x: int, y: int) -> bytes:
+    """Return a tile of the web's maps (Web Mercator) with a picture where it lies, seen as everywhere else."""
+    info = upload.info
+    if info.transform is None or info.crs is None:
         raise RequestError(409, f"`{upload.name}` has no place on the map", "ask for its own tiles", "no_place")
+    rasterio, warp = need("rasterio", "a tile of a map"), need("rasterio.warp", "a tile of a map")
+    nowhere = RequestError(404, f"the picture does not reach the tile {z}/{x}/{y}", "", "no_tile")
+    if not (0 <= z <= DEEPEST and 0 <= x < 2**z and 0 <= y < 2**z):
+        raise nowhere
+    side = 2 * HALF_WORLD / 2**z
+    west, north = x * side - HALF_WORLD, HALF_WORLD - y * side
     try:
-        reader = need("rio_tiler.io", "a tile of the web's maps").Reader
-        errors = need("rio_tiler.errors", "a tile of the web's maps")
-    except OutputError as error:
-        raise RequestError(
-            501, "tiles of the web's maps need rio-tiler, which is not installed", "pip install 'zeroov[maps]'", "maps"
-        ) from error
-    try:
-        with reader(str(upload.path)) as file:
-            bands = upload.info.bands
-            tile = file.tile(x, y, z, indexes=bands if len(bands) == 3 else bands[:1])
-    except errors.TileOutsideBounds as error:
-        raise RequestError(404, f"the picture does not reach the tile {z}/{x}/{y}", "", "no_tile") from error
-    values = np.ma.asarray(tile.array)
-    if values.dtype != np.uint8:
-        raise RequestError(409, "web map tiles are made of pictures of 8 bits", "ask for its own tiles", "not_possible")
-    colours = values.data if len(values.data) == 3 else np.repeat(values.data[:1], 3, axis=0)
-    rgba: Any = np.concatenate([colours, np.broadcast_to(tile.mask, (1, *tile.mask.shape)).astype(np.uint8)])
-    return png(np.ascontiguousarray(rgba.transpose(1, 2, 0)))
+        bounds = warp.transform_bounds(MERCATOR, info.crs, west, north - side, west + side, north, densify_pts=21)
+    except rasterio.errors.RasterioError as error:  # the tile has no place in the picture's system
+        raise nowhere from error
+    corners = np.array([(bounds[at], bounds[up]) for at in (0, 2) for up in (1, 3)])
+    if not np.isfinite(corners).all():
+        raise nowhere
+    pixels = frames.map_to_pixel(corners, info.transform)
+    (left, top), (right, bottom) = np.floor(pixels.min(axis=0)) - 2, np.ceil(pixels.max(axis=0)) + 2
+    inside = frames.clip_box((left, top, right, bottom), info.hw)
+    if inside is None:
+        raise nowhere
+    window = Window(*map(int, inside.xyxy))
+    picture = reader.read(upload, lambda scene: scene.read(window, 2 * SIDE, tolerant=True))
+    alpha = np.full(picture.hw, 255, np.uint8) if picture.valid is None else picture.valid * np.uint8(255)
+    tile = np.zeros((4, SIDE, SIDE), np.uint8)
+    assert picture.transform is not None
+    warp.reproject(
+        np.concatenate([picture.rgb, alpha[..., None]], axis=2).transpose(2, 0, 1),
+        tile,
+        src_transform=rasterio.Affine(*picture.transform),
+        src_crs=info.crs,
+        dst_transform=rasterio.Affine(side / SIDE, 0, west, 0, -side / SIDE, north),
+        dst_crs=MERCATOR,
+        resampling=warp.Resampling.bilinear,
+    )
+    return png(np.ascontiguousarray(tile.transpose(1, 2, 0)))
 
 
 def about_place(info: SceneInfo) -> dict[str, Any] | None:

@@ -7,10 +7,11 @@ import hashlib
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zeroov.errors import PictureError
 from zeroov.outputs.found import SceneInfo
@@ -19,6 +20,7 @@ from zeroov.raster.scene import Scene
 from zeroov.serve.answer import open_upload, without_path
 from zeroov.serve.refusal import RequestError
 
+T = TypeVar("T")
 ID_LENGTH = 16  # hexadecimal digits
 MOST_OPEN = 4  # scenes that a thread holds open, each with its pixels or its survey
 
@@ -138,15 +140,11 @@ MOST_PICTURES = 10_000
 
 
 class Open:
-    """Scenes that are open, the last ones used: what a scene has read of its file need not be read again.
-
-    A scene is one thread's at a time: whoever shares an `Open` takes turns.
-    """
+    """Scenes that one thread has open, the last ones used: what was read of a file need not be read again."""
 
     def __init__(self, most_pixels: int, most: int = MOST_OPEN) -> None:
         self._scenes: OrderedDict[str, Scene] = OrderedDict()
         self.most_pixels, self._most = most_pixels, most
-        self.turn = threading.RLock()
 
     def scene(self, upload: Upload, progress: Progress = SILENT) -> Scene:
         """Return the open scene of a picture."""
@@ -161,9 +159,28 @@ class Open:
 
     def close(self) -> None:
         """Close them all."""
-        with self.turn:
-            while self._scenes:
-                self._scenes.popitem()[1].close()
+        while self._scenes:
+            self._scenes.popitem()[1].close()
+
+
+class Reader:
+    """Open scenes for many threads: one thread of its own reads for all of them.
+
+    GDAL's files belong to the thread that opened them, and are closed there.
+    """
+
+    def __init__(self, most_pixels: int) -> None:
+        self._open = Open(most_pixels)
+        self._thread = ThreadPoolExecutor(1, "showing")
+
+    def read(self, upload: Upload, reading: Callable[[Scene], T]) -> T:
+        """Return what `reading` makes of the open scene of a picture."""
+        return self._thread.submit(lambda: reading(self._open.scene(upload))).result()
+
+    def close(self) -> None:
+        """Close them all."""
+        self._thread.submit(self._open.close).result()
+        self._thread.shutdown()
 
 
 def opened(upload: Upload, most_pixels: int, progress: Progress = SILENT) -> Scene:

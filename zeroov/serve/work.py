@@ -111,9 +111,7 @@ class Worker(threading.Thread):
 
     def _answers(self, jobs: Sequence[Job], watch: Watch) -> list[Answer]:
         upload = self.pictures.get(jobs[0].picture)
-        with self.open.turn:
-            scene = self.open.scene(upload, watch)
-            answers = self._asked(scene, jobs, watch)
+        answers = self._asked(self.open.scene(upload, watch), jobs, watch)
         return [about_upload(answer, upload) for answer in answers]
 
     def _asked(self, scene: Scene, jobs: Sequence[Job], watch: Watch) -> list[Answer]:

@@ -9,7 +9,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from zeroov.errors import DatasetError, UsageError
+from zeroov.outputs.answer import Answer
 from zeroov.outputs.rle import decode_rle
+from zeroov.raster.scene import Scene
 from zeroov.serve.answer import Reply, parse_asked, reply, require_possible
 from zeroov.serve.clicks import drawn_at
 from zeroov.serve.jobs import Job, Wish
@@ -125,9 +127,12 @@ def _refined(service: Service, id: str, asked: RefineAsked) -> dict[str, Any]:
         before = _mask_of(asked.mask_rle, upload.info.hw), (0, 0)
     box = None if asked.box is None else finite(asked.box)
     points = points_of(asked.points)
-    with service.pictures.using(id), service.clicked.turn:
-        scene = service.clicked.scene(upload)
-        answer = drawn_at(service.pipeline, scene, text or "clicks", box, points, before)
+
+    def draw(scene: Scene) -> Answer:
+        return drawn_at(service.pipeline, scene, text or "clicks", box, points, before)
+
+    with service.pictures.using(id):
+        answer = service.clicked.read(upload, draw)
     result = service.keep_result(about_upload(answer, upload), id, derived.id if derived else None)
     return result_json(service, result)
 

@@ -18,6 +18,7 @@ from zeroov.serve.models import Job as JobModel
 from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import result_json
 from zeroov.serve.routes.given import Served
+from zeroov.serve.routes.results import explain_result
 from zeroov.serve.service import Service
 
 router = APIRouter(prefix="/v1/jobs")
@@ -56,6 +57,8 @@ def job_results(service: Served, id: str) -> Response:
 def explain_job(service: Served, id: str, expression: int = 0) -> Response:
     """Return what the stages have made until now of one of the job's expressions, by its place."""
     found = service.job(id)
+    if found.has_ended and 0 <= expression < len(found.results):
+        return explain_result(service, found.results[expression])
     looks = next(iter(found.looks.values()), ())
     if not 0 <= expression < len(looks):
         raise RequestError(404, "no stage of this job has a map yet", "wait for its event `map`", "no_look")

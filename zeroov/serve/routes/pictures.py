@@ -154,7 +154,7 @@ def tile(service: Served, id: str, z: int, x: int, y: int) -> Response:
 @router.get("/{id}/map/{z}/{x}/{y}.png", response_class=Response, responses=PNG)
 def tile_on_map(service: Served, id: str, z: int, x: int, y: int) -> Response:
     """Return a tile of the web's maps (Web Mercator) that shows a picture where it lies."""
-    return Response(map_tile(service.pictures.get(id), z, x, y), media_type="image/png", headers=KEPT)
+    return Response(map_tile(service.shown, service.pictures.get(id), z, x, y), media_type="image/png", headers=KEPT)
 
 
 @router.get("/{id}/place", response_model=Places)
