@@ -8,6 +8,7 @@ import functools
 import io
 import json
 import re
+import shutil
 import socket
 import threading
 import time
@@ -63,7 +64,7 @@ def requests(random: Random, folder: Path) -> None:
     """Send a request, and require an answer to it."""
     request = _request(random)
     server = _server()
-    server.drawing.random = random
+    server.drawing.random = Random(random.getrandbits(32))  # it draws in another thread
     server.failed.clear()
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as ours:
         received = b""
@@ -189,7 +190,7 @@ def _server() -> _Served:
     drawing = _Drawing(recipes.load("tiny"), Random(0))
     pipeline: Any = drawing
     service = Service([pipeline], Access(names=("127.0.0.1",)), Limits(bytes=MOST_BYTES, store_bytes=2**22))
-    atexit.register(service.close)
+    atexit.register(shutil.rmtree, service.folder, ignore_errors=True)
     listener = bound("127.0.0.1", 0)
     server = Server(service, listener)
     served = _Served(drawing, server.port, service.folder)

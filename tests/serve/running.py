@@ -98,9 +98,9 @@ def _is_whole(received: bytes) -> bool:
 
 
 @contextmanager
-def running(pipeline: Pipeline, limits: Limits, access: Access | None = None) -> Iterator[Running]:
+def running(pipeline: Pipeline, limits: Limits, access: Access | None = None, workers: int = 1) -> Iterator[Running]:
     """Let a server answer until the block ends; it leaves nothing behind."""
-    service = Service([pipeline], access or Access(names=("127.0.0.1",)), limits)
+    service = Service([pipeline] * workers, access or Access(names=("127.0.0.1",)), limits)
     lines: list[str] = []
     with bound("127.0.0.1", 0) as listener:
         server = Server(service, listener, lines.append)

@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -330,6 +331,22 @@ def test_our_own_disk_that_is_full_is_no_fault_of_the_client(
         full.setattr(Worker, "_answers", cannot_write)
         assert server.refused("POST", GROUND, photo)[0] == 507
     assert server.upload(body)
+
+
+def test_what_is_in_hand_is_bounded(own: Running, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = own.upload(photo)
+    none = threading.BoundedSemaphore(1)
+    assert none.acquire()
+    with monkeypatch.context() as full:
+        full.setattr(own.service, "uploads", none)
+        full.setattr(own.service, "clicks", none)
+        assert own.refused("POST", "/v1/pictures", photo) == (429, "queue_full")
+        assert own.ask("POST", "/v1/pictures", photo)[1]["Retry-After"] == "2"
+        assert own.refused("POST", f"/v1/pictures/{id}/refine", {"points": [[5, 5, 1]]})[0] == 429
+    with monkeypatch.context() as full:
+        full.setattr(gate, "MOST_IN_HAND", 0)
+        assert own.refused("GET", "/health") == (503, "busy")
+    assert own.ask("GET", "/health")[0] == 200
 
 
 def test_every_answer_has_an_id_that_the_log_knows(server: Running) -> None:

@@ -282,6 +282,15 @@ def test_a_picture_is_forgotten_for_want_of_room_unless_work_needs_it(
         assert server.json("GET", f"/v1/pictures/{used}")[0] == 200
 
 
+def test_each_device_has_a_worker(pipeline: Pipeline, photo: bytes, held: Held) -> None:
+    with running(pipeline, LIMITS, workers=2) as server:
+        jobs = [start(server, server.upload(photo + bytes([n]))) for n in range(3)]
+        wait_until(lambda: len(held.batches) == 2)
+        assert server.json("GET", f"/v1/jobs/{jobs[2]}")[1]["position"] == 1
+        held.go.set()
+        assert [server.events(job)[-1][2]["status"] for job in jobs] == ["successful"] * 3
+
+
 def test_a_server_that_was_started_again_says_so(pipeline: Pipeline, photo: bytes) -> None:
     with running(pipeline, LIMITS) as server:
         id = server.upload(photo)

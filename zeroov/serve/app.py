@@ -44,6 +44,7 @@ def make_app(service: Service, log_line: Callable[[str], None] = lambda line: No
     app.state.service = service
     for room in (facts, pictures, asking, results, jobs):
         app.include_router(room.router)
+    app.openapi()  # FastAPI would make routes and models ready at the first request, in whatever thread that comes
     app.add_exception_handler(ZeroovError, _refused)
     app.add_exception_handler(RequestValidationError, _wrong_fields)
     app.add_exception_handler(HTTPException, _not_routed)
