@@ -38,7 +38,7 @@ class Running:
         return self.server.url
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Headers, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         with contextlib.closing(connection):
             connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
             answer = connection.getresponse()
@@ -65,7 +65,7 @@ class Running:
 
     def raw(self, request: bytes, *, hang_up: bool = False) -> bytes:
         """Send bytes as they are; return all that comes back until the connection or the answer ends."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as connection:
             connection.sendall(request)
             if hang_up:
                 connection.shutdown(socket.SHUT_WR)
@@ -87,7 +87,7 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(30)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -119,7 +119,7 @@ def running(pipeline: Pipeline, limits: Limits, access: Access | None = None, wo
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)

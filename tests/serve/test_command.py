@@ -67,7 +67,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, photo: byte
         assert process.stdout
         found = re.search(r"http://127.0.0.1:(\d+)/ \(recipe mini, cpu\)", process.stdout.readline())
         assert found
-        client = Client(f"http://127.0.0.1:{found[1]}", "k", timeout=30)
+        client = Client(f"http://127.0.0.1:{found[1]}", "k", timeout=120)
         client.ask(client.upload(photo), "the ship")
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=60)

@@ -19,7 +19,7 @@ import pytest
 from tests.raster.scenes import write_sparse
 from tests.serve.conftest import LIMITS
 from tests.serve.running import Running, running, wait_until
-from zeroov.errors import ModelError, OutputError, UsageError
+from zeroov.errors import ModelError, OutputError, ServerError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.serve import gate
 from zeroov.serve.server import bound, is_loopback
@@ -297,7 +297,11 @@ def test_our_own_faults_are_logged_and_not_shown(
         500,
         {"code": "model", "message": "the model is damaged", "hint": "fetch it again"},
     )
-    monkeypatch.setattr("zeroov.serve.routes.results.result_json", failing(RuntimeError("secret")))
+    monkeypatch.setattr(Worker, "_answers", failing(ServerError("http://10.0.0.9/secret is down; start it")))
+    status, document = server.json("POST", GROUND, photo)
+    assert (status, document["error"]["code"]) == (502, "model_server")
+    assert "10.0.0.9" not in str(document)
+    assert "10.0.0.9" in caplog.text
     monkeypatch.undo()
     assert server.ask("POST", GROUND, photo)[0] == 200
 

@@ -141,7 +141,7 @@ def _visit(server: Running, pipeline: Pipeline, asked: list[Question], photo: by
         )
         return importlib.import_module(room).sync(client=client, **arguments)
 
-    client = made.Client(base_url=server.url.rstrip("/"), timeout=30)
+    client = made.Client(base_url=server.url.rstrip("/"), timeout=120)
     request.addfinalizer(client.get_httpx_client().close)
     text = asked[0].expression.text
     expected = pipeline.ground(asked[0].scene.image, text)

@@ -15,6 +15,7 @@ from zeroov.errors import (
     ModelError,
     OutputError,
     PictureError,
+    ServerError,
     UsageError,
     ZeroovError,
 )
@@ -63,6 +64,8 @@ def refusal_of(error: ZeroovError) -> RequestError:
     """Return an error of zeroov as the refusal of a request; what to do stands behind the last semicolon."""
     if isinstance(error, RequestError):
         return error
+    if isinstance(error, ServerError):  # which may name an address that is nobody's business
+        return RequestError(502, "the language model's server gave no answer", "the log says why", "model_server")
     if isinstance(error, OutputError) and isinstance(error.__cause__, OSError):
         return disk_full(error.__cause__)
     status, code = next(((status, code) for kind, status, code in KINDS if isinstance(error, kind)), (500, "failed"))
