@@ -388,6 +388,13 @@ def test_only_what_goes_together_is_answered_together() -> None:
     assert [queue.take() for _ in range(4)] == [[drawn], [large], [elsewhere], [every]]
 
 
+def test_who_gives_up_waiting_does_not_end_a_job() -> None:
+    job = Job("p", Wish(("the ship",)), "a", searches=False)
+    assert not job.future.cancel()
+    job.end(["r"])
+    assert job.future.result() == ("r",)
+
+
 def test_a_job_forgets_its_oldest_events() -> None:
     job = Job("p", Wish(("the ship",)), "a", searches=True)
     for n in range(MOST_EVENTS + 1):

@@ -63,6 +63,7 @@ class Job:
         self.looks: Mapping[str, Sequence[Look]] = {}
         """The looks as far as they are, by the stage that ended last; none once it has ended: results hold them."""
         self.future: Future[tuple[str, ...]] = Future()
+        self.future.set_running_or_notify_cancel()  # whoever waits for it cannot cancel it by giving up
         self.watch: Watch | None = None  # of the work in hand
         self.first_event = 1
         self._events: list[tuple[str, dict[str, Any]]] = []

@@ -7,7 +7,6 @@ import secrets
 import shutil
 import tempfile
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -268,19 +267,11 @@ class Service:
             "recipe": self.pipeline.recipe.name,
         }
 
-    def drain(self, seconds: float) -> bool:
-        """Return whether all workers end within some time."""
-        until = time.monotonic() + seconds
-        for worker in self.workers:
-            if worker.is_alive():
-                worker.join(max(0.0, until - time.monotonic()))
-        return not any(worker.is_alive() for worker in self.workers)
-
 
 def _bytes_of(answer: Answer) -> int:
     """Return about how much memory an answer holds; a picture that answers share is counted with each."""
     masks = sum(found.mask.nbytes for found in answer.found)
     looks = [*answer.looks, *(each.look for each in answer.closer)]
     pictures = {look.picture.digest: look.picture.rgb.nbytes for look in looks}
-    maps = sum(look.overview.layers.nbytes + 3 * look.picture.rgb.nbytes // 3 for look in looks)
+    maps = sum(look.overview.layers.nbytes + look.picture.rgb.nbytes for look in looks)  # three masks are one picture
     return answer.shown.rgb.nbytes + masks + maps + sum(pictures.values())

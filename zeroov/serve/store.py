@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from zeroov.serve.refusal import RequestError
 
 T = TypeVar("T")
 ID_LENGTH = 16  # hexadecimal digits
+MOST_PICTURES = 10_000
 MOST_OPEN = 4  # scenes that a thread holds open, each with its pixels or its survey
 
 
@@ -93,7 +94,7 @@ class Pictures:
             if not upload.lent:
                 path = self.folder / upload.id
                 upload.path.replace(path)
-                upload = Upload(**{**upload.__dict__, "path": path})
+                upload = replace(upload, path=path)
                 self.bytes += upload.bytes
             self._kept[upload.id] = upload
             for old in [id for id in self._kept if id != upload.id and not self._used.get(id)]:
@@ -134,9 +135,6 @@ class Pictures:
     def close(self) -> None:
         """Remove everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-MOST_PICTURES = 10_000
 
 
 class Open:

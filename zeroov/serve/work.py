@@ -21,7 +21,7 @@ from zeroov.serve.jobs import Job, Watch, answers_of
 from zeroov.serve.queue import Queue
 from zeroov.serve.refusal import RequestError, refusal_of
 from zeroov.serve.store import Open, Pictures, Upload
-from zeroov.types import Tile, Window
+from zeroov.types import Tile
 
 log = logging.getLogger("zeroov")
 Keep = Callable[[Answer, Job], str]
@@ -89,25 +89,27 @@ class Worker(threading.Thread):
             job.begin(watch)
         answered = attempt(lambda: self._answers(jobs, watch), fatal=())
         self.now = None
+        wanted = [job for job in jobs if watch.is_wanted(job) or job.searches]
+        for job in jobs:
+            if job not in wanted:
+                self._fail(job, Cancelled("stopped"))
         if isinstance(answered, Failed):
             if len(jobs) > 1 and not isinstance(answered.error, Cancelled):
-                for job in jobs:
+                for job in wanted:
                     self._work([job])
                 return
-            for job in jobs:
-                self._end(job, lambda job=job: job.fail(self._refusal(answered.error, job)))  # type: ignore[misc]
+            for job in wanted:
+                self._fail(job, answered.error)
             return
         for job, answers in zip(jobs, answers_of(answered, jobs), strict=True):
-            if not watch.is_wanted(job) and not job.searches:
-                self._end(job, lambda job=job: job.fail(Cancelled("stopped")))  # type: ignore[misc]
-                continue
-            ids = [self.keep(answer, job) for answer in answers]
-            self._end(job, lambda job=job, ids=ids: job.end(ids, stopped=watch.is_finishing and job.searches))  # type: ignore[misc]
-            self.queue.seconds += (job.seconds / len(jobs) - self.queue.seconds) / 8
+            if job in wanted:
+                self.queue.seconds += (job.seconds / len(jobs) - self.queue.seconds) / 8
+                self.pictures.release(job.picture)
+                job.end([self.keep(answer, job) for answer in answers], stopped=watch.is_finishing and job.searches)
 
-    def _end(self, job: Job, end: Callable[[], None]) -> None:
+    def _fail(self, job: Job, error: Exception) -> None:
         self.pictures.release(job.picture)
-        end()
+        job.fail(self._refusal(error, job))
 
     def _answers(self, jobs: Sequence[Job], watch: Watch) -> list[Answer]:
         upload = self.pictures.get(jobs[0].picture)
@@ -155,8 +157,3 @@ def about_upload(answer: Answer, upload: Upload) -> Answer:
     info = replace(answer.info, source=upload.name)
     tiles = tuple(replace(tile, reason=without_path(tile.reason, upload.path)) for tile in answer.tiles)
     return replace(answer, info=info, tiles=tiles, provenance=without_folders(answer.provenance))
-
-
-def window_or_none(area: Sequence[float] | None) -> Window | None:
-    """Return an area as a window."""
-    return None if area is None else Window(*(round(edge) for edge in area))
