@@ -12,7 +12,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY pipelines pipelines
 COPY zeroov zeroov
-RUN pip install --no-cache-dir '.[geo]'
+RUN pip install --no-cache-dir '.[serve]'
 
 # Models and checked files are kept here: mount a volume. Any user may write, as `docker run --user` chooses one.
 ENV HF_HOME=/models/huggingface ZEROOV_CACHE=/models/zeroov MPLCONFIGDIR=/tmp/matplotlib

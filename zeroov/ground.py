@@ -255,6 +255,8 @@ def search_answer(scene: Scene, sought: Sought, recipe: Recipe, provenance: Mapp
     selection = sought.glance.selection if sought.glance else None
     nobody = selection is not None and not selection.pool.candidates
     why_empty = "" if sought.found else NOBODY if nobody else "no detection passed its closer look"
+    if not sought.found and (left := sum(tile.status == "stopped" for tile in sought.tiles)):
+        why_empty = f"the search was stopped after {len(sought.tiles) - left} of {len(sought.tiles)} tiles"
     shown, why_empty = decide(sought.found, why_empty, False, recipe)
     return Answer(
         expression=sought.expression,
@@ -294,7 +296,7 @@ def draw_hinted(pipeline: Stages, scene: Scene, text: str, given: Numbers, hint:
         if hint == "box":
             drawn = pipeline.draw(picture, near, alone=True)[0]
         else:
-            drawn = pipeline.draw_at(picture, (near.x0, near.y0))
+            drawn = pipeline.draw_at(picture, [(near.x0, near.y0, True)])
         score = min(1.0, max(0.0, drawn.predicted_iou))
         found = found_of(picture, Outline(drawn.mask, drawn.box), text, score, hint=hint)
     why_empty = "" if found else INVALID if drawn and drawn.box else "Segment Anything drew nothing there"

@@ -300,12 +300,15 @@ class Selection:
         return min(1.0, math.sqrt(max(0.0, self.pool.candidates[at].score)) * math.prod(shown))
 
 
-TileStatus = Literal["looked", "nodata", "failed"]
+TileStatus = Literal["looked", "nodata", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
 class Tile:
-    """What became of a window of a scene: it was looked at, holds next to no valid pixel, or could not be looked at."""
+    """What became of a window of a scene: it was looked at, holds next to no valid pixel, or could not be looked at.
+
+    It is "stopped" where the search was stopped before it.
+    """
 
     window: Window
     status: TileStatus

@@ -123,7 +123,7 @@ def test_it_saves_itself_in_the_formats_by_name(tmp_path: Path) -> None:
     assert names == {"mask.png", "overlay.png", "result.json", "a.mask.tif", "coco.json"}
     answer_of(tiles=True).save(tmp_path / "out")
     report = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert report["tiles"] == {"looked": 1, "nodata": 0, "failed": 1}
+    assert report["tiles"] == {"looked": 1, "nodata": 0, "failed": 1, "stopped": 0}
     assert report["not_looked_at"] == [{"window_xyxy": [0, 0, 60, 20], "status": "failed", "reason": "damaged"}]
 
 

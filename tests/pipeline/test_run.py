@@ -60,7 +60,10 @@ def test_what_is_drawn_by_a_box_or_a_point_is_cut_to_valid_pixels_before_small_p
     valid[:, ::5] = valid[::7] = False
     whole, holed = Picture(rgb), Picture(rgb, valid=valid)
     box = Box(20, 10, 90, 70)
-    for draw in (lambda picture: pipeline.draw(picture, box)[0], lambda picture: pipeline.draw_at(picture, (55, 40))):
+    for draw in (
+        lambda picture: pipeline.draw(picture, box)[0],
+        lambda picture: pipeline.draw_at(picture, [(55, 40, True)]),
+    ):
         mask, least = draw(holed).mask, pipeline.recipe.refine.least_part
         cut = large_parts(mask & valid, least)
         assert (mask & valid).any()

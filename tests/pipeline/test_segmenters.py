@@ -53,9 +53,9 @@ def test_boxes_and_points_of_one_picture_share_its_encoding(pipeline: Pipeline) 
         alone = refine(segmenter, segmenter.encode(picture), box, recipe, None, picture.valid)
         np.testing.assert_array_equal(drawn.mask, alone.mask)
         assert drawn.object_score == alone.object_score
-    at = pipeline.draw_at(picture, (55, 40))
+    at = pipeline.draw_at(picture, [(55, 40, True)])
     np.testing.assert_array_equal(
-        at.mask, refine_at(segmenter, segmenter.encode(picture), (55, 40), recipe, picture.valid).mask
+        at.mask, refine_at(segmenter, segmenter.encode(picture), [(55, 40, True)], recipe, picture.valid).mask
     )
 
 

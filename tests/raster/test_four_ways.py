@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+from zeroov.serve.handler import Handler
 
 import zeroov
 from tests.raster.test_kinds import KINDS
@@ -19,7 +20,6 @@ from zeroov.batch import batch, one_by_one
 from zeroov.cli.main import app
 from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
-from zeroov.serve.handler import Handler
 from zeroov.serve.server import Server
 
 TEXT = "the building"

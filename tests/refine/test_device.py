@@ -55,7 +55,7 @@ def test_every_prompt_is_answered_by_an_encoder_in_half_precision(
 def test_a_point_waits_as_a_box_does(half: Any, device: NoDevice, picture: Picture) -> None:
     on_device = OfficialSam(moved(half.sam))
     encoded = on_device.encode(picture)
-    assert refine_at(on_device, encoded, (30, 40), RefineRecipe(type="vit_tiny")).mask.shape == picture.hw
+    assert refine_at(on_device, encoded, [(30, 40, True)], RefineRecipe(type="vit_tiny")).mask.shape == picture.hw
     assert device.waits == [REFINED] * 3
     assert of_zeroov(device.copies) == [ENCODED, ASKED]
 
@@ -82,4 +82,4 @@ def test_a_family_of_transformers_works_on_the_device_in_half_precision(
     assert refined.mask.shape == picture.hw
     sure = family not in ("sam", "sam_hq")
     assert device.waits == [REFINED] * (4 if sure else 3), "the best hypothesis, its mask, its scores"
-    assert refine_at(on_device, encoded, (30, 40), recipe).mask.shape == picture.hw
+    assert refine_at(on_device, encoded, [(30, 40, True)], recipe).mask.shape == picture.hw

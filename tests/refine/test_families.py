@@ -150,7 +150,7 @@ def test_points_and_masks_are_prompts_beside_the_box(loaded: Any, folder: Folder
         seen.append(refined.predicted_iou)
     assert len(set(seen)) == 3, "each prompt counts"
     masks, _, predicted = by_transformers(family, folder(family), picture, None, (30.0, 40.5), None)
-    at = refine_at(segmenter, encoded, (30.0, 40.5), RECIPE)
+    at = refine_at(segmenter, encoded, [(30.0, 40.5, True)], RECIPE)
     assert_drawn(at.mask, masks[int(predicted.argmax())])
 
 

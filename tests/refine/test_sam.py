@@ -166,11 +166,11 @@ def test_the_centre_point_is_the_boxs_centre_in_image_pixels(sam: Any, picture: 
 def test_a_point_gives_what_the_official_predictor_gives(sam: Any, picture: Picture, xy: tuple[float, float]) -> None:
     mask, iou = by_predictor(sam, picture, None, point_coords=np.array([xy]), point_labels=np.array([1]))
     encoded = sam.encode(picture)
-    refined = refine_at(sam, encoded, xy, BOX)
+    refined = refine_at(sam, encoded, [(*xy, True)], BOX)
     np.testing.assert_array_equal(refined.mask, mask)
     assert refined.predicted_iou == pytest.approx(iou, abs=1e-6)
     assert refined.box == mask_to_box(mask)
-    largest = refine_at(sam, encoded, xy, replace(BOX, least_part=1))
+    largest = refine_at(sam, encoded, [(*xy, True)], replace(BOX, least_part=1))
     np.testing.assert_array_equal(largest.mask, large_parts(mask, 1))
     assert largest.mask.sum() < mask.sum(), "a random SAM draws many parts"
 

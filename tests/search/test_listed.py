@@ -303,7 +303,69 @@ def test_a_search_that_is_stopped_asks_no_further_tile() -> None:
     looker, recipe = Lister(RECIPE), RECIPE
     with open_source(painted((500, 900), SHIPS)) as scene, pytest.raises(Cancelled):
         search_scene(looker, scene, ["the ship"], recipe, every=False, rounds=0, progress=Stopping())
-    assert len(looker.asked) == 32, "two times 16 of 66"
+    assert len(looker.asked) == 2, "of 66"
+
+
+class Finishing(Progress):
+    """Lets a search finish after a number of values of a kind; keeps all that it is given."""
+
+    def __init__(self, what: str, count: int) -> None:
+        super().__init__()
+        self.what, self.count, self.values = what, count, []  # type: ignore[var-annotated]
+
+    def made(self, what: str, value: Any) -> None:
+        self.values.append((what, value))
+        if sum(each == self.what for each, _ in self.values) == self.count:
+            self.finish()
+
+    def of(self, what: str) -> list[Any]:
+        return [value for each, value in self.values if each == what]
+
+
+@pytest.mark.parametrize("sight", [Lister, PerfectSight])
+@pytest.mark.parametrize("every", [False, True])
+def test_a_search_that_is_to_finish_keeps_what_the_tiles_showed(sight: Any, every: bool) -> None:
+    recipe = RECIPE if sight is Lister else RECIPE.with_values({"stages": ["overview", "focus", "evolve", "refine"]})
+    looker, progress = sight(recipe), Finishing("tile", 20)
+    with open_source(painted((500, 900), SHIPS)) as scene:
+        (whole,) = search_scene(sight(recipe), scene, ["the ship"], recipe, every=every, rounds=1, progress=SILENT)
+        (sought,) = search_scene(looker, scene, ["the ship"], recipe, every=every, rounds=1, progress=progress)
+        answer = search_answer(scene, sought, recipe, {})
+    assert [tile.window for tile in sought.tiles] == [tile.window for tile in whole.tiles]
+    assert [tile.status for tile in sought.tiles] == ["looked"] * 20 + ["stopped"] * (len(whole.tiles) - 20)
+    assert progress.of("window") == [tile.window for tile in sought.tiles[:20]]
+    assert progress.of("tile") == list(sought.tiles[:20])
+    shown = {tuple(np.round(box.xyxy, 6)) for _, box, _ in progress.of("candidate")}
+    assert shown
+    assert {tuple(np.round(found.box.xyxy, 6)) for found in sought.found} <= shown
+    assert all(found.extra["mask_is_box"] for found in sought.found)
+    assert len(sought.found) == 1 if not every else len(sought.found) >= 1
+    report = answer.to_json()
+    assert report["tiles"]["stopped"] == len(report["not_looked_at"]) == len(whole.tiles) - 20
+    assert report["not_looked_at"][0]["reason"] == "the search was stopped before it"
+
+
+def test_a_search_that_is_to_finish_among_its_closer_looks_keeps_the_boxes_of_the_rest() -> None:
+    recipe = RECIPE.with_values({"stages": ["overview", "focus", "evolve", "refine"]})
+    progress = Finishing("found", 1)
+    with open_source(painted((500, 900), SHIPS)) as scene:
+        (whole,) = search_scene(
+            PerfectSight(recipe), scene, ["the ship"], recipe, every=True, rounds=1, progress=SILENT
+        )
+        (sought,) = search_scene(
+            PerfectSight(recipe), scene, ["the ship"], recipe, every=True, rounds=1, progress=progress
+        )
+    assert {tile.status for tile in sought.tiles} == {"looked"}
+    assert len(sought.found) == len(whole.found) > 1
+    assert sum("mask_is_box" not in found.extra for found in sought.found) == 1
+
+
+def test_a_search_that_found_nothing_until_it_was_stopped_says_so() -> None:
+    progress = Finishing("tile", 3)
+    with open_source(painted((500, 900), [])) as scene:
+        (sought,) = search_scene(Lister(RECIPE), scene, ["the ship"], RECIPE, every=True, rounds=1, progress=progress)
+        answer = search_answer(scene, sought, RECIPE, {})
+    assert answer.why_empty == f"the search was stopped after 3 of {len(sought.tiles)} tiles"
 
 
 def test_a_strip_that_no_model_takes_whole_is_searched_without_lists() -> None:

@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 import zeroov
-from tests.serve.running import running
+from tests.serve.running import Running, running
 from zeroov.bench.mini.measure import Question, questions
 from zeroov.ground import Pipeline
-from zeroov.serve.handler import Handler
-from zeroov.serve.server import Server
+from zeroov.serve.service import Access, Limits
+
+LIMITS = Limits(bytes=2**20, pixels=10**6, store_bytes=2**23, queue=8)
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +46,15 @@ def wide(asked: list[Question]) -> bytes:
     return png(np.concatenate([question.scene.image for question in asked], axis=1))
 
 
+@pytest.fixture(scope="module")
+def server(pipeline: Pipeline) -> Iterator[Running]:
+    """A server that a module's tests share."""
+    with running(pipeline, LIMITS) as made:
+        yield made
+
+
 @pytest.fixture
-def server(pipeline: Pipeline) -> Iterator[Server]:
-    lines: list[str] = []
-    made = Server(pipeline, port=0, most_bytes=2**20, log_line=lines.append, handler=Handler)
-    made.lines = lines  # type: ignore[attr-defined]
-    with running(made):
+def own(pipeline: Pipeline) -> Iterator[Running]:
+    """A server of a test's own."""
+    with running(pipeline, LIMITS, Access(names=("127.0.0.1",))) as made:
         yield made

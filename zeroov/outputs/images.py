@@ -33,8 +33,8 @@ def write_rgb_png(path: str | os.PathLike[str], rgb: Uint8) -> None:
 
 
 def png(rgb: Uint8) -> bytes:
-    """Return a picture (H, W, 3) as PNG."""
-    return _png(rgb[..., ::-1])
+    """Return a picture (H, W, 3), or one with an alpha channel (H, W, 4), as PNG."""
+    return _png(np.concatenate([rgb[..., 2::-1], rgb[..., 3:]], axis=-1))
 
 
 def write_mask_png(path: str | os.PathLike[str], mask: Bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from zeroov import frames
-from zeroov.errors import UsageError
+from zeroov.errors import OutputError, UsageError
 from zeroov.frames import Float64, Transform
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found
@@ -40,6 +40,15 @@ def exact_polygons(found: Found) -> Any:
     outlines = features.shapes(found.mask.astype(np.uint8), mask=found.mask, connectivity=4, transform=at_origin)
     parts = [shapely.Polygon(rings[0], rings[1:]) for rings in (outline["coordinates"] for outline, _ in outlines)]
     return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def outline_or_none(found: Found) -> dict[str, Any] | None:
+    """Return a found object's outline as a GeoJSON geometry in scene pixels; `None` without the extra `geo`."""
+    try:
+        geometry: dict[str, Any] = need("shapely", "a polygon").geometry.mapping(polygons(found))
+    except OutputError:
+        return None
+    return geometry
 
 
 def reshaped(exact: Any, tolerance: float = 0.0, square: bool = False) -> Any:

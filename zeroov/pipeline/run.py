@@ -28,12 +28,12 @@ from zeroov.pipeline.talking import served_name
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
 from zeroov.spans import span
-from zeroov.types import Affinity, Box, Boxes, Evolved, Overview, Picture, Refined
+from zeroov.types import Affinity, Bool, Box, Boxes, Evolved, Overview, Picture, Refined
 from zeroov.zoom.pyramid import scale_questions
 
 if TYPE_CHECKING:
     from zeroov.overview.prefix import Prefix
-    from zeroov.refine.segmenter import EncodedPicture
+    from zeroov.refine.segmenter import EncodedPicture, Point
 
 MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -115,10 +115,15 @@ class Stages:
         overviews = iter(self.overview([*questions, *chain(*parts)], progress))
         firsts = [next(overviews) for _ in questions]
         scales = [[(part, next(overviews).value) for part in own] for own in parts]
+        seen = [self._seen(*each) for each in zip(questions, firsts, scales, strict=True)]
+        progress.made("overview", seen)
         tied = self.focus(questions, progress)  # Focus: which cells belong together?
+        seen = [self._tied(*each) for each in zip(seen, tied, strict=True)]
+        progress.made("focus", seen)
         progress.report("evolve", 0, len(questions))
-        looks = [self._evolved(*each) for each in zip(questions, firsts, scales, tied, strict=True)]  # Evolve
+        looks = [self._evolved(look) for look in seen]  # Evolve
         progress.report("evolve", len(questions), len(questions))
+        progress.made("evolve", looks)
         return looks
 
     @in_turn
@@ -191,7 +196,9 @@ class Stages:
             sum(each.load_seconds for each in spent),
             "dump" if spent and all(each.origin == "dump" for each in spent) else "computed",
         )
-        return [replace(look, costs={**look.costs, "select": cost}) for look in chosen]
+        looks = [replace(look, costs={**look.costs, "select": cost}) for look in chosen]
+        progress.made("select", looks)
+        return looks
 
     @in_turn
     def refine(self, looks: Sequence[Look], boxes: Sequence[Box | None], progress: Progress = SILENT) -> list[Look]:
@@ -208,6 +215,7 @@ class Stages:
                 look = replace(look, refined=refined, costs=costs)
             drawn.append(look)
             progress.report("refine", len(drawn), len(looks))
+        progress.made("refine", drawn)
         return drawn
 
     @in_turn
@@ -245,24 +253,25 @@ class Stages:
             keys={"overview": overview.key},
         )
 
-    def _evolved(
-        self, question: Question, overview: Made[Overview], scales: Sequence[Scale], affinity: Made[Affinity] | None
-    ) -> Look:
+    def _tied(self, look: Look, affinity: Made[Affinity] | None) -> Look:
+        """Return a look with what Focus says of its picture."""
+        if affinity is None:
+            return look
+        costs: dict[Stage, Cost] = {**look.costs, "focus": affinity.cost}
+        return replace(look, affinity=affinity.value, costs=costs, keys={**look.keys, "focus": affinity.key})
+
+    def _evolved(self, look: Look) -> Look:
         """Return a finished look: fuse, grow and cut, in a recipe that has maps."""
-        look = self._seen(question, overview, scales)
         if not {"focus", "evolve"} & set(self.recipe.stages):
             return look
-        costs, keys = dict(look.costs), dict(look.keys)
-        if affinity:
-            costs["focus"], keys["focus"] = affinity.cost, affinity.key
-        tied = affinity.value if affinity else None
+        question = look.question
         with span("evolve"), hardware.metered(self.device) as meter:
-            evolved = evolve_as(self.recipe, look.attention, tied, question.picture.hw)
-        costs["evolve"] = Cost(meter.seconds, meter.peak_bytes)
+            evolved = evolve_as(self.recipe, look.attention, look.affinity, question.picture.hw)
+        costs: dict[Stage, Cost] = {**look.costs, "evolve": Cost(meter.seconds, meter.peak_bytes)}
         if self.store and self._keep_evolved and not question.near:  # a closer look's depends on the look before it
-            overview_key, focus_key = keys["overview"], keys.get("focus", "")
+            overview_key, focus_key = look.keys["overview"], look.keys.get("focus", "")
             dumped.write_evolved(self.store, header(question), self.recipe, overview_key, focus_key, evolved)
-        return replace(look, affinity=tied, evolved=evolved, costs=costs, keys=keys)
+        return replace(look, evolved=evolved, costs=costs)
 
     @in_turn
     def draw(
@@ -286,13 +295,18 @@ class Stages:
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)
 
     @in_turn
-    def draw_at(self, picture: Picture, point_xy: tuple[float, float]) -> Refined:
-        """Draw the object at a point (pixels of the picture) with Segment Anything."""
+    def draw_at(
+        self, picture: Picture, points: Sequence[Point], box: Box | None = None, before: Bool | None = None
+    ) -> Refined:
+        """Draw the object at points, which are on it or say what is not, with Segment Anything.
+
+        All is in pixels of the picture. A `box` around it and the mask `before`, which the points change, are optional.
+        """
         from zeroov.refine.draw import refine_at
 
         segmenter = self.models.refine()
         with hardware.memory_guard("refine", REMEDY):
-            return refine_at(segmenter, self._encode(picture), point_xy, self.recipe.refine, picture.valid)
+            return refine_at(segmenter, self._encode(picture), points, self.recipe.refine, picture.valid, box, before)
 
     def _encode(self, picture: Picture) -> EncodedPicture:
         """Return a picture as Segment Anything's decoder takes it."""

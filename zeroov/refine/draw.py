@@ -5,6 +5,7 @@ A picture is encoded once (`Segmenter.encode`), then asked about any number of b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,8 +14,8 @@ import torch
 
 from zeroov.errors import RecipeError
 from zeroov.frames import box_to_mask, mask_to_box
-from zeroov.refine.maps import agreement, box_grown, mask_prompt, share_inside
-from zeroov.refine.segmenter import EncodedPicture, Hypotheses, Prompt, Segmenter
+from zeroov.refine.maps import agreement, box_grown, earlier_prompt, mask_prompt, share_inside
+from zeroov.refine.segmenter import EncodedPicture, Hypotheses, Point, Prompt, Segmenter
 from zeroov.types import Bool, Box, Evolved, Refined
 
 if TYPE_CHECKING:
@@ -49,16 +50,23 @@ def refine(
 def refine_at(
     segmenter: Segmenter,
     encoded: EncodedPicture,
-    point_xy: tuple[float, float],
+    points: Sequence[Point],
     recipe: RefineRecipe,
     valid: Bool | None = None,
+    box: Box | None = None,
+    before: Bool | None = None,
 ) -> Refined:
-    """Return the mask of the hypothesis with the highest predicted IoU for a point (image pixels) on the object.
+    """Return the mask of the hypothesis with the highest predicted IoU for points on the object, and points beside it.
 
-    Parts of the mask are left out as in `refine`.
+    All is in image pixels. A `box` around the object and the mask `before`, which the points change, are further
+    prompts. Parts of the mask are left out as in `refine`.
     """
-    prompt = Prompt(point_xy=encoded.square.point(point_xy))
-    return _best(segmenter, encoded, segmenter.hypotheses(encoded, prompt), recipe, valid)
+    square = encoded.square
+    at = tuple((*square.point((x, y)), there) for x, y, there in points)
+    inside = square.box(box.xyxy) if box else None
+    mask = None if before is None else earlier_prompt(before, square, segmenter.low_res_side)
+    offered = segmenter.hypotheses(encoded, Prompt(inside.xyxy if inside else None, at, mask))
+    return _best(segmenter, encoded, offered, recipe, valid)
 
 
 @torch.inference_mode()
@@ -77,9 +85,10 @@ def decode(
     inside = encoded.square.box((x0, y0, x1, y1))
     if inside is None:
         return None
-    centre, mask = None, None
+    centre: tuple[Point, ...] = ()
+    mask = None
     if recipe.prompt == "box+point":
-        centre = (inside.x0 + inside.x1) / 2, (inside.y0 + inside.y1) / 2
+        centre = (((inside.x0 + inside.x1) / 2, (inside.y0 + inside.y1) / 2, True),)
     elif recipe.prompt == "box+mask":
         if evolved is None:
             raise RecipeError(

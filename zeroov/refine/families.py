@@ -123,9 +123,10 @@ class HubSegmenter:
         """Run the prompt encoder and the mask decoder."""
         device = next(self.model.parameters()).device
         given: dict[str, Tensor] = {}
-        if prompt.point_xy is not None:
-            given["input_points"] = torch.tensor([[[prompt.point_xy]]], dtype=torch.float32, device=device)
-            given["input_labels"] = torch.ones((1, 1, 1), dtype=torch.int, device=device)
+        if prompt.points:
+            at, on = [point[:2] for point in prompt.points], [point[2] for point in prompt.points]
+            given["input_points"] = torch.tensor([[at]], dtype=torch.float32, device=device)
+            given["input_labels"] = torch.tensor([[on]], dtype=torch.int, device=device)
         if prompt.box_xyxy is not None:
             given["input_boxes"] = torch.tensor([[prompt.box_xyxy]], dtype=torch.float32, device=device)
         if prompt.mask is not None:

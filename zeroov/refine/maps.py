@@ -45,7 +45,15 @@ def mask_prompt(evolved: Evolved, square: Square, low_res_side: int) -> Float32:
 
     What grew nowhere, and the square's padding, are "surely not".
     """
-    grown = np.where(evolved.region, evolved.fused, np.float32(0))
-    odds = square.lay(grown, low_res_side)
+    return _log_odds(np.where(evolved.region, evolved.fused, np.float32(0)), square, low_res_side)
+
+
+def earlier_prompt(mask: Bool, square: Square, low_res_side: int) -> Float32:
+    """Return a mask (H, W) of the image, drawn before, as a mask prompt: (low_res_side, low_res_side) log-odds."""
+    return _log_odds(mask.astype(np.float32), square, low_res_side)
+
+
+def _log_odds(heat: Float32, square: Square, low_res_side: int) -> Float32:
+    odds = square.lay(heat, low_res_side)
     logits: Float32 = torch.logit(torch.from_numpy(odds), eps=LEAST_ODDS).numpy()
     return logits

@@ -81,9 +81,9 @@ class OfficialSam:
         """Run the prompt encoder and the mask decoder."""
         sam = self.sam
         points, boxes, masks = None, None, None
-        if prompt.point_xy is not None:
-            at = torch.tensor([[prompt.point_xy]], dtype=torch.float32, device=sam.device)
-            points = at, torch.ones((1, 1), dtype=torch.int, device=sam.device)
+        if prompt.points:
+            at = torch.tensor([[point[:2] for point in prompt.points]], dtype=torch.float32, device=sam.device)
+            points = at, torch.tensor([[point[2] for point in prompt.points]], dtype=torch.int, device=sam.device)
         if prompt.box_xyxy is not None:
             boxes = torch.tensor([prompt.box_xyxy], dtype=torch.float32, device=sam.device)
         if prompt.mask is not None:

@@ -30,14 +30,19 @@ def _bytes_of(features: Any) -> int:
     return sum(map(_bytes_of, features.values() if isinstance(features, dict) else features))
 
 
+Point = tuple[float, float, bool]
+"""x, y, and whether the object is there."""
+
+
 class Prompt(NamedTuple):
     """What one object is asked with, in pixels of the square; `mask` is log-odds (low_res_side, low_res_side).
 
-    `text` is its kind, for a model that takes words.
+    Each point is x, y, and whether the object is there; one where it is not says what does not belong to it. `text` is
+    its kind, for a model that takes words.
     """
 
     box_xyxy: XYXY | None = None
-    point_xy: tuple[float, float] | None = None
+    points: tuple[Point, ...] = ()
     mask: Float32 | None = None
     text: str = ""
 

@@ -41,7 +41,10 @@ def listed_scene(
     for tile, found in visited(scene, recipe, ask, progress):
         reports.append(tile)
         for key, boxes in (found or {}).items():
-            seen.setdefault(key, []).extend(uncut(boxes, tile.window, scene.hw))
+            whole_ones = uncut(boxes, tile.window, scene.hw)
+            seen.setdefault(key, []).extend(whole_ones)
+            for box, score in whole_ones:
+                progress.made("candidate", (key[1], box, score))
     looked = [tile.window for tile in reports if tile.status == "looked"]
 
     def too_large(box: Box) -> bool:
@@ -52,7 +55,7 @@ def listed_scene(
         return once([*sure, *(each for each in glanced.get(key, ()) if too_large(each[0]))], MOST_IN_SCENE)
 
     whole = glances[0].picture  # all are looks at it
-    (listed,) = seen_in(looker, [whole], asked, [], recipe, progress.inner())
+    (listed,) = [{}] if progress.is_finishing else seen_in(looker, [whole], asked, [], recipe, progress.inner())
     known = []
     for plan, own, glance in zip(plans, kinds, glances, strict=True):
         answer = {("answer", plan.kind): answer_of(glance, recipe)} if texts else {}

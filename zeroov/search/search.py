@@ -22,7 +22,7 @@ from zeroov.progress import Progress
 from zeroov.raster.scene import Scene
 from zeroov.recipe import Recipe
 from zeroov.search.listed import listed_scene
-from zeroov.search.near import covers, is_box, look_closer
+from zeroov.search.near import box_alone, covers, is_box, look_closer
 from zeroov.search.plan import Plan, plan_of
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
@@ -64,7 +64,10 @@ def search_scene(
     survey = survey_tiles(looker, scene, list(asked), recipe, progress)
     if all(tile.status == "nodata" for tile in survey.tiles):
         scene.read(most=recipe.search.glance, tolerant=True)  # an error where no pixel at all is valid
-    glances = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
+    glances = [
+        None if progress.is_finishing else glance_at(looker, scene, plan.text, recipe.search, progress.inner())
+        for plan in plans
+    ]
     return [
         find(looker, scene, plan, survey, glance, recipe, rounds, progress)
         for plan, glance in zip(plans, glances, strict=True)
@@ -81,10 +84,15 @@ def find(
     rounds: int,
     progress: Progress,
 ) -> Sought:
-    """Look closer at the best candidates of a survey, and choose among what remains."""
+    """Look closer at the best candidates of a survey, and choose among what remains.
+
+    A search that is to finish looks no closer.
+    """
     least = recipe.search.least_score
 
     def closer(candidate: Candidate, text: str) -> Found | None:
+        if progress.is_finishing:
+            return None
         return look_closer(looker, scene, candidate, text, plan.text, recipe, rounds, progress.inner())
 
     anchors: list[Seen] = []
@@ -118,7 +126,8 @@ def search_listed(
     """Find what each plan means among all that the tiles list, as in a picture; a closer look draws what was chosen."""
     reports, searched = listed_scene(looker, scene, plans, glances, recipe, progress)
     every = plans[0].every
-    looks = glances if every else looker.select(glances, progress.inner(), searched)
+    choosing = not every and not progress.is_finishing
+    looks = looker.select(glances, progress.inner(), searched) if choosing else glances
     done = []
     for plan, look, there in zip(plans, looks, searched, strict=True):
         if chosen := look.selection:
@@ -145,15 +154,27 @@ def drawn_from(
     rounds: int,
     progress: Progress,
 ) -> Iterator[Found]:
-    """Look closer at candidates, one by one, and yield the objects that this shows; none twice."""
+    """Look closer at candidates, one by one, and yield the objects that this shows; none twice.
+
+    Once the search is to finish, those that are left come as their boxes: all of them, or, where one object is meant,
+    the best one if nothing was drawn yet.
+    """
     drawn: list[Found] = []
     progress.report("closer looks", 0, len(candidates))
     for done, candidate in enumerate(candidates, start=1):
-        if not any(covers(found, candidate.box) for found in drawn):  # it would be drawn a second time
+        found = None
+        if any(covers(each, candidate.box) for each in drawn):  # it would be drawn a second time
+            pass
+        elif not progress.is_finishing:
             found = look_closer(looker, scene, candidate, plan.near, plan.text, recipe, rounds, progress.inner())
-            if found and found.score >= recipe.search.least_score and not (plan.every and is_box(found)):
-                drawn.append(found)
-                yield found
+            if found and (found.score < recipe.search.least_score or (plan.every and is_box(found))):
+                found = None
+        elif plan.every or not drawn:
+            found = box_alone(candidate.box, scene.hw, plan.text, candidate.score)
+        if found:
+            drawn.append(found)
+            progress.made("found", found)
+            yield found
         progress.report("closer looks", done, len(candidates))
 
 

@@ -21,7 +21,8 @@ from zeroov.zoom.closer import is_cut_off
 
 T = TypeVar("T")
 log = logging.getLogger("zeroov")
-AT_ONCE = 16  # tiles whose maps are in memory together
+AT_ONCE = 16  # tiles in memory together, where each model is loaded once for all of them
+STOPPED = "the search was stopped before it"
 
 Seen = dict[str, list[Candidate]]
 """Candidates by what was asked."""
@@ -53,18 +54,31 @@ def survey_tiles(looker: Looker, scene: Scene, asked: Sequence[str], recipe: Rec
         reports.append(tile)
         for text, candidates in (found or {}).items():
             seen[text] += candidates
+            for each in candidates:
+                progress.made("candidate", (text, each.box, each.score))
     return Survey(tuple(reports), seen)
 
 
 def visited(
     scene: Scene, recipe: Recipe, ask: Callable[[Sequence[Picture]], Sequence[T]], progress: Progress
 ) -> Iterator[tuple[Tile, T | None]]:
-    """Show every tile of a scene to `ask`, some at once, and yield it with what comes of it; a tile is read once."""
+    """Show every tile of a scene to `ask`, and yield it with what comes of it; a tile is read once.
+
+    So many are shown at once as a model takes in one call. A search that is to finish shows no further ones.
+    """
     windows = tiles(scene.hw, recipe.search.tile, recipe.search.overlap)
+    step = recipe.runtime.batch if recipe.runtime.keep_loaded else AT_ONCE
     progress.report("tiles", 0, len(windows))
-    for start in range(0, len(windows), AT_ONCE):
-        some = windows[start : start + AT_ONCE]
-        yield from _visited(scene, some, recipe, ask)
+    for start in range(0, len(windows), step):
+        some = windows[start : start + step]
+        if progress.is_finishing:
+            yield from ((Tile(window, "stopped", STOPPED), None) for window in windows[start:])
+            return
+        for window in some:
+            progress.made("window", window)
+        for tile, found in _visited(scene, some, recipe, ask):
+            progress.made("tile", tile)
+            yield tile, found
         progress.report("tiles", start + len(some), len(windows))
 
 

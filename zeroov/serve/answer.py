@@ -5,24 +5,23 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from zeroov.errors import OutputError, PictureError, UsageError, did_you_mean
-from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
-from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import require_countable
 from zeroov.outputs.formats.geojson import require_degrees
 from zeroov.outputs.formats.png import require_room, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.images import png
-from zeroov.outputs.polygons import polygons
+from zeroov.outputs.polygons import outline_or_none
 from zeroov.outputs.rle import run_lengths
-from zeroov.progress import Progress
+from zeroov.progress import SILENT, Progress
 from zeroov.raster.scene import Scene, open_source
 from zeroov.types import clean_expression
 from zeroov.weights.find import public_name
@@ -112,7 +111,7 @@ def _flag(given: Mapping[str, str], name: str) -> bool | None:
     return False
 
 
-def open_upload(image: Path, bands: tuple[int, ...] | None, most_pixels: int, progress: Progress) -> Scene:
+def open_upload(image: Path, bands: tuple[int, ...] | None, most_pixels: int, progress: Progress = SILENT) -> Scene:
     """Open what a client sent; few bytes may hold very many pixels, so these have a limit of their own."""
     scene = open_source(image, bands, uploaded=True, progress=progress)
     height, width = scene.hw
@@ -125,44 +124,38 @@ def open_upload(image: Path, bands: tuple[int, ...] | None, most_pixels: int, pr
     return scene
 
 
-def preview(image: Path, bands: tuple[int, ...] | None, most_pixels: int, progress: Progress) -> Reply:
-    """Return the image as a PNG that a browser shows, reduced where it is large; no model is asked."""
-    with open_upload(image, bands, most_pixels, progress) as scene:
-        return Reply(png(scene.read(most=SHOWN, tolerant=True).rgb), FORMATS["overlay"])
-
-
-def answer(pipeline: Pipeline, image: Path, asked: Asked, most_pixels: int, progress: Progress) -> Reply:
-    """Ground the expression in an image file as `zeroov ground` does; beside it further files may be made."""
-    with open_upload(image, asked.bands, most_pixels, progress) as scene:
-        info = SceneInfo.of(scene)
-        with _refused():  # before the work
-            if asked.format == "geojson":
-                require_degrees(info)
-            if asked.format == "mask":
-                require_room(info)
-        found = pipeline.ground(scene, asked.expression, every=asked.every, zoom=asked.zoom, progress=progress)
-    provenance = without_folders(found.provenance)
-    return reply(replace(found, info=replace(info, source=SOURCE), provenance=provenance), image, asked)
-
-
 def without_folders(provenance: Mapping[str, str]) -> dict[str, str]:
     """Return how an answer was made, of a model in a folder of this machine with the folder's last name alone."""
     return {**provenance, "model": public_name("overview", provenance["model"])}
 
 
-def reply(answer: Answer, image: Path, asked: Asked) -> Reply:
-    """Return an answer in the format that was asked for."""
-    if asked.format == "geojson":
+def require_possible(format: str, info: SceneInfo) -> None:
+    """Refuse, before the work, a format that cannot hold an answer about a scene."""
+    with _refused():
+        if format == "geojson":
+            require_degrees(info)
+        if format == "mask":
+            require_room(info)
+
+
+def reply(answer: Answer, format: str = "json", pictures: bool = False) -> Reply:
+    """Return an answer in a format; `pictures` adds PNGs to the JSON."""
+    if format == "geojson":
         with _refused():
             return reply_json(answer.to_geojson(), FORMATS["geojson"])
-    if asked.format == "mask":
-        return Reply(_mask_png(image, answer), FORMATS["mask"])
-    if asked.format == "overlay":
+    if format == "mask":
+        return Reply(mask_png(answer), FORMATS["mask"])
+    if format == "overlay":
         return Reply(png(answer.overlay()), FORMATS["overlay"])
-    objects = [_object(each, answer.info) | {"doubtful": answer.doubt(each) or None} for each in answer.found]
+    return reply_json(document(answer, pictures))
+
+
+def document(answer: Answer, pictures: bool = False) -> dict[str, Any]:
+    """Return an answer as plain values, with each object's mask as run lengths and its outline."""
+    objects = [
+        object_json(each, answer.info) | {"doubtful": answer.doubt(each) or None, **each.extra} for each in answer.found
+    ]
     report = answer.to_json()
-    for tile in report.get("not_looked_at", ()):
-        tile["reason"] = without_path(tile["reason"], image)
     best = objects[0] if objects else {"box_xyxy": None, "mask_pixels": 0, "mask": None, "polygons": None}
     report |= {**best, "score": report["score"], "found": objects, "notes": [], "geojson": None}
     if answer.info.is_on_map:
@@ -170,13 +163,13 @@ def reply(answer: Answer, image: Path, asked: Asked) -> Reply:
             report["geojson"] = answer.to_geojson()
         except OutputError as error:
             report["notes"].append(_reason(error))
-    if asked.pictures:
+    if pictures:
         report["overlay_png"] = base64.b64encode(png(answer.overlay())).decode()
         try:
-            report["mask_png"] = base64.b64encode(_mask_png(image, answer)).decode()
+            report["mask_png"] = base64.b64encode(mask_png(answer)).decode()
         except OutputError as error:
             report["notes"].append(_reason(error))
-    return reply_json(report)
+    return report
 
 
 @contextlib.contextmanager
@@ -199,20 +192,20 @@ def without_path(text: str, image: Path) -> str:
     return text.replace(str(image), SOURCE).replace(f"{image.parent}/", "")
 
 
-def _object(found: Found, info: SceneInfo) -> dict[str, Any]:
+def object_json(found: Found, info: SceneInfo) -> dict[str, Any]:
     """Return an object in pixels: box, COCO run lengths, outlines as a GeoJSON geometry (with the extra `geo`)."""
     about: dict[str, Any] = {"box_xyxy": list(found.box.xyxy), "score": round(found.score, 6)}
     about |= {"mask_pixels": found.pixels, "mask": None, "polygons": None}
-    try:
+    with contextlib.suppress(OutputError):  # a scene beyond COCO's count: what is left says enough
         require_countable(info)
         about["mask"] = run_lengths(found.mask, found.origin_xy, info.hw)
-        about["polygons"] = need("shapely", "a polygon").geometry.mapping(polygons(found))
-    except OutputError:  # a scene beyond COCO's count, or an install without `geo`: what is left says enough
-        pass
+        about["polygons"] = outline_or_none(found)
     return about
 
 
-def _mask_png(image: Path, answer: Answer) -> bytes:
-    path = image.with_name("mask.png")
-    write_full_png(path, answer.info, answer.found, {})
-    return path.read_bytes()
+def mask_png(answer: Answer) -> bytes:
+    """Return all that was found as one PNG of the image's size."""
+    with tempfile.TemporaryDirectory(prefix="zeroov-mask-") as folder:
+        path = Path(folder) / "mask.png"
+        write_full_png(path, answer.info, answer.found, {})
+        return path.read_bytes()

@@ -1,131 +1,119 @@
-"""The server: one pipeline behind an address, asked by one request at a time."""
+"""The server: a service behind an address, until it is told to stop."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import logging
-import shutil
 import socket
-import socketserver
-import tempfile
-import threading
-import time
-import weakref
-from collections.abc import Callable, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import resources
+from collections.abc import Callable
 from ipaddress import ip_address
-from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import uvicorn
+
 from zeroov.errors import UsageError
-from zeroov.ground import Pipeline
-from zeroov.serve.answer import without_folders
-from zeroov.version import __version__
+from zeroov.serve.app import make_app
+from zeroov.serve.protocol import Protocol
+from zeroov.serve.service import Service
 
-log = logging.getLogger("zeroov")
-
-MIB = 2**20
-MPIXELS = 10**6
 GRACE = 3.0  # seconds in which a stopped server's answers must be taken
-MOST_AT_ONCE = 16  # uploads received, waiting and computed together; later ones are asked to come again
+BACKLOG = 64
+MOST_PORT = 65_535
 
 
-class Server(ThreadingHTTPServer):
-    """One pipeline behind an address. Made, it holds the port; it listens from `server_activate` on."""
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that holds a port and does not listen yet; a name server is asked for `host` alone."""
+    listener = None
+    try:
+        if not 0 <= port <= MOST_PORT:
+            raise OverflowError(f"ports are numbers from 0 to {MOST_PORT}")
+        family, kind, number, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, number)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except (OSError, OverflowError) as error:
+        if listener:
+            listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
+        ) from error
+    return listener
 
-    daemon_threads = True
-    request_queue_size = 64
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        host: str = "127.0.0.1",
-        port: int = 8000,
-        *,
-        handler: type[BaseHTTPRequestHandler],
-        names: Sequence[str] = (),
-        most_bytes: int = 256 * MIB,
-        most_pixels: int = 1000 * MPIXELS,
-        log_line: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        """`log_line` gets a line for every request to `handler`. `names` are host names by which it may be asked."""
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            super().__init__((host, port), handler, bind_and_activate=False)
-            self.server_bind()
-        except (OSError, OverflowError) as error:
-            self.server_close()
-            reason = getattr(error, "strerror", None) or error
-            raise UsageError(
-                f"port {port} of `{host}` cannot be listened on ({reason}); --port 0 takes any that is free"
-            ) from error
-        self.pipeline, self.log_line = pipeline, log_line
-        self.names = tuple(name.lower() for name in (host, *names))
-        self.most_bytes, self.most_pixels = most_bytes, most_pixels
-        self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
-        self.page = resources.files("zeroov.serve").joinpath("page.html").read_bytes()
-        self.is_local = ip_address(self.server_name).is_loopback
-        self.turn = threading.Lock()
-        self.room = threading.Semaphore(MOST_AT_ONCE)
-        self.handlers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-        self.connections: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-        self.stopping = False
+def address_of(listener: socket.socket) -> tuple[str, int]:
+    """Return the IP address and the port that a socket holds."""
+    host, port = listener.getsockname()[:2]
+    return str(host), int(port)
 
-    def server_bind(self) -> None:
-        """Bind without asking name servers who we are."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether only this machine reaches a socket."""
+    return ip_address(address_of(listener)[0].partition("%")[0]).is_loopback
+
+
+class Server(uvicorn.Server):
+    """A service behind a socket."""
+
+    def __init__(self, service: Service, listener: socket.socket, log_line: Callable[[str], None] = lambda _: None):
+        self.service, self.listener = service, listener
+        self.host, self.port = address_of(listener)
+        config = uvicorn.Config(
+            make_app(service, log_line),
+            http=Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=15,
+        )
+        super().__init__(config)
 
     @property
     def url(self) -> str:
         """Where a browser finds the page."""
-        return f"http://{f'[{self.server_name}]' if ':' in self.server_name else self.server_name}:{self.server_port}/"
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/"
 
-    def finish(self) -> None:
-        """Wait for the picture in hand; a search in hand, and all that wait for their turn, get no answer.
+    def listen(self) -> None:
+        """Let clients connect; they wait until `serve_until_stopped`."""
+        self.listener.listen(BACKLOG)
 
-        Nothing waits for a client: not for a body that still comes, nor long for an answer that is not taken.
-        """
-        self.stopping = True
-        self.socket.close()  # who connects now is refused, and not left waiting
-        self._shut(socket.SHUT_RD)
-        with self.turn:  # who gets it later is refused
-            pass
-        self._join(GRACE)
-        self._shut(socket.SHUT_RDWR)
-        self._join(GRACE)  # a thread that ends while the process ends may abort it
+    def serve_until_stopped(self) -> None:
+        """Answer until a signal comes; then the picture in hand is answered, and nothing waits for a client."""
+        self.service.start()
+        self.run(sockets=[self.listener])
+        self.service.stop()
+        if not self.force_exit:
+            self.service.join()
 
-    def _shut(self, how: int) -> None:
-        for connection in list(self.connections):
-            with contextlib.suppress(OSError):  # it is closed already
-                connection.shutdown(how)
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at a signal, at once at the second one."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
-    def _join(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        for thread in list(self.handlers):
-            thread.join(max(0.0, end - time.monotonic()))
+    async def shutdown(self, sockets: Any = None) -> None:
+        """End: no more connections, the answer in hand, and a moment for clients to take theirs."""
+        self.service.stop()
+        if self.force_exit:
+            self._cut_off()
+        watching = asyncio.ensure_future(self._cut_off_late())
+        await super().shutdown(sockets)
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Handle a request in a thread of its own."""
-        self.handlers.add(threading.current_thread())
-        self.connections.add(request)
-        super().process_request_thread(request, client_address)
+    async def _cut_off_late(self) -> None:
+        """Cut off clients that do not take what is ready for them."""
+        while any(worker.is_alive() for worker in self.service.workers) and not self.force_exit:
+            await asyncio.sleep(0.05)
+        if not self.force_exit:
+            await asyncio.sleep(GRACE)
+        self._cut_off()
 
-    def server_close(self) -> None:
-        """Give the port back and remove what is left of uploads."""
-        super().server_close()
-        if hasattr(self, "folder"):
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what no handler caught; nearly always a client that went away."""
-        log.debug("%s: the connection broke", client_address, exc_info=True)
-
-    def health(self) -> dict[str, Any]:
-        """Return what `/health` answers."""
-        recipe = self.pipeline.recipe
-        about = {"status": "ok", "version": __version__, "recipe": recipe.name, "description": recipe.description}
-        about |= without_folders(self.pipeline.provenance)
-        limits = {"max_bytes": self.most_bytes, "max_pixels": self.most_pixels}
-        return about | {"device": str(self.pipeline.device), **limits}
+    def _cut_off(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
