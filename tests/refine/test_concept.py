@@ -131,7 +131,9 @@ def test_a_picture_is_encoded_once_and_asking_changes_nothing(by_text: Any) -> N
 
 def test_a_point_is_refused(by_text: Any) -> None:
     with pytest.raises(UsageError, match="takes no point"):
-        refine_at(by_text, by_text.encode(picture((80, 120))), (5, 5), RECIPE)
+        refine_at(by_text, by_text.encode(picture((80, 120))), [(5, 5, True)], RECIPE)
+    with pytest.raises(UsageError, match="takes no point"):
+        refine_at(by_text, by_text.encode(picture((80, 120))), [(5, 5, True)], RECIPE, box=Box(1, 2, 30, 40))
 
 
 def test_what_takes_no_text_is_refused(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class ConceptSegmenter(HubSegmenter):
 
         What is thought of each is its score, times that of the noun being there at all, times the IoU of the boxes.
         """
-        if prompt.box_xyxy is None:
+        if prompt.points or prompt.box_xyxy is None:
             raise UsageError("SAM 3 takes no point beside a noun; for points use --set refine.prompt=box")
         device, side = next(self.model.parameters()).device, self.side
         longest = self.model.config.text_config.max_position_embeddings
