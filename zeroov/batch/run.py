@@ -30,7 +30,6 @@ from zeroov.errors import (
 )
 from zeroov.files.atomic import ensure_writable_folder, write_atomically
 from zeroov.files.journal import Journal, about_path
-from zeroov.ground import Pipeline
 from zeroov.outputs.decide import UNDECIDED
 from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
@@ -49,7 +48,7 @@ class Engine(Protocol):
 
     def __call__(
         self,
-        pipeline: Pipeline,
+        pipeline: Any,
         writers: Mapping[str, Output],
         *,
         every: bool,
@@ -68,8 +67,24 @@ class Asks(Protocol):
         """Yield the items of each image's expressions, and what was returned or how it failed; close it."""
 
 
+class Described(Protocol):
+    """What a batch itself wants of a pipeline: the recipe, and what identifies its models."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe."""
+
+    @property
+    def models(self) -> Any:
+        """What knows the `identities` of the models."""
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """What every answer says of how it was made."""
+
+
 def batch(
-    pipeline: Pipeline,
+    pipeline: Described,
     images: Iterable[Row | str | os.PathLike[str]],
     expressions: Sequence[str],
     out: Path,

@@ -11,10 +11,12 @@ import typer
 
 from zeroov.cli import options
 from zeroov.cli.options import (
+    Actors,
     Aoi,
     Bands,
     Device,
     Dumps,
+    Engine,
     Every,
     Json,
     Label,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 
 def batch(
+    context: typer.Context,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     images: Annotated[
         list[str] | None,
@@ -87,6 +90,16 @@ def batch(
     allow_failures: Annotated[
         bool, typer.Option("--allow-failures", help="Exit with 0 although images failed.")
     ] = False,
+    slurm: Annotated[
+        str | None,
+        typer.Option(
+            "--slurm",
+            metavar="KEY=VALUE,...",
+            help="Send shards to Slurm: shards=128,partition=gpu,gpus=1,hours=12,at_once=16,cpus,memory_gib,account.",
+        ),
+    ] = None,
+    engine: Engine = None,
+    actors: Actors = None,
     dumps: Dumps = None,
     profile: Profile = None,
     device: Device = "auto",
@@ -141,6 +154,11 @@ def batch(
         raise UsageError("--export and --merge ask nothing; leave out --retry-failed")
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
+    cluster = options.require_engine(engine, actors)
+    if slurm:
+        if shard or of or merge or only_export or cluster:
+            raise UsageError("--slurm sends shards; leave out --shard, --of, --merge, --export and --engine")
+        return _send(context, slurm, out, json)
     part = WHOLE if merge else options.shard_of(shard, of)
     if part.count > 1 and only_export:
         raise UsageError("--export writes the formats of a whole batch; of shards --merge does")
@@ -172,6 +190,13 @@ def batch(
                 outcome = join(parts, writers, chosen, classes, progress)
         elif only_export:
             outcome = export(chosen, files, list(read), out, writers, **asking)
+        elif cluster:
+            from zeroov.scale.ray import RayEngine
+
+            ray = RayEngine(actors, device, dumps and expanded(dumps).resolve())
+            asking |= {"retry_failed": retry_failed, "shard": part, "engine": ray}
+            with options.progress() as progress:
+                outcome = run(ray.describe(chosen), files, list(read), out, writers, **asking, progress=progress)
         else:
             from zeroov.ground import Pipeline
             from zeroov.shards import device_of_this_process
@@ -193,6 +218,24 @@ def batch(
             options.say(f"shard     {part.index} of {part.count}; when all are done: {command}")
     if outcome.unwritten or (outcome.failed and not allow_failures):
         raise typer.Exit(1)
+
+
+def _send(context: typer.Context, slurm: str, out: Path, json: bool) -> None:
+    """Send this very command to Slurm, a shard a task."""
+    from zeroov.files.atomic import ensure_writable_folder
+    from zeroov.scale.slurm import Slurm, submit
+
+    asked = Slurm.parse(slurm)
+    given = context.meta["arguments"]
+    at = next(number for number, word in enumerate(given) if word.partition("=")[0] == "--slurm")
+    arguments = [*given[:at], *given[at + (1 if "=" in given[at].partition("--slurm")[2][:1] else 2) :]]
+    jobs = submit(asked, arguments, ensure_writable_folder(out / "slurm"))
+    names = [str(job.job_id) for job in jobs]
+    if json:
+        options.say_json({"jobs": names, "logs": str(out / "slurm")})
+    else:
+        options.say(f"{count_of(len(jobs), 'shard')} sent as {names[0]} to {names[-1]}, logs in {out / 'slurm'}")
+        options.say(f"when all are done: zeroov batch --merge --out {out}; the same command sends again what is not")
 
 
 def _say(outcome: Outcome) -> None:

@@ -46,6 +46,12 @@ class Commands(TyperGroup):
         _hide_types_of_flags(params, self.commands.values(), ctx)
         return params
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Keep the words of the command: one that is sent to another machine is sent as it was typed."""
+        ctx.meta["arguments"] = list(args)
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:

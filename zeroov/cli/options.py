@@ -82,6 +82,14 @@ Of = Annotated[
     int | None,
     typer.Option("--of", min=1, metavar="N", help="How many tasks an array job has that does not say it (Kubernetes)."),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", metavar="ray", help="Work on a Ray cluster: that of RAY_ADDRESS, or this machine's own."),
+]
+Actors = Annotated[
+    int | None,
+    typer.Option("--actors", min=1, metavar="N", help="With --engine ray: one for each GPU, or half of the CPUs."),
+]
 Profile = Annotated[
     Path | None,
     typer.Option(
@@ -111,6 +119,15 @@ def shard_of(given: str | None, count: int | None) -> Shard:
     if part.count > 1 and not given:
         note(f"shard {part.index} of {part.count}, as this process was started; --shard 1/1 does the whole")
     return part
+
+
+def require_engine(engine: str | None, actors: int | None) -> bool:
+    """Return whether the work is done on a Ray cluster; refuse any other engine."""
+    if engine not in (None, "ray"):
+        raise UsageError(f"--engine `{engine}` is unknown; it is ray, or left out")
+    if actors and not engine:
+        raise UsageError("--actors goes with --engine ray")
+    return engine is not None
 
 
 def square_classes(names: list[str] | None) -> bool | tuple[str, ...]:

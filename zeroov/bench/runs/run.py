@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
@@ -24,7 +24,7 @@ from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group, of_shard
 from zeroov.bench.runs.recording import contents_of, failed_record, image_hw, record
 from zeroov.bench.runs.records import Record
-from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
+from zeroov.errors import Failed, HardwareError, Streak, UsageError, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder, require_writable_folder
 from zeroov.files.journal import Journal, read_items
 from zeroov.frames import HW
@@ -52,6 +52,25 @@ class Outcome:
     failed: int
 
 
+class Engine(Protocol):
+    """Where a run's samples are recorded instead of in this process."""
+
+    def describe(self, recipe: Recipe) -> Any:
+        """Return what stands for the pipeline: it knows what identifies its models."""
+
+    def run(
+        self,
+        split: Split,
+        recipe: Recipe,
+        journal: Journal,
+        contents: Mapping[str, str],
+        dumps: Path,
+        todo: Sequence[Sample],
+        progress: Progress,
+    ) -> None:
+        """Record every sample of `todo` in the journal."""
+
+
 def run(
     split: Split,
     recipe: Recipe,
@@ -63,6 +82,7 @@ def run(
     dumps: Path | None = None,
     answers: Path | None = None,
     changes: Mapping[str, Any] | None = None,
+    engine: Engine | None = None,
     progress: Progress = SILENT,
 ) -> Outcome:
     """Run a shard of a split into `folder`; the same call goes on with what is there and does nothing twice.
@@ -70,15 +90,21 @@ def run(
     A sample whose image or truth has changed since it was recorded is done again. `changes` are the keys in which the
     recipe differs from the one that it is named after; the manifest names them. Maps are taken from `dumps` and kept
     there; several runs may share it, also at once: a map has the name of what made it, and is written whole. `answers`
-    is a run whose answers a recipe with `overview.answer = "given"` reads; a sample that it did not answer fails.
+    is a run whose answers a recipe with `overview.answer = "given"` reads; a sample that it did not answer fails. An
+    `engine` records the samples elsewhere, each with all models loaded.
     """
     known = known_answers(answers, recipe)
+    if engine and known:
+        raise UsageError("another run's answers are read in this process; leave out --engine, or --answers")
     maps = manifest.dumps_folder(folder, dumps)
     started, shard, folder = time.time(), shard or Shard(), require_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
     with contextlib.ExitStack() as closing:
         with span("loading"):
-            pipeline = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
+            if engine is None:
+                pipeline: Any = closing.enter_context(Pipeline(one_model, device, maps, keep_evolved=False))
+            else:
+                pipeline = engine.describe(recipe)
         about = manifest.made_with(split, recipe, pipeline, shard)
         about |= {"answers": known.digest(split.samples)} if known else {}
         refuse_other_runs(folder, shard, about)
@@ -93,12 +119,17 @@ def run(
         if todo:
             manifest.manifest_path(folder, shard).unlink(missing_ok=True)
             manifest.note_dumps(folder, shard, maps)
-        ahead = closing.enter_context(Ahead(_open_whole))
-        runner = _Runner(split, pipeline, journal, contents, ahead, known, progress)
-        runner.run(todo)
+        peak_bytes: Mapping[str, int] = {}
+        if engine is None:
+            ahead = closing.enter_context(Ahead(_open_whole))
+            runner = _Runner(split, pipeline, journal, contents, ahead, known, progress)
+            runner.run(todo)
+            peak_bytes = runner.peak_bytes
+        elif todo:
+            engine.run(split, recipe, journal, contents, maps, todo, progress)
         named: dict[str, Any] = {"recipe": recipe.name, "recipe_digest": recipe.digest}
         named |= {} if changes is None else {"changes": dict(changes)}
-        failed = manifest.write(folder, shard, about, split, named, len(samples), runner.peak_bytes, started)
+        failed = manifest.write(folder, shard, about, split, named, len(samples), peak_bytes, started)
     merge_when_all_are_done(folder, shard)
     return Outcome(len(samples), len(todo), failed)
 

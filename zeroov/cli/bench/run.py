@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Device, Json, Of, Profile, RecipeName, Set, ShardOf
+from zeroov.cli.options import Actors, Device, Engine, Json, Of, Profile, RecipeName, Set, ShardOf
 from zeroov.errors import UsageError, count_of
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the data set is.")]
@@ -24,6 +24,8 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first samples of the split.")] = None,
     shard: ShardOf = None,
     of: Of = None,
+    engine: Engine = None,
+    actors: Actors = None,
     dumps: Annotated[
         Path | None,
         typer.Option(
@@ -62,6 +64,8 @@ def run(
     from zeroov.recipe import changed
 
     part = options.shard_of(shard, of)
+    if cluster := options.require_engine(engine, actors):
+        from zeroov.scale.ray_bench import RayBench
     read = registry.find(name).read(root, split)
     for remark in read.remarks[:5]:
         options.note(f"{remark}")
@@ -84,6 +88,7 @@ def run(
             dumps=dumps,
             answers=answers,
             changes=changed(chosen.deciding(), options.chosen(recipe, None)),
+            engine=RayBench(actors, device) if cluster else None,
             progress=progress,
         )
     if json:

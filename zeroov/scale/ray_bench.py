@@ -1,0 +1,114 @@
+"""Run a benchmark's samples on a Ray cluster: each actor holds the whole pipeline, and the records are kept here."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from zeroov.bench.data.sample import Sample, Split
+from zeroov.bench.runs.order import TOGETHER, of_one_picture
+from zeroov.bench.runs.recording import failed_record, record
+from zeroov.bench.runs.records import Record
+from zeroov.errors import Failed, Streak, attempt
+from zeroov.files.journal import Journal
+from zeroov.ground import Pipeline, ground_pictures
+from zeroov.progress import Progress
+from zeroov.raster.scene import open_source
+from zeroov.recipe import Recipe
+from zeroov.scale.ray import Answers, Described, Pool, Row, connect
+from zeroov.types import clean_expression
+
+
+@dataclass(frozen=True)
+class BenchWork:
+    """What every actor needs: plain values, which are sent to it once."""
+
+    recipe: Recipe
+    device: str
+    dumps: Path
+    root: Path
+
+    def open(self) -> Answers:
+        """Load the pipeline in this process; return what makes records of rows."""
+        pipeline = Pipeline(self.recipe, self.device, self.dumps, keep_evolved=False)
+        pipeline.models.load_all()
+        return partial(self._records, pipeline)
+
+    def _records(self, pipeline: Pipeline, rows: Sequence[Row]) -> list[Row]:
+        answered = []
+        for row in rows:
+            samples: list[Sample] = pickle.loads(base64.b64decode(row["samples"]))
+            outcome = attempt(partial(self._record, pipeline, samples, row["contents"]))
+            outcomes: list[Record | Failed] = outcome if isinstance(outcome, list) else [outcome]
+            if isinstance(outcome, Failed) and len(samples) > 1:  # an odd one costs itself alone
+                outcomes = []
+                for sample, content in zip(samples, row["contents"], strict=True):
+                    alone = attempt(partial(self._record, pipeline, [sample], [content]))
+                    outcomes += alone if isinstance(alone, list) else [alone]
+            records = [
+                failed_record(sample, content, self.root, each.reason) if isinstance(each, Failed) else each
+                for sample, content, each in zip(samples, row["contents"], outcomes, strict=True)
+            ]
+            foreseen = all(each.foreseen for each in outcomes if isinstance(each, Failed))
+            items = json.dumps([each.to_json() for each in records])
+            answered.append({"number": row["number"], "items": items, "foreseen": foreseen})
+            pipeline.forget()
+        return answered
+
+    def _record(self, pipeline: Pipeline, samples: Sequence[Sample], contents: Sequence[str]) -> list[Record | Failed]:
+        """Ask the samples of one picture together, as a run in one process does."""
+        with open_source(self.root / samples[0].image) as scene:
+            asked = [(scene, clean_expression(sample.expression)) for sample in samples]
+            answers = ground_pictures(pipeline, asked, rounds=pipeline.recipe.zoom.rounds)
+            each = zip(samples, contents, answers, strict=True)
+            return [record(sample, content, answer, self.root) for sample, content, answer in each]
+
+
+class RayBench:
+    """An engine for `bench run`, on a fixed pool of actors; a cluster that cannot hold them is refused at once."""
+
+    def __init__(self, actors: int | None = None, device: str = "auto") -> None:
+        self.pool: Pool = connect(actors, device)
+
+    def describe(self, recipe: Recipe) -> Described:
+        """Ask the cluster what a recipe's models are there."""
+        return self.pool.describe(recipe)
+
+    def run(
+        self,
+        split: Split,
+        recipe: Recipe,
+        journal: Journal,
+        contents: Mapping[str, str],
+        dumps: Path,
+        todo: Sequence[Sample],
+        progress: Progress,
+    ) -> None:
+        """Record every sample, in the order in which they are done."""
+        root = split.root.resolve()
+        pictures = [
+            picture[start : start + TOGETHER]
+            for picture in of_one_picture(todo)
+            for start in range(0, len(picture), TOGETHER)
+        ]
+        rows = (
+            {
+                "number": number,
+                "samples": base64.b64encode(pickle.dumps(picture)),
+                "contents": [contents[sample.id] for sample in picture],
+            }
+            for number, picture in enumerate(pictures)
+        )
+        work, streak, done = BenchWork(recipe, self.pool.device, dumps.resolve(), root), Streak(), 0
+        progress.report("samples", 0, len(todo))
+        for _, items, foreseen in self.pool.run(work, len(pictures), rows):
+            journal.add(*items)
+            errors = [item["error"] for item in items if item["error"]]
+            streak.add(Failed(RuntimeError(errors[0])) if errors and not foreseen else items)
+            done += len(items)
+            progress.report("samples", done, len(todo))
