@@ -20,6 +20,7 @@ from zeroov.types import clean_expression
 
 STANDARD_INPUT = "-"
 LISTS = (".txt", ".lst")
+STAC, SEARCHES = (".json", ".geojson"), ("/search", "/items")
 COLUMNS = ("id", "image", "expressions", "version")
 AT_ONCE = 10_000  # rows of a Parquet
 
@@ -44,18 +45,24 @@ def row_of(image: Row | str | os.PathLike[str]) -> Row:
 
 
 def rows_in(
-    places: Sequence[str], out: Path | None = None, shard: Shard | None = None, *, by_hash: bool = False
+    places: Sequence[str],
+    out: Path | None = None,
+    shard: Shard | None = None,
+    *,
+    by_hash: bool = False,
+    asset: str | None = None,
 ) -> list[Row]:
     """Return the images of folders, files, addresses and lists, each once, with all its expressions.
 
-    A list is a text of one path or address a line (`-` is standard input), or a Parquet with the columns `image`, and
-    `id`, `expressions` and `version` where it has them. Paths in it count from the working directory. Of a list only
-    the rows of this `shard` are held. What lies in a folder `out` inside the folders is no image; none is an error.
+    A list is a text of one path or address a line (`-` is standard input), a Parquet with the columns `image`, and
+    `id`, `expressions` and `version` where it has them, or a STAC search's result, of whose items the `asset` is asked.
+    Paths in it count from the working directory. Of a list only the rows of this `shard` are held. What lies in a
+    folder `out` inside the folders is no image; none is an error.
     """
     found: dict[str, Row] = {}
     others: set[int] = set()  # images of other shards, by their hashes
     shard = shard or Shard()
-    for row in _rows(places, out):
+    for row in _rows(places, out, asset):
         if (known := found.get(row.image)) is not None:
             united = tuple(dict.fromkeys([*known.expressions, *row.expressions]))
             found[row.image] = replace(known, expressions=united)
@@ -69,7 +76,7 @@ def rows_in(
     return list(found.values())
 
 
-def _rows(places: Sequence[str], out: Path | None) -> Iterator[Row]:
+def _rows(places: Sequence[str], out: Path | None, asset: str | None) -> Iterator[Row]:
     local = [Path(place) for place in places if _kind(place) == "local"]
     if local:
         yield from (Row(str(path)) for path in images_in(local, out))
@@ -79,6 +86,10 @@ def _rows(places: Sequence[str], out: Path | None) -> Iterator[Row]:
             yield from _text_rows(place)
         elif kind == "parquet":
             yield from _parquet_rows(place)
+        elif kind == "stac":
+            from zeroov.batch.stac import rows_of
+
+            yield from rows_of(place, asset)
         elif kind == "address":
             yield Row(place)
 
@@ -87,6 +98,8 @@ def _kind(place: str) -> str:
     ending = Path(place.partition("?")[0]).suffix.lower()
     if place == STANDARD_INPUT or (ending in LISTS and not web.is_address(place)):
         return "text"
+    if ending in STAC or (web.is_address(place) and place.partition("?")[0].endswith(SEARCHES)):
+        return "stac"
     if web.is_address(place):
         return "address"
     return "parquet" if ending == ".parquet" else "local"

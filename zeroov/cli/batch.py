@@ -44,7 +44,7 @@ def batch(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Folders, image files, addresses (https, s3, gs); lists of them: .txt, .parquet, - for standard input."
+            help="Folders, images, addresses (https, s3, gs); lists: .txt, .parquet, STAC .json, - for standard input."
         ),
     ] = None,
     expressions: Annotated[
@@ -60,6 +60,10 @@ def batch(
             metavar="NAME,...",
             help="coco (by itself), yolo, labelstudio, labelme, cvat, geojson, gpkg, geoparquet, overlay, sheet ...",
         ),
+    ] = None,
+    asset: Annotated[
+        str | None,
+        typer.Option("--asset", help="Of STAC items this asset; by default visual, image, data."),
     ] = None,
     shard: ShardOf = None,
     of: Of = None,
@@ -174,7 +178,7 @@ def batch(
         classes = dict(parts.classes) | classes
         texts, names, questions = list(parts.expressions), list(parts.names), parts.count * len(parts.expressions)
     else:
-        files = rows_in(images or [], out, part, by_hash=by_hash)
+        files = rows_in(images or [], out, part, by_hash=by_hash, asset=asset)
         own = [text for row in files for text in row.expressions]
         texts, names = list(dict.fromkeys([*classes, *own])), [shown(row.image) for row in files]
         questions = sum(len(row.expressions) or len(classes) for row in files)

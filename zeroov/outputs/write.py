@@ -24,6 +24,7 @@ from zeroov.outputs.formats.geotiff import write_raster
 from zeroov.outputs.formats.label_studio import LabelStudio
 from zeroov.outputs.formats.labelme import Labelme
 from zeroov.outputs.formats.png import require_room, write_full_png
+from zeroov.outputs.formats.stac import ITEM, OBJECTS, write_item
 from zeroov.outputs.formats.yolo import Yolo
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.names import Names
@@ -98,6 +99,34 @@ class OneEach:
                 files.ensure_writable_folder(new.parent)
                 files.move(old, new)
         self._written = {now[path]: source for path, source in self._written.items()}
+
+
+class Stac:
+    """A STAC item of every image, and beside it the GeoJSON that it names."""
+
+    def __init__(
+        self, path: Path, *, images: Sequence[str] = (), expressions: Sequence[str] = (), **options: Any
+    ) -> None:
+        """The `options` are the GeoJSON's."""
+        objects = functools.partial(write_geojson, expressions=expressions, **options)
+        item = functools.partial(write_item, expressions=expressions)
+        self._writers = [
+            OneEach(path, each, ending, True, images) for each, ending in ((objects, OBJECTS), (item, ITEM))
+        ]
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Write the image's files, the item last."""
+        for writer in self._writers:
+            writer.add(info, founds, provenance)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Return the files."""
+        return tuple(path for writer in self._writers for path in writer.finish())
+
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each file."""
+        return {path: source for writer in self._writers for path, source in writer.sources.items()}
 
 
 @dataclass(frozen=True)
@@ -180,6 +209,9 @@ FORMATS = {
         (*CLASSES, "tolerance", "square"),
         modules=(*OUTLINES, "pyproj", "pyarrow"),
         check=require_degrees,
+    ),
+    "stac": Format(
+        "", Stac, ".", (*CLASSES, "tolerance", "square"), modules=(*OUTLINES, "pyproj"), check=require_degrees
     ),
     "coco": Format(".json", Coco, "coco.json", CLASSES, is_one_document=True, check=require_countable),
     "yolo": Format("", Yolo, "yolo", CLASSES, may_be_empty=True),
