@@ -53,6 +53,7 @@ def _fetched(address: str) -> bytes:
             with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
+            error.close()
             if (error.code < 500 and error.code != 429) or tried == TRIES:
                 raise
         except (urllib.error.URLError, TimeoutError):
