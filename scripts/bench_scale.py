@@ -1,30 +1,48 @@
 """What large runs cost: `python scripts/bench_scale.py merging` and so on; each ends with one JSON line.
 
-merging: 1,000 shards with 1,000,000 results in all are written, then merged to GeoParquet. Seconds, and the process's
-peak resident memory.
+merging: 1,000 shards with 1,000,000 results in all are written, then merged. Seconds, and the process's peak resident
+memory.
+
+processes: drawn scenes by recipe mini, in one process and in two shards at once. Processor seconds, which other work on
+the machine does not change, without those of loading; the speed-up is that of two idle cores.
+
+ray: the same scenes on a Ray cluster of this machine with two actors, beside the two shards. Processor seconds of the
+actors' own answers, and of the driver; Ray's own servers are not counted.
+
+driver: 1,000,000 rows of references, and actors that answer at once: the driver's memory, and rows per second.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from zeroov import recipe as recipes
-from zeroov.batch import finished_parts, merge, one_by_one
+from zeroov.batch import batch, finished_parts, merge, one_by_one, rows_in
 from zeroov.batch.images import Asked
 from zeroov.batch.items import item_id
 from zeroov.batch.shards import done_path, journal_path, write_done
 from zeroov.batch.write import Asking
+from zeroov.bench.mini.measure import questions
+from zeroov.ground import Pipeline
 from zeroov.outputs.rle import encode_rle
-from zeroov.shards import Shard
+from zeroov.scale.ray import Answers, Row, Work, connect, rows_for
+from zeroov.shards import Shard, parse
 
 EXPRESSION = "the white plane"
 RECIPE = recipes.load("mini")
@@ -86,6 +104,157 @@ def merging(
     }
 
 
+def drawn(folder: Path, count: int) -> list[str]:
+    """Draw scenes; return their files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for number, question in enumerate(itertools.islice((each for each in questions(2 * count) if each.truth), count)):
+        files.append(str(folder / f"{number:04}.png"))
+        Image.fromarray(question.scene.image).save(files[-1])
+    return files
+
+
+def one(listed: Path, out: Path, shard: Shard) -> dict[str, Any]:
+    """Do a shard in this process; return the processor and other seconds of the asking alone."""
+    files = listed.read_text().split()
+    with Pipeline(RECIPE, "cpu") as pipeline:
+        pipeline.models.load_all()
+        batch(pipeline, files[:1], [EXPRESSION], out / "warm", {})
+        began, processor = time.perf_counter(), time.process_time()
+        rows = rows_in([str(listed)], None, shard)
+        outcome = batch(pipeline, rows, [EXPRESSION], out, {}, shard=shard)
+        return {
+            "images": outcome.done_now,
+            "cpu_seconds": time.process_time() - processor,
+            "seconds": time.perf_counter() - began,
+        }
+
+
+def at_once(listed: Path, out: Path, count: int) -> list[dict[str, Any]]:
+    """Do all shards at once, each in a process of its own."""
+    command = [sys.executable, "-m", "scripts.bench_scale", "one", str(listed), str(out)]
+    root = Path(__file__).parents[1]
+    working = [
+        subprocess.Popen([*command, f"{index}/{count}"], stdout=subprocess.PIPE, text=True, cwd=root)
+        for index in range(1, count + 1)
+    ]
+    return [json.loads(each.communicate()[0].splitlines()[-1]) for each in working]
+
+
+def processes(folder: Path, images: int) -> dict[str, Any]:
+    """Compare two processes with one."""
+    listed = folder / "list.txt"
+    listed.write_text("\n".join(drawn(folder / "images", images)))
+    alone, two = at_once(listed, folder / "one", 1), at_once(listed, folder / "two", 2)
+    cpu = [sum(each["cpu_seconds"] for each in parts) for parts in (alone, two)]
+    slowest = max(each["cpu_seconds"] for each in two)
+    return {
+        **{"images": images, "cpu_seconds_one": round(cpu[0], 2), "cpu_seconds_two": round(cpu[1], 2)},
+        **{"speed_up_by_cpu": round(cpu[0] / slowest, 3)},
+        "seconds": [round(max(each["seconds"] for each in parts), 1) for parts in (alone, two)],
+    }
+
+
+@dataclass(frozen=True)
+class Timed(Work):
+    """Says of each row how many processor seconds its actor had spent on answers by then."""
+
+    def open(self) -> Answers:
+        answers, spent = super().open(), [0.0]
+
+        def timed(rows: Sequence[Row]) -> list[Row]:
+            began = time.process_time()
+            done = answers(rows)
+            spent[0] += time.process_time() - began
+            about = {"pid": os.getpid(), "cpu_seconds": spent[0]}
+            return [{**row, "items": json.dumps([about])} for row in done]
+
+        return timed
+
+
+def on_ray(folder: Path, images: int) -> dict[str, Any]:
+    """Compare two actors with two shards."""
+    listed = folder / "list.txt"
+    listed.write_text("\n".join(drawn(folder / "images", images)))
+    shards = at_once(listed, folder / "shards", 2)
+    _start_ray()
+    pool = connect(2, "cpu")
+    options = {"every": False, "search": None, "bands": None, "aoi": None}
+    asked = [Asked.of(row.image, (EXPRESSION,)) for row in rows_in([str(listed)])]
+    todo = {each: [EXPRESSION] for each in asked}
+    spent: dict[int, float] = {}
+    arrived = []
+    driver = time.process_time()
+    for _, items, _ in pool.run(Timed(RECIPE, "cpu", None, options), images, rows_for(asked, todo)):
+        arrived.append(time.perf_counter())
+        spent[items[0]["pid"]] = max(spent.get(items[0]["pid"], 0.0), items[0]["cpu_seconds"])
+    driver = time.process_time() - driver
+    of_shards, of_actors = sum(each["cpu_seconds"] for each in shards), sum(spent.values())
+    return {
+        **{"images": images, "cpu_seconds_shards": round(of_shards, 2), "cpu_seconds_actors": round(of_actors, 2)},
+        **{"cpu_seconds_driver": round(driver, 2), "overhead_by_cpu": round((of_actors + driver) / of_shards - 1, 3)},
+        **{"seconds_shards": round(max(each["seconds"] for each in shards), 1)},
+        "seconds_from_first_to_last_row": round(arrived[-1] - arrived[0], 1),
+    }
+
+
+class AtOnce:
+    """Work that needs no model: every row is answered with the same found object."""
+
+    def open(self) -> Answers:
+        """Return what answers at once."""
+
+        def answers(rows: Sequence[Row]) -> list[Row]:
+            text = json.dumps([{"id": "x" * 60, "found": [{"score": 0.5, "box": [1, 2, 3, 4], "mask": "m" * 120}]}])
+            return [{"number": row["number"], "items": text, "foreseen": True} for row in rows]
+
+        return answers
+
+
+def driver(rows: int) -> dict[str, Any]:
+    """Send rows and take answers; look at this process's memory ten times, what it shares with Ray's store apart."""
+    _start_ray()
+    pool, sizes = connect(2, "cpu"), []
+    sent = (
+        {
+            "number": number,
+            "image": f"s3://survey/sheet-{number % 500:03}/tile-{number:07}.tif",
+            "place": f"s3://survey/sheet-{number % 500:03}/tile-{number:07}.tif",
+            "content": f"{number:040x}",
+            "texts": [EXPRESSION],
+        }
+        for number in range(rows)
+    )
+    before, began = _memory(), time.perf_counter()
+    for done, _ in enumerate(pool.run(AtOnce(), rows, sent), start=1):
+        if done == 1:
+            began = time.perf_counter()
+        if done % max(1, rows // 10) == 0:
+            sizes.append(_memory())
+    return {
+        **{"rows": rows, "rows_per_second": round(rows / (time.perf_counter() - began))},
+        **{
+            "own_mib_before": before[0],
+            "own_mib": [own for own, _ in sizes],
+            "shared_mib": [each for _, each in sizes],
+        },
+        "peak_mib": round(peak_mib()),
+    }
+
+
+def _memory() -> tuple[int, int]:
+    """Return this process's own resident memory, and what it shares, in MiB (Linux)."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    own, file, shared = (int(lines[name].split()[0]) // 1024 for name in ("RssAnon", "RssFile", "RssShmem"))
+    return own + file, shared
+
+
+def _start_ray() -> None:
+    import ray
+
+    ray.init(num_cpus=4, object_store_memory=2**30, log_to_driver=False, include_dashboard=False)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,9 +263,25 @@ def main() -> None:
     command.add_argument("--shards", type=int, default=1000)
     command.add_argument("--results", type=int, default=1_000_000)
     command.add_argument("--format", default="geoparquet")
+    for name in ("processes", "ray"):
+        commands.add_parser(name).add_argument("--images", type=int, default=100)
+    commands.add_parser("driver").add_argument("--rows", type=int, default=1_000_000)
+    command = commands.add_parser("one")  # a process of `processes`
+    for name in ("listed", "out", "shard"):
+        command.add_argument(name)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        result = merging(Path(folder) / "out", args.shards, args.results, args.format, traced=False)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if args.command == "merging":
+            result = merging(folder / "out", args.shards, args.results, args.format, traced=False)
+        elif args.command == "processes":
+            result = processes(folder, args.images)
+        elif args.command == "ray":
+            result = on_ray(folder, args.images)
+        elif args.command == "driver":
+            result = driver(args.rows)
+        else:
+            result = one(Path(args.listed), Path(args.out), parse(args.shard))
     print(json.dumps(result))
 
 

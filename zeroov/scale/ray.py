@@ -176,7 +176,7 @@ class RayAsker:
     def ask(self, todo: Texts) -> Generator[tuple[Items, object], None, None]:
         """Yield the items of each image's expressions in the order in which they come, and how it failed if it did."""
         asked = list(todo)
-        for number, items, foreseen in self._pool.run(self._work, len(asked), _rows(asked, todo)):
+        for number, items, foreseen in self._pool.run(self._work, len(asked), rows_for(asked, todo)):
             each = asked[number]
             failed = [item["error"] for item in items if "found" not in item]
             if failed:
@@ -188,7 +188,7 @@ class RayAsker:
                 yield items, items
 
 
-def _rows(asked: Sequence[Asked], todo: Texts) -> Iterator[Row]:
+def rows_for(asked: Sequence[Asked], todo: Texts) -> Iterator[Row]:
     """Yield what an actor needs of each image: no pixel; a path from the root, for its folder is another one."""
     for number, each in enumerate(asked):
         image = each.image if web.is_address(each.image) else each.place
