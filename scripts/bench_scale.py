@@ -119,7 +119,7 @@ def one(listed: Path, out: Path, shard: Shard) -> dict[str, Any]:
     files = listed.read_text().split()
     with Pipeline(RECIPE, "cpu") as pipeline:
         pipeline.models.load_all()
-        batch(pipeline, files[:1], [EXPRESSION], out / "warm", {})
+        batch(pipeline, files[:1], [EXPRESSION], out / f"warm{shard.suffix}", {})
         began, processor = time.perf_counter(), time.process_time()
         rows = rows_in([str(listed)], None, shard)
         outcome = batch(pipeline, rows, [EXPRESSION], out, {}, shard=shard)

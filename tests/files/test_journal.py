@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from zeroov.errors import OutputError
-from zeroov.files.journal import Journal, read_items
+from zeroov.files.journal import Items, Journal, read_items
 
 
 def journal_of(path: Path, *names: str) -> Path:
@@ -51,3 +51,23 @@ def test_a_journal_without_an_item_takes_other_settings(tmp_path: Path) -> None:
         journal.add({"id": "a"})
     with pytest.raises(OutputError, match="was made with recipe = 'fast' where now it is 'mini'"):
         Journal(path, {"recipe": "mini"})
+
+
+def test_items_are_read_where_they_lie_also_after_a_rewrite(tmp_path):
+    path = tmp_path / "items.jsonl"
+    with Journal(path, {}) as journal:
+        journal.add({"id": "a", "value": "ä"}, {"id": "b", "value": 2})
+        journal.add({"id": "c", "value": 3})
+        journal.rewrite({"b", "c"})
+        journal.add({"id": "d", "value": 4})
+        assert [journal.get(name) and journal.get(name)["value"] for name in "abcd"] == [None, 2, 3, 4]
+    items = Items(path)
+    assert [item["id"] for item in items] == ["b", "c", "d"]
+    assert "a" not in items
+    assert len(items) == 3
+    path.write_text("something else\n")
+    with pytest.raises(OutputError, match="was changed by somebody else"):
+        items.get("b")
+    path.unlink()
+    with pytest.raises(OutputError, match="was changed by somebody else"):
+        items.get("b")

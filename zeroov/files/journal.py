@@ -49,9 +49,14 @@ class Items:
         start = self._starts.get(name)
         if start is None:
             return None
-        with self.path.open("rb") as file:
-            file.seek(start)
-            return dict(json.loads(file.readline()))
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                return dict(json.loads(file.readline()))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise OutputError(
+                f"`{self.path}` was changed by somebody else ({error}); give the same command again"
+            ) from error
 
 
 class Journal(Items):
