@@ -178,7 +178,7 @@ def soak(folder: Path, pictures: int, kills: int, seed: int = 0) -> dict[str, An
         y, x, h, w = noise.integers(4, 20, 4)
         pixels[:, y : y + h, x : x + w] = 200
         place = (*PLACE[:2], PLACE[2] + 20 * number, *PLACE[3:])
-        write_scene(images / f"{number:05}.tif", pixels, crs="EPSG:32633", transform=place)  # type: ignore[arg-type]
+        write_scene(images / f"{number:05}.tif", pixels, crs="EPSG:32633", transform=place)
     with serving(images, NEVER) as site:
         names = [f"{site}/{n:05}.tif" if n % 2 else str(images / f"{n:05}.tif") for n in range(pictures - 1)]
         (folder / "list.txt").write_text(

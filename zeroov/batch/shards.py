@@ -71,7 +71,8 @@ class Parts:
     expressions: Sequence[str]
     classes: Mapping[str, str]
     provenance: Mapping[str, str]
-    count: int
+    images: int
+    questions: int
 
     @property
     def names(self) -> Iterator[str]:
@@ -97,14 +98,15 @@ def finished_parts(folder: Path) -> Parts:
     expressions: dict[str, None] = {}
     classes: dict[str, str] = {}
     provenance: Mapping[str, str] = {}
-    images = 0
+    images = questions = 0
     for path in paths:
         part = _read(path)
         expressions |= dict.fromkeys(part["expressions"])
         classes |= part["classes"]
         provenance = part["provenance"]
         images += len(part["images"])
-    return Parts(paths, list(expressions), classes, provenance, images)
+        questions += sum(len(part["expressions"] if own is None else own) for _, _, _, own, _ in part["images"])
+    return Parts(paths, list(expressions), classes, provenance, images, questions)
 
 
 def merge(
@@ -126,7 +128,7 @@ def merge(
             expressions = tuple(part["expressions"] if own is None else own)
             writing.add(Asked(name, place, content, expressions, named), answers)
             done += 1
-        progress.report("merging", done, parts.count)
+        progress.report("merging", done, parts.images)
     return writing.finish()
 
 

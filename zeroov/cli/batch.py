@@ -176,7 +176,7 @@ def batch(
     if merge:
         parts = finished_parts(out)
         classes = dict(parts.classes) | classes
-        texts, names, questions = list(parts.expressions), list(parts.names), parts.count * len(parts.expressions)
+        texts, names, questions = list(parts.expressions), list(parts.names), parts.questions
     else:
         files = rows_in(images or [], out, part, by_hash=by_hash, asset=asset)
         own = [text for row in files for text in row.expressions]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class GeoParquet:
         self._columns: Columns | None = None
         self._rows = Spool(self._path.parent)
         self._kinds: set[str] = set()
-        self._bounds: list[Any] = []
+        self._bounds = array("d")  # of all parts, four numbers each
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add a scene and what was found in it. One that has no longitude and latitude is refused."""
@@ -64,7 +65,7 @@ class GeoParquet:
             self._found[str(row["expression"])] = None
             self._columns.note(row)
             self._kinds.add(shape.geom_type)
-            self._bounds.append(shapely.bounds(shapely.get_parts(shape)))
+            self._bounds.extend(shapely.bounds(shapely.get_parts(shape)).ravel())
             self._rows.add((row, shapely.to_wkb(shape)))
 
     def finish(self) -> tuple[Path, ...]:
@@ -97,5 +98,5 @@ class GeoParquet:
             "orientation": "counterclockwise",
         }
         if self._bounds:
-            column["bbox"] = list(joined_bounds(np.concatenate(self._bounds)))
+            column["bbox"] = list(joined_bounds(np.array(self._bounds).reshape(-1, 4)))
         return {"version": VERSION, "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
