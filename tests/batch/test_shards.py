@@ -119,6 +119,7 @@ def test_what_is_not_finished_or_does_not_belong_is_refused(sharded: Path, tmp_p
         refused = run(copy, *options)
         assert refused.exit_code == 1
         assert "is one of 3 shards" in refused.output
+    assert "dealt by turn or by hash" in run(copy, "--shard=2/3", "--shard-by=name").output
     assert "all = False where now it is True" in run(copy, "--shard=2/3", "--all").output
     with pytest.raises(UsageError, match="no shards"):
         finished_parts(tmp_path)

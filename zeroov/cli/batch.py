@@ -67,10 +67,10 @@ def batch(
     ] = None,
     shard: ShardOf = None,
     of: Of = None,
-    by_hash: Annotated[
-        bool,
-        typer.Option("--by-hash", help="Deal images to shards by their names: a new image moves no other one."),
-    ] = False,
+    shard_by: Annotated[
+        str,
+        typer.Option(metavar="turn|hash", help="hash: by an image's name alone; a new image moves no other one."),
+    ] = "turn",
     merge: Annotated[
         bool, typer.Option("--merge", help="Write the formats of all shards in --out; ask nothing, and need no model.")
     ] = False,
@@ -166,6 +166,8 @@ def batch(
     part = WHOLE if merge else options.shard_of(shard, of)
     if part.count > 1 and only_export:
         raise UsageError("--export writes the formats of a whole batch; of shards --merge does")
+    if shard_by not in ("turn", "hash"):
+        raise UsageError(f"--shard-by `{shard_by}` is unknown; images are dealt by turn or by hash")
     if merge and (images or shard or of):
         raise UsageError("--merge takes all shards of --out, with their images; leave out images and --shard")
     if not merge and not images:
@@ -178,7 +180,7 @@ def batch(
         classes = dict(parts.classes) | classes
         texts, names, questions = list(parts.expressions), list(parts.names), parts.questions
     else:
-        files = rows_in(images or [], out, part, by_hash=by_hash, asset=asset)
+        files = rows_in(images or [], out, part, by_hash=shard_by == "hash", asset=asset)
         own = [text for row in files for text in row.expressions]
         texts, names = list(dict.fromkeys([*classes, *own])), [shown(row.image) for row in files]
         questions = sum(len(row.expressions) or len(classes) for row in files)
