@@ -231,6 +231,7 @@ def driver(rows: int) -> dict[str, Any]:
             began = time.perf_counter()
         if done % max(1, rows // 10) == 0:
             sizes.append(_memory())
+            print(f"{done:,} rows after {time.perf_counter() - began:.0f} s: {sizes[-1]} MiB", file=sys.stderr)
     return {
         **{"rows": rows, "rows_per_second": round(rows / (time.perf_counter() - began))},
         **{

@@ -40,7 +40,9 @@ from zeroov.search.area import Aoi
 log = logging.getLogger("zeroov")
 INSTALL = "`pip install 'zeroov[ray]'`"
 ROWS_SENT = 10_000  # in one object, so that it lies in the store and not in the driver
-ROWS_A_TASK = 64  # at most: what is asked again when a node is lost
+ROWS_A_TASK = 64  # what is asked again when a node is lost
+# The driver keeps some 25 kB of each task to its end: many rows are sent in few tasks, of up to so many rows.
+TASKS, MOST_ROWS_A_TASK = 4096, 256
 ROWS_A_CALL = 8
 Row = dict[str, Any]
 Answers = Callable[[Sequence[Row]], Sequence[Row]]
@@ -236,7 +238,8 @@ class Pool:
             tables.append(ray.put(pyarrow.Table.from_pylist(part)))
         if not tables:
             return
-        each = max(1, min(ROWS_A_TASK, count // (4 * self.actors)))
+        most = min(MOST_ROWS_A_TASK, max(ROWS_A_TASK, count // TASKS))
+        each = max(1, min(most, count // (4 * self.actors)))
         answers = (
             ray.data.from_arrow_refs(tables)
             .repartition(target_num_rows_per_block=each)
