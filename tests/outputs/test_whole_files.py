@@ -66,7 +66,7 @@ def full_disk(tmp_path_factory):
 
 
 @needs_posix
-@pytest.mark.parametrize("name", [name for name in WRITABLE if name not in ("yolo", "yolo-seg", "labelme")])
+@pytest.mark.parametrize("name", [name for name in WRITABLE if name not in ("yolo", "yolo-seg", "labelme", "stac")])
 def test_a_full_disk_is_an_error_and_the_old_file_stays(full_disk, name):
     for limit, outcome, is_untouched in full_disk[name]:
         assert "cannot be written" in outcome, (limit, outcome)
@@ -74,7 +74,7 @@ def test_a_full_disk_is_an_error_and_the_old_file_stays(full_disk, name):
 
 
 @needs_posix
-@pytest.mark.parametrize("name", ["yolo", "yolo-seg", "labelme"])
+@pytest.mark.parametrize("name", ["yolo", "yolo-seg", "labelme", "stac"])
 def test_a_full_disk_is_an_error_for_a_folder_of_labels(full_disk, name):
     (_, outcome, is_untouched), *_ = full_disk[name]
     assert "cannot be written" in outcome
