@@ -34,7 +34,8 @@ def answers_html(answers: Sequence[Answer]) -> str:
     What was found is numbered as in the picture, over all answers. An answer that found nothing has a row that says so.
     """
     found = [(answer, number) for answer in answers for number in range(max(1, len(answer.found)))]
-    rows, number = [], 0
+    rows: list[str] = []
+    number = 0
     for answer, at in found:
         number += bool(answer.found)
         if len(rows) < MOST_ROWS:
