@@ -70,6 +70,7 @@ def test_a_notebook_shows_the_overlay_and_a_row_for_each_object() -> None:
         ["3", "the plane", "0.04", "the score is below 0.1", "22, 6, 27, 10", "20", ""],
     ]
     assert "folder/a.tif, 60 x 40 pixels, recipe mini" in seen.text
+    assert Seen(answer_of(tiles=True)._repr_html_()).rows[1][-1] == "a search over 2 tiles"
 
 
 def test_nothing_found_is_said_with_its_reason() -> None:

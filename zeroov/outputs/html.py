@@ -63,7 +63,7 @@ def _picture(answers: Sequence[Answer]) -> str:
     height, width = first.info.hw
     source = base64.b64encode(data).decode()
     return (
-        f'<img alt="{_short(seen)}" src="data:image/{kind};base64,{source}" style="max-width:100%;height:auto">'
+        f'<img alt="{_short(seen)}" src="data:image/{kind};base64,{source}" style="max-width:100%;max-height:560px">'
         f"<p>{_short(first.source)}, {width:,} x {height:,} pixels{_short(recipe)}</p>"
     )
 
@@ -98,6 +98,8 @@ def reason(answer: Answer) -> str:
     for look in answer.looks[:1]:
         if look.selection:
             return why(look.selection)
+    if answer.searched:  # the words are those of the look at the whole, which sees large objects alone
+        return f"a search over {count_of(len(answer.tiles), 'tile')}"
     hints = [f"drawn at the given {each.extra['hint']}" for each in answer.found[:1] if "hint" in each.extra]
     return hints[0] if hints else f"the model answered: {answer.words}" if answer.words.strip() else ""
 

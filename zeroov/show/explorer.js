@@ -5,6 +5,7 @@ const ANSWER_COLOUR = "#FFDD33";
 const EVOLVE_COLOUR = "#4DC3FF";
 const LINE_CASING = "#0B0C0FB8";
 const MOST_EXACT = 1_000_000; // pixels of a picture up to which Evolve's mask is cut at its own size
+const DRAWN_SIDE = 900; // a smaller picture is drawn several times as large, so that lines on it are smooth
 const SLIDERS = [
   ["k", 1, 30, 1, "seeds"],
   ["tau", 0, 1, 0.01, "growth"],
@@ -76,10 +77,12 @@ function render({ model, el }) {
 
   function draw() {
     const [height, width] = model.get("hw");
-    canvas.width = image.naturalWidth || 1;
-    canvas.height = image.naturalHeight || 1;
+    const factor = Math.max(1, Math.round(DRAWN_SIDE / Math.max(image.naturalWidth, image.naturalHeight, 1)));
+    canvas.width = factor * (image.naturalWidth || 1);
+    canvas.height = factor * (image.naturalHeight || 1);
     const context = canvas.getContext("2d");
-    context.drawImage(image, 0, 0);
+    context.imageSmoothingEnabled = false; // the pixels of a small picture are shown as they are
+    context.drawImage(image, 0, 0, canvas.width, canvas.height);
     const [across, down] = [canvas.width / width, canvas.height / height];
     const result = chosen();
     root.removeAttribute("data-evolve-box");
