@@ -105,5 +105,6 @@ def reason(answer: Answer) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a text for HTML, cut where it is very long."""
+    """Return a text for HTML, cut where it is very long; a file's name may hold what is no UTF-8."""
+    text = text.encode("utf-8", "backslashreplace").decode()
     return escape(text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…")

@@ -4,7 +4,7 @@
 const ANSWER_COLOUR = "#FFDD33";
 const EVOLVE_COLOUR = "#4DC3FF";
 const LINE_CASING = "#0B0C0FB8";
-const MOST_EXACT = 1_000_000; // pixels of a picture up to which Evolve's mask is cut at its own size
+const MOST_EXACT = 250_000; // pixels up to which Evolve's mask is cut at the picture's own size, so that a slider is quick
 const DRAWN_SIDE = 900; // a smaller picture is drawn several times as large, so that lines on it are smooth
 const SLIDERS = [
   ["k", 1, 30, 1, "seeds"],
