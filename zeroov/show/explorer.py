@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Protocol
+from typing import Any
 
 import anywidget
 import traitlets
 
-from zeroov.errors import Failed, OutputError, UsageError, attempt
-from zeroov.outputs.answer import Answer
+from zeroov.client import Client
+from zeroov.errors import Failed, UsageError, attempt
 from zeroov.raster.scene import Source, open_source
-from zeroov.recipe import Recipe
-from zeroov.show.exploring import picture_url, result_of
+from zeroov.show.exploring import Asked, Here, Numbers, There, picture_url
 
 SHOWN = 1600  # longer side of the picture in the browser, in pixels
-
-
-class Asked(Protocol):
-    """All that the Explorer knows of a pipeline."""
-
-    recipe: Recipe
-
-    def ground(self, source: Source, expression: str, **options: Any) -> Answer:
-        """Answer one question."""
 
 
 def module() -> str:
@@ -38,7 +28,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]  # its types are not 
 
     `expression`, `results` (plain values), `geojson` (a FeatureCollection in degrees; empty where the image has no
     place) and `tune` (the sliders' k, tau and alpha) are traits that `observe` and other widgets can follow; `answers`
-    are the answers themselves. A `bbox` that is drawn or typed is in pixels of the image.
+    are the answers themselves, the pipeline's or the client's. A `bbox`, drawn or typed, is in pixels of the image.
     """
 
     _esm = module()
@@ -54,34 +44,33 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]  # its types are not 
     busy = traitlets.Bool(False).tag(sync=True)
     problem = traitlets.Unicode("").tag(sync=True)
 
-    def __init__(self, image: Source, pipeline: Asked, *, bands: tuple[int, ...] | None = None) -> None:
-        """Show an image; no model is asked yet. `bands`, from 1, are shown as red, green and blue."""
+    def __init__(self, image: Source, pipeline: Asked | Client, *, bands: tuple[int, ...] | None = None) -> None:
+        """Show an image; no model is asked yet. `bands`, from 1, are shown as red, green and blue.
+
+        A `zeroov.client.Client` in the place of the pipeline sends the file of the image to a server.
+        """
         with open_source(image, bands) as scene:
             shown, hw = scene.read(most=SHOWN, tolerant=True), scene.hw
         super().__init__(picture=picture_url(shown.rgb), hw=list(hw))
-        self.answers: list[Answer] = []
-        self._image, self._pipeline, self._bands = image, pipeline, bands
+        self.answers: list[Any] = []
+        self._asked = There(image, pipeline, bands) if isinstance(pipeline, Client) else Here(image, pipeline, bands)
         self.on_msg(self._on_message)
 
-    def ask(self, expression: str, bbox: tuple[float, ...] | None = None) -> Answer:
+    def ask(self, expression: str, bbox: Numbers | None = None) -> Any:
         """Ask one question, and show its answer below the others; return it. A `bbox` says where the object is."""
-        options: dict[str, Any] = {"bands": self._bands}
-        if bbox is not None:
-            options["bbox"] = (*bbox, "px")
         self.expression, self.problem, self.busy = expression, "", True
         try:
-            answer = self._pipeline.ground(self._image, expression, **options)
-            result = result_of(answer, self._pipeline.recipe.evolve)
+            shown = self._asked.ask(expression, bbox)
         finally:
             self.busy = False
-        self.answers.append(answer)
+        self.answers.append(shown.answer)
         with self.hold_sync():
-            maps = result["evolve"]
+            maps = shown.result["evolve"]
             self.tune = {name: maps[name] for name in ("k", "tau", "alpha")} if maps else {}
             self.chosen = len(self.results)
-            self.results = [*self.results, result]
-            self.geojson = _geojson(answer)
-        return answer
+            self.results = [*self.results, shown.result]
+            self.geojson = shown.geojson
+        return shown.answer
 
     def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
         """Answer what the browser asks; what fails is said there, and ends nothing here."""
@@ -93,7 +82,7 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]  # its types are not 
             self.problem = outcome.reason
 
 
-def _box(text: object) -> tuple[float, ...] | None:
+def _box(text: object) -> Numbers | None:
     """Read `x0, y0, x1, y1` in pixels; `None` where nothing is given."""
     if not isinstance(text, str) or not text.strip():
         return None
@@ -104,11 +93,3 @@ def _box(text: object) -> tuple[float, ...] | None:
     if len(sides) != 4:
         raise UsageError(f"a box is four numbers in pixels, e.g. 100, 80, 220, 190, got `{text[:60]}`")
     return sides
-
-
-def _geojson(answer: Answer) -> dict[str, Any]:
-    """Return what was found in degrees; empty where the image has no place, or extra `geo` is missing."""
-    try:
-        return answer.to_geojson()
-    except OutputError:
-        return {}
