@@ -145,6 +145,11 @@ class Client:
             Path(to).write_bytes(data)
         return data
 
+    def explain(self, answer: Answer | str) -> dict[str, Any]:
+        """Return how an answer came about: its maps, the candidates with their evidence, the recipe's values."""
+        about: dict[str, Any] = self._json("GET", f"/v1/results/{_id(answer)}/explain")
+        return about
+
     def forget(self, picture: Picture | str) -> None:
         """Let the server forget a picture."""
         self._send("DELETE", f"/v1/pictures/{_id(picture)}")

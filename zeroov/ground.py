@@ -14,7 +14,7 @@ from zeroov import frames
 from zeroov import recipe as recipes
 from zeroov.errors import RecipeError, UsageError
 from zeroov.look import Look, Outline, Question
-from zeroov.outputs.answer import Answer, Closer
+from zeroov.outputs.answer import Answer, Answers, Closer
 from zeroov.outputs.decide import UNDECIDED, decide
 from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.pipeline.run import Stages
@@ -108,7 +108,7 @@ def ground(
             "without --all"
         )
     if isinstance(expression, list | tuple) and not expression:
-        return []
+        return Answers()
     texts = [clean_expression(text) for text in (expression if isinstance(expression, list | tuple) else [expression])]
     recipe = pipeline.recipe.with_values(UNDECIDED) if undecided else pipeline.recipe
     rounds = recipe.zoom.rounds if zoom is None else max(1, recipe.zoom.rounds) * zoom
@@ -121,7 +121,7 @@ def ground(
                 replace(drawn, expression=text, found=tuple(replace(each, expression=text) for each in drawn.found))
                 for text in texts  # they change nothing of what is drawn
             ]
-            return answers if isinstance(expression, list | tuple) else answers[0]
+            return Answers(answers) if isinstance(expression, list | tuple) else answers[0]
         area = None if aoi is None else area_of(aoi, whole)
         scene = whole if area is None else whole.part(area.window, area.inside)
         searching = every or (is_large(scene.hw, recipe.search) if search is None else search)
@@ -143,7 +143,7 @@ def ground(
     asked_with = recipe.with_values({"zoom.rounds": rounds})
     provenance = pipeline.provenance | {"recipe_digest": asked_with.digest}
     answers = [replace(answer, seconds=seconds, provenance=provenance) for answer in answers]
-    return answers if isinstance(expression, list | tuple) else answers[0]
+    return Answers(answers) if isinstance(expression, list | tuple) else answers[0]
 
 
 class Pipeline(Stages):

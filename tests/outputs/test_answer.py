@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from dataclasses import replace
@@ -36,11 +35,8 @@ def answer_of(*, placed: bool = True, found: int = 1, tiles: bool = False) -> An
     return Answer("the plane", objects, 0.5 * bool(found), "[1, 2]", info, shown, tiles=looked, provenance=about)
 
 
-def test_it_is_shown_in_a_notebook_and_short_in_a_console() -> None:
+def test_it_is_short_in_a_console() -> None:
     answer = answer_of(found=5)
-    with Image.open(io.BytesIO(answer._repr_png_())) as drawn:
-        assert drawn.size == (60 * 13, 40 * 13)
-        assert (np.asarray(drawn.convert("RGB")) != 90).any()
     assert len(repr(answer)) < 300
     assert '"the plane": found' in repr(answer)
     assert "2 more" in repr(answer)

@@ -18,11 +18,14 @@ from zeroov.errors import OutputError
 from zeroov.files.atomic import ensure_writable_folder, write_atomically, write_json
 from zeroov.look import Look, Outline
 from zeroov.outputs.decide import DENIED
+from zeroov.outputs.detections import detections
 from zeroov.outputs.formats.coco import Coco
 from zeroov.outputs.formats.geojson import feature_collection
 from zeroov.outputs.formats.png import fits_png, write_full_png
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.images import enlarged_by, png, ringed, scene_overlay, write_rgb_png
+from zeroov.outputs.geodataframe import geodataframe
+from zeroov.outputs.html import answers_html
+from zeroov.outputs.images import enlarged_by, ringed, scene_overlay, write_rgb_png
 from zeroov.outputs.selection import selection_json
 from zeroov.outputs.stale import listed, remove_older
 from zeroov.outputs.write import Writers, open_writers
@@ -105,13 +108,13 @@ class Answer:
         """The best object in pixels of `shown`."""
         shown = self.shown
         mask = np.zeros(shown.window.hw, dtype=np.bool_)
-        for found in self._in_shown()[:1]:
+        for found in self.in_shown()[:1]:
             x0, y0, x1, y1 = found.window_xyxy
             mask[y0:y1, x0:x1] = found.mask
         box = frames.to_picture(self.found[0].box, shown) if self.found else None
         return Outline(frames.resize_mask(mask, shown.hw), box)
 
-    def _in_shown(self) -> list[Found]:
+    def in_shown(self) -> list[Found]:
         """Return what was found in pixels of what `shown` shows, before it is reduced."""
         x, y, _, _ = self.shown.window
         return [found.moved(-x, -y) for found in self.found]
@@ -170,7 +173,7 @@ class Answer:
 
     def overlay(self) -> Uint8:
         """Return the image with what was found drawn on it; a small image is enlarged, a searched scene reduced."""
-        return scene_overlay(self.shown.rgb, self.shown.window.hw, self._in_shown())
+        return scene_overlay(self.shown.rgb, self.shown.window.hw, self.in_shown())
 
     def about_overlay(self) -> dict[str, Any]:
         """Say how overlay.png is to be read: its size, its pixels for one of the image, the objects with a ring."""
@@ -178,7 +181,7 @@ class Answer:
         hw = self.shown.hw[0] * factor, self.shown.hw[1] * factor
         height, width = self.shown.window.hw
         per_pixel = [round(hw[1] / width, 6), round(hw[0] / height, 6)]
-        return {"hw": list(hw), "factor_xy": per_pixel, "ringed": ringed(self._in_shown(), (height, width), hw)}
+        return {"hw": list(hw), "factor_xy": per_pixel, "ringed": ringed(self.in_shown(), (height, width), hw)}
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as plain values; masks are reported by their number of pixels."""
@@ -241,9 +244,17 @@ class Answer:
         """The FeatureCollection, as geopandas and leafmap read it."""
         return self.to_geojson()
 
-    def _repr_png_(self) -> bytes:
-        """Show the overlay in a notebook."""
-        return png(self.overlay())
+    def to_geodataframe(self) -> Any:
+        """Return what was found as a geopandas.GeoDataFrame, in the CRS of the image; it needs geopandas."""
+        return geodataframe(self.info, self.found, self.provenance)
+
+    def to_detections(self) -> Any:
+        """Return what was found as supervision.Detections, in pixels of the image; it needs supervision."""
+        return detections(self.info, self.found, [self.doubt(each) for each in self.found])
+
+    def _repr_html_(self) -> str:
+        """Show the overlay and a table of what was found in a notebook."""
+        return answers_html([self])
 
     def show(self) -> None:
         """Show the overlay: in a notebook below the cell, elsewhere in the system's program for pictures."""
@@ -319,6 +330,13 @@ class Answer:
         report = self.to_json() | {"files": names | {"formats": [str(path) for path in written]}}
         write_json(files["result"], report)
         return report
+
+
+class Answers(list[Answer]):
+    """The answers to several expressions about one image; a notebook shows them as one picture and one table."""
+
+    def _repr_html_(self) -> str:
+        return answers_html(self)
 
 
 def forget(folder: Path, source: str, prefix: str = "") -> list[Path]:

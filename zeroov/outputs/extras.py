@@ -1,4 +1,4 @@
-"""The libraries of the extras `geo` and `geoparquet`, imported where they are used."""
+"""Libraries that zeroov does without, imported where they are used."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zeroov.errors import OutputError
 from zeroov.raster.geotiff import INSTALL
 
 
-def need(module: str, what: str) -> Any:
-    """Import a module; where it is missing say what it is needed for and how to install it."""
+def need(module: str, what: str, install: str = INSTALL) -> Any:
+    """Import a module; where it is missing say what needs it and how to `install` it, by default with extra `geo`."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         name = module.partition(".")[0]
-        install = INSTALL.replace("geo", "geoparquet") if name == "pyarrow" else INSTALL
+        install = INSTALL.replace("geo", "geoparquet") if name == "pyarrow" else install
         raise OutputError(f"{what} needs {name}, which is not installed; {install}") from error
