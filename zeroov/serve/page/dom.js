@@ -1,0 +1,95 @@
+// Small tools for elements. No markup is ever made from text that came from outside.
+
+export const $ = (id) => document.getElementById(id);
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Make an element: el("p", {class: "note", onclick: f}, "text", child). Properties of style go in as --name. */
+export function el(tag, about = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(about)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name.startsWith("--")) made.style.setProperty(name, value);
+    else if (name in made && typeof value !== "string") made[name] = value;
+    else made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `/page/icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export const key = (text) => el("kbd", { class: "key", "aria-hidden": "true" }, text);
+
+/** Put children in place of what an element holds; the focus stays with the element of the same data-keep. */
+export function fill(parent, ...children) {
+  const held = parent.contains(document.activeElement) ? document.activeElement.closest("[data-keep]")?.dataset.keep : null;
+  parent.replaceChildren(...children.flat().filter(Boolean));
+  if (held) [...parent.querySelectorAll("[data-keep]")].find((each) => each.dataset.keep === held)?.focus({ preventScroll: true });
+}
+
+/** Let arrows move the focus inside a list or a group that is one tab stop. */
+export function arrows(parent, selector, choose = () => {}) {
+  parent.addEventListener("keydown", (event) => {
+    const items = [...parent.querySelectorAll(selector)].filter((each) => each.offsetParent !== null);
+    const at = items.indexOf(event.target.closest(selector));
+    if (at < 0 || event.target.matches("input")) return;
+    const to = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: items.length - 1 }[event.key];
+    if (to === undefined || (event.target !== items[at] && !event.key.startsWith("Arrow"))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = items[(to + items.length) % items.length];
+    for (const each of items) each.tabIndex = each === next ? 0 : -1;
+    next.focus();
+    choose(next);
+  });
+}
+
+export function say(text) {
+  if ($("said").textContent !== text) $("said").textContent = text;
+}
+
+export function alarm(text) {
+  $("alarm").textContent = "";
+  $("alarm").textContent = text;
+}
+
+let hiding = 0;
+
+/** Show a line that goes away by itself, with one thing to do. */
+export function toast(text, action = "", act = null, seconds = 4) {
+  clearTimeout(hiding);
+  const close = () => ($("toast").hidden = true);
+  fill($("toast"), el("span", {}, text), action && el("button", { type: "button", onclick: () => (close(), act()) }, action));
+  $("toast").hidden = false;
+  say(text);
+  hiding = setTimeout(close, seconds * 1000);
+}
+
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without a secure origin there is no clipboard: a selected field does.
+    const field = el("textarea", { class: "unseen" });
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  toast("Copied.");
+}
+
+export const size = (bytes) => (bytes < 2 ** 20 ? `${Math.max(1, Math.round(bytes / 1024))} KiB` : `${Math.round(bytes / 2 ** 20)} MiB`);
+export const thin = (number) => Math.round(number).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+export const seconds = (time) => (time < 10 ? `${time.toFixed(1)} s` : time < 90 ? `${Math.round(time)} s` : `${Math.round(time / 60)} min`);

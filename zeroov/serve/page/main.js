@@ -1,0 +1,365 @@
+// The page: starts, wires what a person does to what is known, and draws what is known.
+
+import * as api from "./api.js";
+import { ask, answered, isWorking, run, stop, working } from "./ask.js";
+import { describe, mapOf, paint, resized } from "./canvas.js";
+import { $, arrows, copy, el, fill, icon, key, seconds, thin, toast } from "./dom.js";
+import * as draw from "./draw.js";
+import { drawDownload } from "./download.js";
+import { sample } from "./evolve.js";
+import { enliven, layOut, paint as paintFirst } from "./first.js";
+import { listen as listenKeys, setTool, toggleTable } from "./keys.js";
+import { drawLayers, tryAgain } from "./layers.js";
+import { drawLegend } from "./legend.js";
+import { decode, encode } from "./link.js";
+import { frameOf, live } from "./live.js";
+import { drawObjects } from "./objects.js";
+import { drawChip, listen as listenPicture, show, tell, told } from "./picture.js";
+import { hand, listen as listenPointer } from "./pointer.js";
+import { drawRail } from "./rail.js";
+import { drawInset } from "./search-draw.js";
+import { isSearch, toMap } from "./search.js";
+import { hasMap, shown } from "./stages.js";
+import { canRedo, canUndo, changed, follow, layer, newLayer, state } from "./state.js";
+import { drawTune, onSlide, undoOne } from "./tune.js";
+import { fit, isInSight, show as showBox, toPicture, toScreen, view, zoomAt } from "./view.js";
+import { drawWhy } from "./why.js";
+
+const MOST_WORDS = 300;
+const every = () => $("how-many").querySelector('[aria-checked="true"]').dataset.every === "1";
+
+function setEvery(on) {
+  for (const button of $("how-many").children) {
+    const is = (button.dataset.every === "1") === on;
+    button.setAttribute("aria-checked", String(is));
+    button.tabIndex = is ? 0 : -1;
+  }
+  $("ask").classList.toggle("every", on);
+}
+
+function submit(event) {
+  event.preventDefault();
+  const busy = isWorking(layer()) ? layer() : null;
+  const text = $("sentence").value;
+  if (busy && (busy.sentence === text.trim() || !text.trim())) return stop(busy);
+  if (!text.trim()) return $("sentence").focus();
+  const words = text.trim().split(/\s+/).length;
+  const most = state.info?.limits?.words ?? MOST_WORDS;
+  if (words > most) return tell(`${words} words; at most ${most} are taken.`, true);
+  tell("");
+  if (!state.picture) {
+    state.afterOpen = () => ask(text, every());
+    return $("file").click();
+  }
+  ask(text, every());
+}
+
+// Tools, zoom, icons
+
+const TOOLS = [["move", "Move", "V"], ["add", "Add to the object", "A"], ["remove", "Remove from the object", "X"], ["box", "Search in a box only", "B"]];
+
+function layOutFrame() {
+  const button = (name, label, act, about = {}) => el("button", { type: "button", "aria-label": label, title: label, onclick: act, ...about }, icon(name));
+  fill($("tools"), TOOLS.map(([name, label, letter]) => button(name, `${label} (${letter})`, () => setTool(name), { role: "radio", "data-tool": name })), el("hr"), button("undo", "Undo (Z)", undoOne, { id: "undo" }));
+  fill($("zoom"), button("plus", "Zoom in (+)", () => (zoomAt(1.4), changed())), button("minus", "Zoom out (-)", () => (zoomAt(1 / 1.4), changed())), el("hr"), button("fit", "Fit (F)", () => (fit(), changed())));
+  arrows($("tools"), "button");
+  arrows($("how-many"), "button", (one) => setEvery(one.dataset.every === "1"));
+  for (const one of $("how-many").children) one.addEventListener("click", () => setEvery(one.dataset.every === "1"));
+  for (const [id, name] of [["share", "link"], ["theme", "contrast"], ["help", "help"], ["add-narrow", "add"], ["drawer", "panel"]]) fill($(id), icon(name));
+  $("share").addEventListener("click", () => (keepLink(), copy(location.href)));
+  $("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
+  $("help").addEventListener("click", () => toggleTable());
+  $("add-narrow").addEventListener("click", () => (setTool(state.tool === "add" ? "move" : "add"), document.body.classList.toggle("tools-open", state.tool === "add")));
+  $("drawer").addEventListener("click", () => $("drawer").setAttribute("aria-expanded", String(document.body.classList.toggle("drawer-open"))));
+  $("beyond").addEventListener("click", () => (showBox(layer().objects[0].box_xyxy, 0.3), changed()));
+  $("back").addEventListener("click", backToMap);
+  fill($("tabs"), ["Why", "Layers", "Tune", "Download"].map((name) => el("button", { type: "button", role: "tab", "data-tab": name.toLowerCase(), onclick: () => setTab(name.toLowerCase()) }, el("span", {}, name), name === "Layers" && " ", name === "Layers" && el("span", { id: "layer-count" }))));
+  arrows($("tabs"), "button", (one) => one.click());
+  setTab("why");
+}
+
+function setTab(name) {
+  document.body.dataset.tab = name;
+  for (const one of $("tabs").children) {
+    one.setAttribute("aria-selected", String(one.dataset.tab === name));
+    one.tabIndex = one.dataset.tab === name ? 0 : -1;
+  }
+}
+
+const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("zeroov theme", theme);
+  changed();
+}
+
+// An object of a search, opened: a layer of its own, whose chain is of the window round the object.
+
+document.addEventListener("open-object", ({ detail: { each, area } }) => {
+  state.map = { layer: each, view: { ...view } };
+  showBox(area, 0.9);
+  ask(each.sentence, false, { area, opened: true });
+});
+document.addEventListener("ask-area", ({ detail: area }) => {
+  const text = $("sentence").value.trim() || layer()?.sentence;
+  setTool("move");
+  if (text) ask(text, every(), { area });
+  else $("sentence").focus();
+});
+
+function backToMap() {
+  const { layer: each, view: kept } = state.map ?? {};
+  if (!each) return;
+  Object.assign(view, kept, { width: view.width, height: view.height });
+  state.chosen = state.layers.indexOf(each);
+  state.stage = "refine";
+  changed();
+}
+
+// Drawing
+
+let slideStart = 0;
+onSlide((start) => (slideStart = start));
+
+function underHand(ctx) {
+  if (hand.box) {
+    const [x0, y0, x1, y1] = hand.box;
+    draw.brackets(ctx, hand.box, true);
+    ctx.strokeStyle = "#FFFFFF";
+    ctx.lineWidth = 1;
+    ctx.setLineDash([5, 4]);
+    ctx.strokeRect(x0, y0, x1 - x0, y1 - y0);
+    ctx.setLineDash([]);
+  }
+  if (state.cross && (state.tool === "add" || state.tool === "remove") && document.activeElement === $("canvas")) {
+    const [x, y] = toScreen(...state.cross);
+    for (const [width, colour] of [[4, draw.CASING], [1.8, "#FFFFFF"]]) {
+      ctx.beginPath();
+      ctx.moveTo(x - 14, y), ctx.lineTo(x + 14, y), ctx.moveTo(x, y - 14), ctx.lineTo(x, y + 14);
+      ctx.lineWidth = width;
+      ctx.strokeStyle = colour;
+      ctx.stroke();
+    }
+  }
+}
+
+function drawStatus() {
+  const { picture, info } = state;
+  const each = layer();
+  const left = [];
+  const place = hand.x >= 0 ? toPicture(hand.x, hand.y) : null;
+  const inside = place && place[0] >= 0 && place[1] >= 0 && place[0] < picture.hw[1] && place[1] < picture.hw[0];
+  const { stage } = shown();
+  if (inside && picture.transform) {
+    const [e, n] = toMap(...place);
+    const metric = Math.abs(e) > 400;
+    left.push(el("span", {}, el("b", {}, metric ? "E" : "lon"), metric ? thin(e) : e.toFixed(5), " ", el("b", {}, metric ? "N" : "lat"), metric ? `${thin(n)} m` : n.toFixed(5)));
+    lonLat(place);
+    if (state.lonlat) left.push(el("span", {}, state.lonlat));
+  } else if (inside) left.push(el("span", {}, el("b", {}, "x"), String(Math.floor(place[0])), " ", el("b", {}, "y"), String(Math.floor(place[1])), " px"));
+  if (picture.epsg) left.splice(1, 0, el("span", {}, `EPSG:${picture.epsg}`));
+  const map = hasMap(stage) && each && mapOf(each, stage);
+  if (inside && map) {
+    const [x0, y0, x1, y1] = frameOf(each);
+    const [x, y] = [place[0] - x0, place[1] - y0];
+    if (x >= 0 && y >= 0 && x < x1 - x0 && y < y1 - y0) left.push(el("span", {}, stage === "evolve" ? "fused " : stage === "focus" ? "tied " : "attention ", el("b", {}, sample(map, [y1 - y0, x1 - x0], x, y).toFixed(2))));
+  }
+  if (!picture.transform) left.push(el("span", {}, `${Math.round(view.scale * 100)} %`));
+  fill($("status-left"), left);
+  const right = [];
+  if (map) right.push("Grey while a map lies on it");
+  else if (picture.metres_per_pixel) {
+    const metres = Array.isArray(picture.metres_per_pixel) ? picture.metres_per_pixel[0] : picture.metres_per_pixel;
+    right.push(`${Number(metres.toPrecision(3))} m per pixel`, `${Math.round(view.scale * 100)} %`);
+  } else if (each?.seconds && !isWorking(each)) right.push(`Answered in ${seconds(each.seconds)}`);
+  if (!map) right.push(`recipe ${info.recipe}, ${info.device}`);
+  fill($("status-right"), right.map((text) => el("span", {}, text)), !picture.large && el("span", {}, "Hold ", key("Space"), " for the picture alone"));
+}
+
+let asking = 0;
+
+function lonLat([x, y]) {
+  clearTimeout(asking);
+  asking = setTimeout(async () => {
+    try {
+      const { lonlat } = await api.get(`/v1/pictures/${state.picture.id}/place?points=${x.toFixed(1)},${y.toFixed(1)}`);
+      const now = lonlat?.[0] ? degrees(lonlat[0]) : "";
+      if (now !== state.lonlat) (state.lonlat = now), changed();
+    } catch {
+      state.lonlat = "";
+    }
+  }, 120);
+}
+
+const degrees = ([lon, lat]) => `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"} ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? "W" : "E"}`;
+
+function drawBar() {
+  const each = layer();
+  const busy = isWorking(each);
+  const find = $("find");
+  if (find.dataset.busy !== String(busy)) {
+    find.dataset.busy = String(busy);
+    fill(find, busy ? [icon("stop"), "Stop"] : "Find");
+  }
+  find.classList.toggle("stopping", busy);
+  find.classList.toggle("waiting", !state.picture && !$("sentence").value.trim());
+  $("work-line").hidden = !working().length;
+  if (busy) $("work-line").style.setProperty("--done", `${Math.round(100 * share(each))}%`);
+  for (const button of $("tools").querySelectorAll("[data-tool]")) {
+    const is = button.dataset.tool === state.tool;
+    button.setAttribute("aria-checked", String(is));
+    button.tabIndex = is ? 0 : -1;
+  }
+  $("undo").disabled = !canUndo() && !canRedo();
+  $("add-narrow").setAttribute("aria-pressed", String(state.tool === "add"));
+  $("canvas").dataset.tool = state.bare ? "move" : state.tool;
+  $("back").hidden = !each?.opened || !state.map;
+  $("layer-count").textContent = state.layers.length || "";
+  const lost = each?.objects[0] && !isSearch(each) && !each.hidden && !isInSight(each.objects[0].box_xyxy);
+  $("beyond").hidden = !lost;
+  if (lost) arrowTo(each.objects[0].box_xyxy);
+}
+
+/** Put the button that shows an answer out of sight at the edge that it lies beyond. */
+function arrowTo([x0, y0, x1, y1]) {
+  const [x, y] = toScreen((x0 + x1) / 2, (y0 + y1) / 2);
+  const left = Math.min(view.width - 90, Math.max(60, x - 30));
+  const top = Math.min(view.height - 40, Math.max(12, y - 14));
+  Object.assign($("beyond").style, { left: `${left}px`, top: `${top}px` });
+  $("beyond").textContent = `${x < 0 ? "← " : ""}${y < 0 ? "↑ " : ""}Show${y > view.height ? " ↓" : ""}${x > view.width ? " →" : ""}`;
+}
+
+function share(each) {
+  const now = each.progress.tiles ?? each.progress[each.progressStage];
+  const inside = now?.total ? now.done / now.total : 0;
+  if (each.searching) return inside;
+  const order = state.info.stages;
+  return Math.max(0.03, (Math.max(0, order.indexOf(each.progressStage)) + inside) / order.length);
+}
+
+let linkTimer = 0;
+
+function keepLink() {
+  clearTimeout(linkTimer);
+  linkTimer = 0;
+  const link = encode(view.free ? view : null);
+  if (link !== location.hash) history.replaceState(null, "", link || location.pathname);
+}
+
+function drawAll() {
+  drawChip();
+  if (!state.picture) {
+    if (state.lost) drawLayers();
+    return;
+  }
+  resized();
+  paint(underHand);
+  drawRail();
+  drawLegend();
+  drawBar();
+  drawStatus();
+  if (slideStart) {
+    state.drawnIn = performance.now() - slideStart;
+    slideStart = 0;
+  }
+  drawLayers();
+  drawWhy();
+  drawObjects();
+  drawTune();
+  drawDownload();
+  drawInset(layer());
+  $("canvas").setAttribute("aria-label", describe());
+  linkTimer ||= setTimeout(keepLink, 400);
+}
+
+// A link
+
+async function restore(kept) {
+  let picture;
+  try {
+    picture = await api.get(`/v1/pictures/${encodeURIComponent(kept.p)}`);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+  }
+  const layers = kept.l.map((each) => Object.assign(newLayer(each.t, Boolean(each.a)), { status: "not asked", area: each.w ?? null, hidden: Boolean(each.h), kept: Boolean(each.f), points: each.d ?? [] }));
+  layers.forEach((each, i) => (each.number = i + 1));
+  if (!picture) {
+    Object.assign(state, { lost: { id: kept.p, name: kept.n }, layers, chosen: kept.c ?? 0 });
+    document.body.dataset.screen = "picture";
+    return changed();
+  }
+  await show(Object.assign(picture, { asked_bands: kept.b ?? "" }), { layers });
+  Object.assign(state, { stage: kept.s ?? "refine", show: kept.e ?? "purified", chosen: Math.min(kept.c ?? 0, layers.length - 1) });
+  if (kept.v) Object.assign(view, { scale: kept.v[0], x: kept.v[1], y: kept.v[2], free: true });
+  $("sentence").value = layer()?.sentence ?? "";
+  await Promise.all(layers.map((each, i) => refetch(each, kept.l[i])));
+  changed();
+}
+
+/** Take a linked layer's answer from the server, or where that forgot it, ask again. */
+async function refetch(each, kept) {
+  const tuned = (one) => {
+    const [k, tau, alpha, weights] = kept.k ?? [];
+    return { picked: kept.o ?? null, ...(kept.k && one.explain ? { tune: { k, tau, alpha, weights: { ...one.tune.weights, ...weights } } } : {}) };
+  };
+  try {
+    if (!kept.r) throw new api.ApiError(404, "unknown", "");
+    each.started = performance.now();
+    const result = await api.get(`/v1/results/${encodeURIComponent(kept.r)}`);
+    each.searching = each.every || Boolean(result.searched);
+    await answered(each, result);
+  } catch (error) {
+    if (error.status !== 404) return Object.assign(each, { status: "failed", error });
+    await run(each);
+  }
+  if (each.tune) Object.assign(each, tuned(each), { live: null });
+}
+
+async function askKey(wrong) {
+  document.body.dataset.screen = "key";
+  return new Promise((done) => {
+    const field = el("input", { type: "password", autocomplete: "off", "aria-label": "Key of this server", class: "key-field" });
+    const form = el("form", { class: "key-form", onsubmit: (event) => (event.preventDefault(), form.remove(), (document.body.dataset.screen = "first"), done(field.value)) },
+      el("h2", {}, "This server asks for its key"), el("p", {}, wrong ? "That key is not the one. " : "", "Whoever started it has set ZEROOV_KEY."), field, el("button", { class: "main", type: "submit" }, "Go on"));
+    $("main").prepend(form);
+    field.focus();
+  });
+}
+
+async function start() {
+  const theme = localStorage.getItem("zeroov theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+  api.doorkeeper.ask = askKey;
+  layOutFrame();
+  for (const listen of [listenPicture, listenPointer, listenKeys]) listen();
+  $("ask").addEventListener("submit", submit);
+  $("sentence").addEventListener("input", () => (told() && tell(""), changed()));
+  addEventListener("resize", () => (changed(), paintFirst()));
+  new ResizeObserver(changed).observe($("canvas"));
+  for (const name of ["pointerover", "pointerout", "focusin", "focusout"]) $("first").addEventListener(name, () => requestAnimationFrame(paintFirst));
+  follow(drawAll);
+  setInterval(tick, 100);
+  changed();
+  try {
+    state.info = await api.get("/v1");
+    const kept = decode(location.hash);
+    if (kept) await restore(kept);
+    else {
+      state.examples = await api.get("/v1/examples");
+      layOut();
+      enliven();
+    }
+  } catch (error) {
+    fill($("first"), el("div", { class: "state" }, el("p", {}, el("b", {}, error.message), " ", error.hint ?? ""), el("div", { class: "ways" }, el("button", { class: "main", type: "button", onclick: () => location.reload() }, "Try again"))));
+  }
+}
+
+function tick() {
+  for (const clock of document.querySelectorAll(".clock")) clock.textContent = seconds((performance.now() - Number(clock.dataset.since)) / 1000);
+  if (layer()?.busyPoint !== undefined && layer()?.busyPoint !== null) changed();
+}
+
+start();
+
+export { state, live, toast, tryAgain };
