@@ -31,7 +31,7 @@ export function ask(sentence, every, about = {}) {
 
 /** Send a layer's question, and follow it until it is answered. */
 export async function run(each, more = {}) {
-  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
+  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
   each.searching = each.every || (state.picture.large && !each.area);
   each.stop = new AbortController();
   changed();
@@ -63,7 +63,10 @@ function hear(each, name, data) {
     each.progressStage = stage;
     each.progress[stage] = { done: data.done, total: data.total };
     milestones(each, data);
-  } else if (name === "map") partial(each);
+  } else if (name === "map") {
+    each.made.add(data.stage);
+    partial(each);
+  }
   else if (name === "tile") tile(each, data);
   else if (name === "found") {
     each.found.push(object(data));
@@ -111,7 +114,7 @@ const object = (given) => ({ ...given, doubtful: given.doubtful ?? null });
 function take(each, explain) {
   each.explain = { ...explain, overview: api.array(explain.overview), cross: api.array(explain.cross_on_grid), fused: api.array(explain.fused) };
   if (!explain.recipe) return;
-  each.tune ??= recipeOf(explain);
+  if (!each.tuned) each.tune = recipeOf(explain); // a foretaste may lack the weights
   if (each.explain.fused && explain.affinity && each.result) tie(each);
 }
 

@@ -113,8 +113,7 @@ function paintTag(ctx, each, object) {
   const colour = colourOf(each);
   const letter = each === layer() ? live(each)?.chosen : "";
   const said = isDoubtful(each) ? "?" : letter && each.explain.candidates.length > 1 ? letter : "";
-  const left = Math.min(Math.max(4, x - 12), view.width - 50);
-  const bottom = Math.max(30, y - 9);
+  const [left, bottom] = [Math.min(Math.max(4, x), view.width - 50), Math.max(26, y - 4)];
   const box = draw.tag(ctx, left, bottom, [
     [String(each.number), colour, draw.isLight(colour) ? draw.SOLID : "#FFFFFF"],
     [said, draw.SOLID, "#FFFFFF"],

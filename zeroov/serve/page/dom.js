@@ -23,9 +23,18 @@ export function icon(name) {
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `/page/icons.svg#${name}`);
+  use.setAttribute("href", `#i-${name}`);
   svg.append(use);
   return svg;
+}
+
+/** Bring the icons into the page, once: a reference to another file is fetched again with every icon that is made. */
+export async function loadIcons() {
+  const text = await (await fetch("/page/icons.svg")).text();
+  const sprite = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  for (const each of sprite.children) each.id = `i-${each.id}`;
+  sprite.setAttribute("class", "sprite");
+  document.body.append(document.importNode(sprite, true));
 }
 
 export const key = (text) => el("kbd", { class: "key", "aria-hidden": "true" }, text);

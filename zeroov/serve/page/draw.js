@@ -86,7 +86,7 @@ export function brackets(ctx, [x0, y0, x1, y1], bold) {
  * Returns its box on the screen.
  */
 export function tag(ctx, x, y, parts, { middle = false, size = 12, pad = 7, edge = "" } = {}) {
-  ctx.font = `650 ${size}px ${FONT}`;
+  ctx.font = `600 ${size}px ${FONT}`;
   const high = size + 10;
   const widths = parts.map(([text]) => (text ? Math.max(high - 4, ctx.measureText(text).width + 2 * pad) : 5));
   const wide = widths.reduce((sum, each) => sum + each, 0);

@@ -25,7 +25,7 @@ function dropbox() {
   return el("div", { class: "dropbox" },
     el("strong", {}, "Drop an image or a GeoTIFF anywhere on this page"),
     el("p", {}, "or paste one with ", key("Ctrl"), " ", key("V")),
-    el("div", { class: "ways chip-place" },
+    el("div", { class: "ways" },
       el("button", { class: "main", type: "button", onclick: () => $("file").click() }, icon("upload"), "Choose a file"),
       el("button", { class: "edge", type: "button", disabled: !folders.length, title: folders.length ? "" : "The server was started without a folder; zeroov serve --folder NAME=PATH names one", onclick: () => browse(null, "", (...children) => (fill(list, children), (list.hidden = false), list.querySelector("button")?.focus())) }, "Open from the server’s folder"),
       list));

@@ -28,7 +28,8 @@ const nth = (number) => `${number}${["th", "st", "nd", "rd"][number % 100 > 3 &&
 function tag(each) {
   const found = each.objects.length > 0 && !each.hidden;
   const looks = ["tag", found && "coloured", found && isDoubtful(each) && "dashed", each.number > COLOURS.length && "double"];
-  return el("span", { class: looks.filter(Boolean).join(" "), "--tag": colourOf(each) }, String(each.number));
+  const open = (event) => (event.stopPropagation(), menu(each, event.currentTarget.closest(".layer")));
+  return el("span", { class: looks.filter(Boolean).join(" "), "--tag": colourOf(each), title: "Colour, ask again, delete (Space in the list)", onclick: open }, String(each.number));
 }
 
 export function pick(each) {
@@ -51,21 +52,18 @@ function row(each, index) {
       title: each.sentence,
       "data-keep": each.key,
       onclick: () => pick(each),
+      oncontextmenu: (event) => (event.preventDefault(), menu(each, event.currentTarget)),
       onkeydown: (event) => {
         if (event.target !== event.currentTarget) return;
         if (event.key === "Enter") event.preventDefault(), event.stopPropagation(), pick(each);
         if (event.key === "Delete") remove(each);
+        if (event.key === " ") event.preventDefault(), event.stopPropagation(), menu(each, event.currentTarget);
       },
     },
-    el(
-      "button",
-      { class: "eye", type: "button", tabindex: "-1", "aria-label": each.hidden ? `Show layer ${each.number}` : `Hide layer ${each.number}`, onclick: (event) => (event.stopPropagation(), hide(each)) },
-      icon(each.hidden || each.status === "nothing" ? "eye-off" : "eye"),
-    ),
+    el("span", { class: "eye", title: "Show or hide (L)", onclick: (event) => (event.stopPropagation(), hide(each)) }, icon(each.hidden || each.status === "nothing" ? "eye-off" : "eye")),
     tag(each),
     el("span", { class: "words" }, each.sentence),
     said,
-    el("button", { class: "more-button", type: "button", tabindex: "-1", "aria-label": `More for layer ${each.number}`, "aria-haspopup": "menu", onclick: (event) => (event.stopPropagation(), menu(each, event.currentTarget)) }, icon("more")),
   );
 }
 
@@ -84,15 +82,22 @@ function remove(each) {
   toast(`Layer ${each.number} is deleted.`, "Undo", () => (state.layers.splice(at, 0, each), pick(each)), 10);
 }
 
-function menu(each, button) {
-  const close = () => made.remove();
-  const item = (text, act) => el("button", { type: "button", role: "menuitem", onclick: (event) => (event.stopPropagation(), close(), act()) }, text);
+/** What else can be done with a layer; the menu lies beside the list, which is drawn again and again. */
+function menu(each, row) {
+  document.querySelector(".layer-menu")?.remove();
+  const close = (back = true) => (made.remove(), back && document.querySelector(`[data-keep="${each.key}"]`)?.focus());
+  const item = (text, act) => el("button", { type: "button", role: "menuitem", onclick: () => (close(), act()) }, text);
   const names = ["Yellow", "Sky", "Pink", "White", "Orange"];
-  const made = el("div", { class: "menu", role: "menu", onfocusout: (event) => made.contains(event.relatedTarget) || close(), onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), close(), button.focus()) },
-    COLOURS.map((colour, i) => item([el("span", { class: "tag coloured", "--tag": colour }, ""), names[i]], () => (Object.assign(each, { colour, shownColour: colour }), changed()))),
+  const made = el("div", { class: "menu layer-menu", role: "menu", "aria-label": `Layer ${each.number}`, onkeydown: (event) => event.key === "Escape" && (event.stopPropagation(), close()) },
+    COLOURS.map((colour, i) => item([el("span", { class: "tag coloured", "--tag": colour, "aria-hidden": "true" }), names[i]], () => (Object.assign(each, { colour, shownColour: colour }), changed()))),
+    item(each.hidden ? "Show" : "Hide", () => hide(each)),
     item("Ask again", () => run(each)),
     item("Delete", () => remove(each)));
-  button.parentElement.append(made);
+  const box = row.getBoundingClientRect();
+  Object.assign(made.style, { left: `${box.left + 40}px`, top: `${box.bottom - 6}px` });
+  document.body.append(made);
+  arrows(made, "button");
+  made.addEventListener("focusout", (event) => made.contains(event.relatedTarget) || close(false));
   made.querySelector("button").focus();
 }
 
@@ -200,16 +205,17 @@ function stoppedNotice(each) {
 
 function workingNotice(each) {
   const order = stages();
-  const now = order.indexOf(each.progressStage);
+  const now = order.findIndex((stage) => !each.made.has(stage));
+  const { done, total } = each.progress[each.progressStage] ?? {};
   const steps = order.map((stage, i) => {
-    const progress = each.progress[stage];
+    const at = each.made.has(stage) ? "done" : i === now && each.status === "working" ? "now" : "";
+    const says = at === "done" ? "done" : at === "now" ? (total > 1 ? `${done} of ${total} steps` : "works") : "waits";
     const name = stage === "select" ? "Choice" : stage[0].toUpperCase() + stage.slice(1);
-    const at = i < now || (i === now && progress?.total && progress.done >= progress.total) ? "done" : i === now ? "now" : "";
-    const says = at === "done" ? "done" : at === "now" ? (progress?.total > 1 ? `${progress.done} of ${progress.total} steps` : "works") : "waits";
     return el("div", { class: at }, at === "now" ? el("span", { class: "spin" }) : icon(at === "done" ? "disc" : "ring"), el("span", {}, name), el("span", {}, says));
   });
-  const loading = each.progressStage && !order.includes(each.progressStage) ? el("p", {}, each.progressStage) : null;
-  return el("div", { class: "state" }, loading, el("div", { class: "steps" }, steps),
+  const loading = /load/.test(each.progressStage) ? el("p", {}, el("b", {}, each.progressStage)) : null;
+  const queued = each.status === "queued" ? el("p", {}, el("b", {}, `${nth(each.position)} in the queue.`), " The question before it is answered first.") : null;
+  return el("div", { class: "state" }, loading, queued, el("div", { class: "steps" }, steps),
     el("div", { class: "ways" }, el("button", { class: "edge", type: "button", "data-keep": "stop", onclick: () => stop(each) }, "Stop", key("Esc"))));
 }
 

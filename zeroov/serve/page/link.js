@@ -20,7 +20,7 @@ export function encode(view) {
       a: each.every || undefined,
       w: each.area ?? undefined,
       r: each.result?.id,
-      k: each.tune && isTuned(each) ? [each.tune.k, short(each.tune.tau), short(each.tune.alpha), each.tune.weights] : undefined,
+      k: each.tune && isTuned(each) ? [each.tune.k, short(each.tune.tau), short(each.tune.alpha), moved(each)] : undefined,
       o: each.picked ?? undefined,
       d: each.points.length ? each.points.map(([x, y, add]) => [short(x), short(y), add]) : undefined,
       h: each.hidden || undefined,
@@ -29,6 +29,9 @@ export function encode(view) {
   };
   return `#${encodeURIComponent(JSON.stringify(kept)).replaceAll("'", "%27").replaceAll("%22", "'").replaceAll("%2C", ",").replaceAll("%3A", ":")}`;
 }
+
+/** The weights that are not the recipe's. */
+const moved = ({ tune, explain }) => Object.fromEntries(Object.entries(tune.weights).filter(([name, value]) => value !== explain?.weights?.[name]));
 
 const isTuned = ({ tune, explain }) => !explain || JSON.stringify(tune) !== JSON.stringify(recipeOf(explain));
 

@@ -1,6 +1,6 @@
 // What follows from a layer's maps and sliders, computed in the page: region, contour, ranking. Kept until they change.
 
-import { binarise, blobNear, evolved, grow, maskBox, resize, seeds } from "./evolve.js";
+import { binarise, blobNear, evolved, grow, makeMap, maskBox, resize, seeds } from "./evolve.js";
 import { contour, pathOf, ringsOf } from "./outline.js";
 import { recipeOf } from "./link.js";
 import { state } from "./state.js";
@@ -9,7 +9,10 @@ import { reason, weigh } from "./weigh.js";
 const FINE = 384; // samples along the longer side of a map when its contour is drawn
 
 /** The window of the picture that a layer's maps cover, xyxy. */
-export const frameOf = (each) => each.result?.area_xyxy ?? each.area ?? [0, 0, state.picture.hw[1], state.picture.hw[0]];
+export const frameOf = (each) => each.explain?.window_xyxy ?? each.result?.area_xyxy ?? each.area ?? [0, 0, state.picture.hw[1], state.picture.hw[0]];
+
+/** Whether candidates were weighed: a recipe without Select has one, and no weights. */
+export const weighs = (explain) => Boolean(explain?.candidates?.length && Object.keys(explain.weights ?? {}).length);
 
 function cut(maps, region, alpha, canvas, frame) {
   const [x0, y0, x1, y1] = frame;
@@ -32,11 +35,13 @@ export function live(each) {
   const maps = { fused: explain.fused, cross: explain.cross };
   const recipe = recipeOf(explain);
   const { canvas } = explain.recipe;
-  const region = grow(maps.fused, maps.cross, tune.k, tune.tau);
+  const whole = explain.recipe.growing === false; // an ablation: the region is the whole grid
+  const grown = ({ k, tau }) => (whole ? makeMap(maps.fused.rows, maps.fused.cols, new Uint8Array(maps.fused.at.length).fill(1)) : grow(maps.fused, maps.cross, k, tau));
+  const region = grown(tune);
   const kept = each.live?.maps === explain.fused && each.live.recipe;
   const made = { key, maps: explain.fused, region, seeds: seeds(maps.cross, tune.k), path: cut(maps, region, tune.alpha, canvas, frame) };
-  made.recipe = kept || cut(maps, grow(maps.fused, maps.cross, recipe.k, recipe.tau), recipe.alpha, canvas, frame);
-  if (explain.candidates?.length) {
+  made.recipe = kept || cut(maps, grown(recipe), recipe.alpha, canvas, frame);
+  if (weighs(explain)) {
     const { order, value } = weigh(explain.candidates, tune.weights);
     Object.assign(made, { order, value, reason: reason(explain.candidates, tune.weights, each.picked) });
     made.best = explain.candidates[order[0]].letter;

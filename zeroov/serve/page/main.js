@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { ask, answered, isWorking, run, stop, working } from "./ask.js";
 import { describe, mapOf, paint, resized } from "./canvas.js";
-import { $, arrows, copy, el, fill, icon, key, seconds, thin, toast } from "./dom.js";
+import { $, arrows, copy, el, fill, icon, key, loadIcons, seconds, thin, toast } from "./dom.js";
 import * as draw from "./draw.js";
 import { drawDownload } from "./download.js";
 import { sample } from "./evolve.js";
@@ -194,8 +194,7 @@ function lonLat([x, y]) {
 
 const degrees = ([lon, lat]) => `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"} ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? "W" : "E"}`;
 
-function drawBar() {
-  const each = layer();
+function drawFind(each) {
   const busy = isWorking(each);
   const find = $("find");
   if (find.dataset.busy !== String(busy)) {
@@ -206,6 +205,11 @@ function drawBar() {
   find.classList.toggle("waiting", !state.picture && !$("sentence").value.trim());
   $("work-line").hidden = !working().length;
   if (busy) $("work-line").style.setProperty("--done", `${Math.round(100 * share(each))}%`);
+}
+
+function drawBar() {
+  const each = layer();
+  drawFind(each);
   for (const button of $("tools").querySelectorAll("[data-tool]")) {
     const is = button.dataset.tool === state.tool;
     button.setAttribute("aria-checked", String(is));
@@ -250,7 +254,8 @@ function keepLink() {
 function drawAll() {
   drawChip();
   if (!state.picture) {
-    if (state.lost) drawLayers();
+    drawFind(null);
+    if (state.lost) drawLayers(), drawDownload();
     return;
   }
   resized();
@@ -313,7 +318,7 @@ async function refetch(each, kept) {
     if (error.status !== 404) return Object.assign(each, { status: "failed", error });
     await run(each);
   }
-  if (each.tune) Object.assign(each, tuned(each), { live: null });
+  if (each.tune) Object.assign(each, tuned(each), { live: null, tuned: Boolean(kept.k) });
 }
 
 async function askKey(wrong) {
@@ -331,6 +336,7 @@ async function start() {
   const theme = localStorage.getItem("zeroov theme");
   if (theme) document.documentElement.dataset.theme = theme;
   api.doorkeeper.ask = askKey;
+  loadIcons();
   layOutFrame();
   for (const listen of [listenPicture, listenPointer, listenKeys]) listen();
   $("ask").addEventListener("submit", submit);

@@ -64,10 +64,13 @@ const SEGMENTS = {
   14: [[3, 2]],
 };
 
-/** Even out the steps of a ring of pixels: each point becomes the mean of its neighbours, `times` over. */
-export function smooth(ring, times = 2) {
+/**
+ * Even out the steps of a ring of pixels: each point becomes the mean of itself and its neighbours, again and again.
+ * A short ring, of few pixels, is evened out less: it would shrink.
+ */
+export function smooth(ring, times = Math.min(10, Math.floor(ring.length / 12))) {
   let points = ring;
-  for (let t = 0; t < times && points.length > 8; t++) {
+  for (let t = 0; t < times; t++) {
     const count = points.length;
     points = points.map(([x, y], i) => {
       const [ax, ay] = points[(i + count - 1) % count];
@@ -76,6 +79,17 @@ export function smooth(ring, times = 2) {
     });
   }
   return points;
+}
+
+/** Move a ring out by some pixels, so that no pixel of its object lies under the line; a hole's ring moves in. */
+export function spread(ring, by = 0.5) {
+  const count = ring.length;
+  return ring.map(([x, y], i) => {
+    const [ax, ay] = ring[(i + count - 1) % count];
+    const [bx, by_] = ring[(i + 1) % count];
+    const long = Math.hypot(bx - ax, by_ - ay) || 1;
+    return [x - ((by_ - ay) / long) * by, y + ((bx - ax) / long) * by];
+  });
 }
 
 /** A Path2D through the middles of a ring's edges, its points as the curves' handles. */
@@ -142,7 +156,7 @@ export function cropMask(mask, box) {
 export function ringsOf(object) {
   if (object.mask?.size) {
     const { map, left, top } = cropMask(object.mask, object.box_xyxy);
-    return contour(map, 0.5).map((ring) => smooth(ring).map(([x, y]) => [x + left, y + top]));
+    return contour(map, 0.5).map((ring) => spread(smooth(ring)).map(([x, y]) => [x + left, y + top]));
   }
   const shape = object.polygons;
   if (shape) {

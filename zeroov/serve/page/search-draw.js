@@ -160,7 +160,7 @@ function scaleBar(ctx) {
   ctx.fillStyle = "#FFFFFF";
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  ctx.font = '550 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
+  ctx.font = '500 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
   ctx.fillText(long >= 1000 ? `${long / 1000} km` : `${long} m`, left + wide + 18, y + 0.5);
 }
 

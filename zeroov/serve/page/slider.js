@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 
 /**
- * `about`: {label (nodes), name, min, max, step, digits, unit, mark, title, slide(value), settle()}.
+ * `about`: {label (nodes), name, min, max, step, digits, unit, say(value), title, slide(value), settle()}.
  * Returns {node, set(value, {mark, off, why})}.
  */
 export function slider(about) {
@@ -13,7 +13,7 @@ export function slider(about) {
   const mark = el("span", { class: "mark", title: "The recipe's value: double click to go back to it" });
   const range = el("span", { class: "range" }, mark, input);
   const node = el("div", { class: "slider", title: about.title }, el("span", { class: "name" }, about.label), range, value);
-  const say = (number) => `${Number(number).toFixed(digits)}${unit}`;
+  const say = about.say ?? ((number) => `${Number(number).toFixed(digits)}${unit}`);
   let recipe = null;
   let off = "";
   const part = (number) => Math.min(1, Math.max(0, (number - min) / (max - min)));

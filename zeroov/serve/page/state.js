@@ -66,6 +66,7 @@ export function newLayer(sentence, every = false) {
     picked: null, // letter of a candidate that a person chose
     points: [], // [x, y, 1 or 0]
     progress: {},
+    made: new Set(), // stages whose value is there
     tiles: [],
     found: [],
     least: 0, // of the scores that are shown

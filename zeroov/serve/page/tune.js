@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { $, el, fill, icon, key, seconds, toast } from "./dom.js";
 import { recipeOf } from "./link.js";
-import { cutBox, live, staleness } from "./live.js";
+import { cutBox, live, staleness, weighs } from "./live.js";
 import { isSearch } from "./search.js";
 import { slider } from "./slider.js";
 import { peek } from "./stages.js";
@@ -20,6 +20,7 @@ function move(change, stage, show) {
   const each = layer();
   const start = performance.now();
   before ??= snapshot(each);
+  each.tuned = true;
   change(each);
   live(each);
   peek(stage, show);
@@ -41,10 +42,12 @@ const made = {};
 for (const [name, label, sign, about, show] of maps)
   made[name] = slider({ ...about, label: greek(label, sign), slide: (value) => move((each) => (each.tune[name] = value), "evolve", show), settle: settled });
 
+/** A weight in as few figures as it has, but one behind the point. */
+const short = (value) => (Number.isInteger(value) ? value.toFixed(1) : String(Number(value.toFixed(2))));
 const weights = {};
 for (const evidence of EVIDENCE)
   weights[evidence.key] = slider({
-    label: evidence.name, name: `Weight of ${evidence.name}`, min: 0, max: 2, step: 0.05, digits: 1, title: evidence.about,
+    label: evidence.name, name: `Weight of ${evidence.name}`, min: 0, max: 2, step: 0.05, say: short, title: evidence.about,
     slide: (value) => move((each) => setWeight(each, evidence, value), "refine"), settle: settled,
   });
 
@@ -98,11 +101,11 @@ export function drawTune() {
 }
 
 function drawWeights(each, recipe) {
-  const { candidates } = each.explain;
-  const heard = candidates?.length ? asked(candidates) : [];
+  const candidates = weighs(each.explain) ? each.explain.candidates : [];
+  const heard = candidates.length ? asked(candidates) : [];
   const usual = ["source", "attention", "relation", "own", "place", "looks"];
   const listed = EVIDENCE.filter((one) => heard.includes(one) || usual.includes(one.key)).sort((a, b) => heard.includes(b) - heard.includes(a));
-  const now = candidates?.length ? listed.map(({ key: name }) => name).join() : "none";
+  const now = candidates.length ? listed.map(({ key: name }) => name).join() : "none";
   if (laidOut !== now) {
     laidOut = now;
     fill(weightPlace, now !== "none" && [el("div", { class: "sub" }, el("span", {}, "Weight of the evidence"), notHere), el("div", { class: "weights" }, listed.map(({ key: name }) => weights[name].node))]);

@@ -14,12 +14,13 @@ const MOST_COLUMNS = 5;
 
 /** The evidences that have a column: those whose figures differ most, in their own order. */
 function columns(candidates) {
-  const all = asked(candidates);
-  if (all.length <= MOST_COLUMNS) return all;
   const spread = (evidence) => {
     const logs = candidates.map((each) => Math.log(Math.max(1e-6, figure(each, evidence))));
     return Math.max(...logs) - Math.min(...logs);
   };
+  const every = asked(candidates);
+  const all = every.length > 4 ? every.filter((each) => spread(each) > 0.005) : every; // equal for all: says nothing
+  if (all.length <= MOST_COLUMNS) return all;
   const best = [...all].sort((a, b) => spread(b) - spread(a)).slice(0, MOST_COLUMNS);
   return all.filter((each) => best.includes(each));
 }
@@ -29,7 +30,7 @@ function only(each) {
   const [object] = each.objects;
   const box = each.explain.answer_box;
   const factors = box ? { answer: overlap(box, object.box_xyxy) } : {};
-  return { letter: "A", box_xyxy: object.box_xyxy, score: each.result.score, factors, sources: [] };
+  return { letter: "A", box_xyxy: object.box_xyxy, score: each.explain.confidence ?? each.result.score, factors, sources: [] };
 }
 
 export function pickCandidate(each, letter) {
@@ -57,11 +58,13 @@ export function drawWhy() {
   const known = live(each);
   const many = Boolean(known?.chosen);
   const candidates = many ? each.explain.candidates : [only(each)];
-  const shown = columns(candidates).filter(({ key }) => many || key !== "source");
+  const shown = columns(candidates);
   const chosen = many ? known.chosen : "A";
   const says = many ? known.reason : { lead: "The only candidate.", rest: onlyReason(each, candidates[0]), deciding: [] };
   const clicks = clicksToUndo(each);
-  place.style.setProperty("--columns", shown.length);
+  place.style.setProperty("--columns", Math.max(4, shown.length));
+  place.classList.toggle("crowded", shown.length > 4);
+  const gaps = Array.from({ length: Math.max(0, 4 - shown.length) }, () => el("span"));
   fill(
     place,
     el("div", { class: "head" }, el("h2", { id: "h-why" }, "Why this one"),
@@ -69,9 +72,9 @@ export function drawWhy() {
       clicks > 0 && canUndo() && el("button", { class: "text-button", type: "button", "data-keep": "undo-clicks", onclick: () => undoClicks(clicks) }, icon("undo"), `Undo ${clicks} ${clicks === 1 ? "click" : "clicks"}`)),
     el("p", { class: "reason" }, el("b", {}, says.lead), " ", says.rest, " ",
       says.back && el("button", { class: "text-button", type: "button", "data-keep": "back", onclick: () => pickCandidate(each, says.back) }, `Back to ${says.back}`)),
-    el("div", { class: "columns", "aria-hidden": "true" }, el("span"), shown.map((evidence) => heading(each, evidence, says.deciding, many)), el("span", {}, many ? "Total" : "Score")),
-    el("div", { id: "candidates", role: "listbox", "aria-label": "Candidates" }, candidates.map((one, i) => row(each, one, shown, chosen, many ? known.value[i] : one.score))),
-    table(candidates, asked(candidates), chosen, known),
+    el("div", { class: "columns", "aria-hidden": "true" }, el("span"), shown.map((evidence) => heading(each, evidence, says.deciding, many)), gaps, el("span", {}, many ? "Total" : "Score")),
+    el("div", { id: "candidates", role: "listbox", "aria-label": "Candidates" }, candidates.map((one, i) => row(each, one, i, shown, chosen, many ? known.value[i] : each.result.score))),
+    table(candidates, asked(candidates), chosen, many ? known.value : [each.result.score]),
   );
   for (const canvas of place.querySelectorAll(".crop canvas")) crop(canvas, candidates[Number(canvas.dataset.at)].box_xyxy);
   arrows($("candidates"), ".candidate");
@@ -94,7 +97,7 @@ function heading(each, evidence, deciding, many) {
   return el("span", { class: looks, title: `${evidence.name}: ${evidence.about}` }, evidence.name);
 }
 
-function row(each, one, shown, chosen, total) {
+function row(each, one, at, shown, chosen, total) {
   const is = one.letter === chosen;
   const hover = (letter) => () => ((state.hover = letter), changed());
   return el(
@@ -106,27 +109,30 @@ function row(each, one, shown, chosen, total) {
       onpointerenter: hover(one.letter), onpointerleave: hover(null), onfocus: hover(one.letter), onblur: hover(null),
       onkeydown: (event) => event.key === "Enter" && (event.stopPropagation(), event.preventDefault(), pickCandidate(each, one.letter)),
     },
-    el("span", { class: "crop" }, el("canvas", { "data-side": "44", "data-at": String((each.explain.candidates ?? []).indexOf(one) + (each.explain.candidates?.length ? 0 : 1)) }), el("span", { class: "letter" }, one.letter)),
+    el("span", { class: "crop" }, el("canvas", { "data-side": "44", "data-at": String(at) }), el("span", { class: "letter" }, one.letter)),
     shown.map((evidence) => {
       const value = figure(one, evidence);
       return el("span", { class: "evidence", "--part": `${Math.round(100 * Math.min(1, value))}%` }, el("span", { class: "bar" }), two(value));
     }),
+    Array.from({ length: Math.max(0, 4 - shown.length) }, () => el("span")),
     el("span", { class: "total" }, two(total)),
   );
 }
 
 export function crop(canvas, [x0, y0, x1, y1]) {
   const room = Math.max(x1 - x0, y1 - y0) * 0.2;
-  const longer = Math.max(x1 - x0, y1 - y0) + 2 * room;
-  const [x, y] = [(x0 + x1) / 2, (y0 + y1) / 2];
+  const [height, width] = state.picture.hw;
+  const longer = Math.min(Math.max(x1 - x0, y1 - y0) + 2 * room, width, height);
+  const inside = (middle, side) => Math.min(side - longer / 2, Math.max(longer / 2, middle));
+  const [x, y] = [inside((x0 + x1) / 2, width), inside((y0 + y1) / 2, height)];
   drawPart(canvas, [x - longer / 2, y - longer / 2, x + longer / 2, y + longer / 2]);
 }
 
 /** The same as a table, for screen readers. */
-function table(candidates, evidences, chosen, known) {
+function table(candidates, evidences, chosen, totals) {
   const cell = (tag, text, about = {}) => el(tag, about, text);
   return el("table", { class: "unseen" }, el("caption", {}, "Candidates and their evidence"),
     el("thead", {}, el("tr", {}, cell("th", "Candidate", { scope: "col" }), evidences.map(({ name }) => cell("th", name, { scope: "col" })), cell("th", "Total", { scope: "col" }))),
     el("tbody", {}, candidates.map((one, i) => el("tr", {}, cell("th", `${one.letter}${one.letter === chosen ? ", chosen" : ""}`, { scope: "row" }),
-      evidences.map((evidence) => cell("td", two(figure(one, evidence)))), cell("td", two(known?.value?.[i] ?? one.score))))));
+      evidences.map((evidence) => cell("td", two(figure(one, evidence)))), cell("td", two(totals[i]))))));
 }
