@@ -6,9 +6,10 @@ import { farthestFree } from "./colours.js";
 import { alarm, say, toast } from "./dom.js";
 import { recipeOf } from "./link.js";
 import { live } from "./live.js";
-import { isSearch } from "./search.js";
+import { isSearch, overlap } from "./search.js";
 import { COLOURS, changed, isDoubtful, layer, newLayer, state } from "./state.js";
 
+const SAME = 0.3; // overlap, above which two boxes of one search show one object
 const WORKING = ["waiting", "queued", "working"];
 export const isWorking = (each) => WORKING.includes(each?.status) && each.job !== null;
 export const working = () => state.layers.filter(isWorking);
@@ -32,6 +33,7 @@ export function ask(sentence, every, about = {}) {
 /** Send a layer's question, and follow it until it is answered. */
 export async function run(each, more = {}) {
   Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
+  each.least ??= null;
   each.searching = each.every || (state.picture.large && !each.area);
   each.stop = new AbortController();
   changed();
@@ -69,12 +71,11 @@ function hear(each, name, data) {
   }
   else if (name === "tile") tile(each, data);
   else if (name === "found") {
-    each.found.push(object(data));
+    seen(each, object(data));
     paintLayer(each);
   } else if (name === "done") {
     each.status = "working";
     each.dismissed = data.status === "dismissed";
-    Object.assign(each, { tilesDone: data.done, tilesTotal: data.total });
   } else if (name === "failed") failed(each, new api.ApiError(500, data.error?.code, data.error?.message ?? "The server gave no reason.", data.error?.hint));
   changed();
 }
@@ -93,6 +94,13 @@ function tile(each, { window_xyxy: window, status, reason }) {
   if (known) Object.assign(known, { status, reason });
   else each.tiles.push({ window, status, reason });
   if (status === "failed") each.warned = { number: each.tiles.indexOf(known ?? each.tiles.at(-1)) + 1, reason };
+}
+
+/** Take in an object of a running search; what two tiles saw, or a closer look drew, keeps its place in the list. */
+function seen(each, one) {
+  const at = each.found.findIndex((other) => overlap(other.box_xyxy, one.box_xyxy) > SAME);
+  if (at < 0) each.found.push(one);
+  else if (one.polygons || (!each.found[at].polygons && one.score > each.found[at].score)) each.found[at] = one;
 }
 
 /** Fetch what the stages made so far, so that each is shown as soon as it is there. */
@@ -141,7 +149,8 @@ export async function answered(each, result, restored = null) {
   if (isSearch(each)) adoptFound(each);
   paintLayer(each);
   try {
-    take(each, await api.get(`/v1/results/${result.id}/explain`));
+    // A stopped search had no look at the whole, and nothing to explain.
+    if (Object.keys(result.stages ?? {}).length) take(each, await api.get(`/v1/results/${result.id}/explain`));
   } catch (error) {
     if (api.isGone(error)) state.gone = true;
     each.unexplained = error.message;
@@ -155,7 +164,7 @@ export async function answered(each, result, restored = null) {
 
 /** Objects that were listed while the search ran keep their order; the answer's own come behind them. */
 function adoptFound(each) {
-  const place = (one) => each.found.findIndex((seen) => seen.box_xyxy.every((edge, i) => Math.abs(edge - one.box_xyxy[i]) < 2));
+  const place = (one) => each.found.findIndex((other) => overlap(other.box_xyxy, one.box_xyxy) > SAME);
   const order = new Map(each.objects.map((one) => [one, place(one)]));
   each.objects.sort((a, b) => (order.get(a) + 1 || 1e6) - (order.get(b) + 1 || 1e6));
 }

@@ -59,7 +59,7 @@ function tile(z, x, y) {
 export function drawBase(ctx) {
   const { picture } = state;
   const [height, width] = picture.hw;
-  ctx.imageSmoothingEnabled = view.scale < 4;
+  ctx.imageSmoothingEnabled = view.scale < 8;
   ctx.imageSmoothingQuality = "high";
   if (picture.preview) ctx.drawImage(picture.preview, 0, 0, width, height);
   const enough = picture.preview && picture.preview.width >= Math.min(width, width * view.scale * devicePixelRatio * 0.9);

@@ -14,7 +14,7 @@ export function el(tag, about = {}, ...children) {
     else if (name in made && typeof value !== "string") made[name] = value;
     else made.setAttribute(name, value === true ? "" : value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return made;
 }
 
@@ -42,7 +42,7 @@ export const key = (text) => el("kbd", { class: "key", "aria-hidden": "true" }, 
 /** Put children in place of what an element holds; the focus stays with the element of the same data-keep. */
 export function fill(parent, ...children) {
   const held = parent.contains(document.activeElement) ? document.activeElement.closest("[data-keep]")?.dataset.keep : null;
-  parent.replaceChildren(...children.flat().filter(Boolean));
+  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
   if (held) [...parent.querySelectorAll("[data-keep]")].find((each) => each.dataset.keep === held)?.focus({ preventScroll: true });
 }
 

@@ -37,8 +37,8 @@ async function save(each, name) {
 export function drawDownload() {
   const each = layer();
   const onMap = Boolean(state.picture?.transform);
-  const many = each?.result?.searched || each?.every;
-  const shown = FILES.filter(([, name, map]) => (!map || onMap) && !(onMap && many && ["outline.geojson", "result.json", "panel.png"].includes(name)));
+  // On a map the two files that know the place stand in for outline, JSON and panel, which All holds as well.
+  const shown = FILES.filter(([, name, map]) => (onMap ? map || ["mask.png", "all.zip"].includes(name) : !map));
   const order = onMap ? ["GeoJSON", "GeoPackage"] : [];
   shown.sort((a, b) => order.includes(b[0]) - order.includes(a[0]));
   fill($("s-download"), el("h2", {}, "Download"), shown.map(([text, name]) => {

@@ -4,9 +4,9 @@ import * as api from "./api.js";
 import { isWorking, run, stop } from "./ask.js";
 import { colourOf } from "./canvas.js";
 import { $, arrows, copy, el, fill, icon, key, seconds, toast } from "./dom.js";
-import { isSearch } from "./search.js";
+import { isSearch, overlap } from "./search.js";
 import { choose } from "./stages.js";
-import { COLOURS, changed, isDoubtful, layer, remember, snapshot, stages, state } from "./state.js";
+import { COLOURS, changed, isDoubtful, isStrange, layer, remember, snapshot, stages, state } from "./state.js";
 
 const two = (value) => value.toFixed(2);
 
@@ -138,16 +138,13 @@ function notice(each) {
   if (isWorking(each)) return isSearch(each) ? null : workingNotice(each);
   if (each.status === "stopped" && isSearch(each)) return stoppedNotice(each);
   if (each.status === "stopped") return state_("Stopped.", "Nothing was kept of this question.", button("Ask again", () => run(each), true));
-  if (isSearch(each)) return null;
-  if (each.status === "nothing") return nothingNotice(each);
-  if (state.info.drawn_only && state.picture && !isDrawn() && each.result)
+  if (each.status === "nothing" && !isSearch(each)) return nothingNotice(each);
+  if (each.result && isStrange() && !each.kept)
     return state_("This answer means nothing.", `Recipe ${state.info.recipe} knows drawn scenes only, and this is a real picture.`,
       button(["zeroov models get", icon("copy")], () => copy("zeroov models get"), true), button("Open a drawn scene", () => (location.hash = "", location.reload())));
-  if (isDoubtful(each)) return doubtfulNotice(each);
+  if (isDoubtful(each) && !isSearch(each)) return doubtfulNotice(each);
   return null;
 }
-
-const isDrawn = () => state.picture.drawn || state.examples.some(({ picture }) => picture === state.picture.id) || Math.max(...state.picture.hw) <= 448;
 
 function state_(lead, rest, ...ways) {
   return el("div", { class: "state" }, el("p", {}, el("b", {}, lead), ` ${rest}`), el("div", { class: "ways" }, ways));
@@ -179,14 +176,6 @@ function keep(each) {
   changed();
 }
 
-export function overlap(a, b) {
-  const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const high = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (wide <= 0 || high <= 0) return 0;
-  const area = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);
-  return (wide * high) / (area(a) + area(b) - wide * high);
-}
-
 function failedNotice(each) {
   const { error } = each;
   const where = { overview: "Overview", focus: "Focus", evolve: "Evolve", select: "Choice", refine: "Refine" }[each.failedAt];
@@ -196,10 +185,10 @@ function failedNotice(each) {
 }
 
 function stoppedNotice(each) {
-  const looked = each.tiles.filter(({ status }) => status !== "now").length;
-  const total = each.tilesTotal || looked + (each.left || 0);
+  const { looked = 0, nodata = 0, failed = 0, stopped = 0 } = each.result.tiles ?? {};
+  const total = looked + nodata + failed + stopped;
   const count = each.objects.length || each.found.length;
-  return state_(`Stopped after ${looked} of ${total} tiles.`, `${count} ${count === 1 ? "object is" : "objects are"} kept. The tiles not searched stay veiled on the map.`,
+  return state_(`Stopped after ${total - stopped} of ${total} tiles.`, `${count} ${count === 1 ? "object is" : "objects are"} kept. The tiles not searched stay veiled on the map.`,
     button("Search the rest", () => run(each), true), button("Download these", () => $("s-download").querySelector("button:not(:disabled)")?.focus()));
 }
 

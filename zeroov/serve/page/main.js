@@ -14,7 +14,7 @@ import { drawLegend } from "./legend.js";
 import { decode, encode } from "./link.js";
 import { frameOf, live } from "./live.js";
 import { drawObjects } from "./objects.js";
-import { drawChip, listen as listenPicture, show, tell, told } from "./picture.js";
+import { drawChip, item as menuItem, listen as listenPicture, show, tell, toggleMenu, told } from "./picture.js";
 import { hand, listen as listenPointer } from "./pointer.js";
 import { drawRail } from "./rail.js";
 import { drawInset } from "./search-draw.js";
@@ -65,12 +65,17 @@ function layOutFrame() {
   arrows($("tools"), "button");
   arrows($("how-many"), "button", (one) => setEvery(one.dataset.every === "1"));
   for (const one of $("how-many").children) one.addEventListener("click", () => setEvery(one.dataset.every === "1"));
-  for (const [id, name] of [["share", "link"], ["theme", "contrast"], ["help", "help"], ["add-narrow", "add"], ["drawer", "panel"]]) fill($(id), icon(name));
+  for (const [id, name] of [["share", "link"], ["theme", "contrast"], ["help", "help"], ["add-narrow", "add"], ["drawer", "panel"], ["more", "menu"]]) fill($(id), icon(name));
   $("share").addEventListener("click", () => (keepLink(), copy(location.href)));
   $("theme").addEventListener("click", () => setTheme(isDark() ? "light" : "dark"));
   $("help").addEventListener("click", () => toggleTable());
   $("add-narrow").addEventListener("click", () => (setTool(state.tool === "add" ? "move" : "add"), document.body.classList.toggle("tools-open", state.tool === "add")));
   $("drawer").addEventListener("click", () => $("drawer").setAttribute("aria-expanded", String(document.body.classList.toggle("drawer-open"))));
+  $("more").addEventListener("click", () => (toggleMenu([
+    menuItem("link", "Copy a link to this", () => $("share").click()),
+    menuItem("contrast", "Light or dark", () => $("theme").click()),
+    menuItem("help", "Keys", () => $("help").click()),
+  ])));
   $("beyond").addEventListener("click", () => (showBox(layer().objects[0].box_xyxy, 0.3), changed()));
   $("back").addEventListener("click", backToMap);
   fill($("tabs"), ["Why", "Layers", "Tune", "Download"].map((name) => el("button", { type: "button", role: "tab", "data-tab": name.toLowerCase(), onclick: () => setTab(name.toLowerCase()) }, el("span", {}, name), name === "Layers" && " ", name === "Layers" && el("span", { id: "layer-count" }))));

@@ -2,7 +2,7 @@
 
 import { isWorking, run, stop } from "./ask.js";
 import { $, arrows, el, fill, icon, seconds, thin } from "./dom.js";
-import { area, isSearch, shownObjects, toMap } from "./search.js";
+import { area, isSearch, leastOf, shownObjects, toMap } from "./search.js";
 import { slider } from "./slider.js";
 import { changed, layer, state } from "./state.js";
 import { show } from "./view.js";
@@ -23,20 +23,25 @@ export function chooseObject(each, index, zoom = true) {
 }
 
 function searching(each) {
-  const tiles = each.progress.tiles ?? each.progress[each.progressStage] ?? {};
-  const looked = each.tiles.filter(({ status }) => status !== "now").length;
-  const total = tiles.total || each.tilesTotal || looked;
-  const done = Math.max(looked, tiles.done ?? 0);
-  const part = total ? Math.min(1, done / total) : 0;
-  const spent = (performance.now() - each.started) / 1000;
-  const left = done > 2 && spent > 1 ? `about ${seconds((spent / done) * (total - done))} left` : "";
+  const tiles = each.progress.tiles ?? {};
+  const closer = each.progressStage === "tiles" ? null : each.progress["closer looks"];
+  const looked = Math.max(each.tiles.filter(({ status }) => status !== "now").length, tiles.done ?? 0);
+  const total = tiles.total || looked;
+  const [done, all] = closer ? [closer.done, closer.total] : [looked, total];
+  const part = all ? Math.min(1, done / all) : 0;
+  const now = closer ? closer : each;
+  if (each.timed !== Boolean(closer)) Object.assign(each, { timed: Boolean(closer), timedFrom: performance.now(), timedDone: done });
+  const spent = (performance.now() - each.timedFrom) / 1000;
+  const gone = done - each.timedDone;
+  const left = gone > 2 && spent > 1 ? `about ${seconds((spent / gone) * (all - done))} left` : "";
   const low = each.found.filter(({ score, doubtful }) => doubtful || score < state.info.doubt).length;
+  const says = now === closer ? `closer look ${Math.min(all, done + 1)} of ${all}` : total ? `tile ${Math.min(total, done + 1)} of ${total}` : each.status === "queued" ? `${each.position} in the queue` : "starts";
   return [
-    el("div", { class: "head" }, el("h2", {}, "Searching"), el("span", { class: "quiet" }, total ? `tile ${Math.min(total, done + 1)} of ${total}` : each.progressStage || "starts"),
+    el("div", { class: "head" }, el("h2", {}, "Searching"), el("span", { class: "quiet" }, says),
       el("button", { class: "text-button", type: "button", "data-keep": "stop", disabled: Boolean(each.stopping), onclick: () => stop(each) }, icon("stop"), each.stopping ? "Stopping" : "Stop, keep these")),
     el("div", { class: "progress", "--part": `${100 * part}%`, role: "progressbar", "aria-label": "Search", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(100 * part)) },
-      each.tiles.map(({ status }, i) => status === "failed" && total && el("i", { "--at": `${(100 * i) / total}%`, "--wide": `${100 / total}%` }))),
-    el("div", { class: "two-ends" }, el("span", {}, `${each.found.length} found${low ? `, ${low} doubtful` : ""}`), el("span", {}, left)),
+      each.tiles.map(({ status }, i) => status === "failed" && total && !closer && el("i", { "--at": `${(100 * i) / total}%`, "--wide": `${100 / total}%` }))),
+    el("div", { class: "two-ends" }, el("span", {}, `${each.found.length - low} found${low ? `, ${low} doubtful` : ""}`), el("span", {}, left)),
     warned(each),
   ];
 }
@@ -50,13 +55,13 @@ function histogram(each, objects) {
   const line = each.result?.doubt_line ?? state.info.doubt;
   for (const { score } of objects) counts[Math.min(BINS - 1, Math.floor(score * BINS))]++;
   const most = Math.max(1, ...counts);
-  const shown = objects.filter(({ score }) => score >= each.least).length;
-  least.set(each.least, { mark: line, title: "Objects with a lower score are left out of the map and the list." });
+  const shown = objects.filter(({ score }) => score >= leastOf(each)).length;
+  least.set(leastOf(each), { mark: line, title: "Objects with a lower score are left out of the map and the list." });
   return [
     el("div", { class: "head" }, el("h2", {}, "Show from score"), el("span", { class: "quiet" }, "redrawn at once")),
     el("div", { class: "histogram", "aria-hidden": "true" }, counts.map((count, i) => el("i", { class: (i + 0.5) / BINS < line ? "low" : "", "--high": `${Math.round((38 * count) / most)}px` }))),
     least.node,
-    el("div", { class: "two-ends" }, el("span", {}, `${each.least.toFixed(2)}; dashed below ${line.toFixed(2)}`), el("span", {}, `${shown} of ${objects.length} ${state.picture.large ? "on the map" : "in the picture"}`)),
+    el("div", { class: "two-ends" }, el("span", {}, `${leastOf(each).toFixed(2)}; dashed below ${line.toFixed(2)}`), el("span", {}, `${shown} of ${objects.length} ${state.picture.large ? "on the map" : "in the picture"}`)),
   ];
 }
 
@@ -111,17 +116,23 @@ export function drawObjects() {
   const busy = isWorking(each);
   const objects = each.objects.length || each.result ? each.objects : each.found;
   const rows = sorted(each, shownObjects(each));
+  const head = el("div", { class: "head" }, el("h2", {}, "Objects"), el("span", { class: "quiet" }, busy ? "in the order found; sort when done" : objects.length ? "" : (each.result?.why_empty ?? "none")),
+    !busy && objects.length > 1 && el("span", { class: "sorting", role: "group", "aria-label": "Order" }, Object.entries(SORTS).map(([name, text]) =>
+      el("button", { type: "button", "aria-pressed": String(each.sort === name), "data-keep": `by-${name}`, onclick: () => ((each.sort = name), changed()) }, text))));
+  const chosen = objects[each.object];
+  const part = (...children) => el("div", { class: "part" }, children);
   fill(
     place,
-    busy ? searching(each) : each.warned ? warned(each) : [],
-    objects.length ? el("div", {}, histogram(each, objects)) : [],
-    el("div", { class: "head" }, el("h2", {}, "Objects"), busy ? el("span", { class: "quiet" }, "in the order found; sort when done") : el("span", { class: "quiet" }, objects.length ? "" : (each.result?.why_empty ?? "none")),
-      !busy && objects.length > 1 && el("span", { class: "sorting", role: "group", "aria-label": "Order" }, Object.entries(SORTS).map(([name, text]) =>
-        el("button", { type: "button", "aria-pressed": String(each.sort === name), "data-keep": `by-${name}`, onclick: () => ((each.sort = name), changed()) }, text)))),
-    el("div", { id: "objects", class: "objects", role: "listbox", "aria-label": "Objects" }, rows.slice(0, MOST).map((one) => row(each, one))),
-    rows.length > MOST ? el("p", { class: "note" }, `${rows.length - MOST} more are on the map and in the download`) : [],
-    !busy && each.object >= 0 && objects[each.object] ? el("div", { class: "ways" }, el("button", { class: "edge", type: "button", "data-keep": "open", onclick: () => open(each, objects[each.object]) }, `Open object ${each.object + 1}`)) : [],
-    !busy && each.status === "found" && each.left ? el("div", { class: "ways" }, el("button", { class: "edge", type: "button", onclick: () => run(each) }, "Search the rest")) : [],
+    busy ? part(searching(each)) : each.warned && part(warned(each)),
+    objects.length > 0 && part(histogram(each, objects)),
+    part(
+      head,
+      el("div", { id: "objects", class: "objects", role: "listbox", "aria-label": "Objects" }, rows.slice(0, MOST).map((one) => row(each, one))),
+      rows.length > MOST && el("p", { class: "note" }, `${rows.length - MOST} more are on the map and in the download`),
+      !busy && el("div", { class: "ways" },
+        chosen && el("button", { class: "edge", type: "button", "data-keep": "open", onclick: () => open(each, chosen) }, `Open object ${each.object + 1}`),
+        each.status === "found" && each.left > 0 && el("button", { class: "edge", type: "button", onclick: () => run(each) }, "Search the rest")),
+    ),
   );
   for (const canvas of place.querySelectorAll(".crop canvas")) crop(canvas, objects[Number(canvas.dataset.at)].box_xyxy);
   arrows($("objects"), ".object");

@@ -98,6 +98,12 @@ export function pathOf(rings, scaleX = 1, scaleY = scaleX, left = 0, top = 0) {
   for (const ring of rings) {
     const at = ring.map(([x, y]) => [x * scaleX + left, y * scaleY + top]);
     const count = at.length;
+    if (count < 5) {
+      // A box stays a box.
+      at.forEach(([x, y], i) => (i ? path.lineTo(x, y) : path.moveTo(x, y)));
+      path.closePath();
+      continue;
+    }
     const middle = (i) => {
       const [a, b] = [at[i % count], at[(i + 1) % count]];
       return [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2];

@@ -91,7 +91,7 @@ function openMenu(...children) {
   $("chip-menu").querySelector("button, input")?.focus();
 }
 
-const item = (name, text, act, aside = "") => el("button", { type: "button", role: "menuitem", onclick: act }, icon(name), el("span", {}, text), aside && el("span", { class: "size" }, aside));
+export const item = (name, text, act, aside = "") => el("button", { type: "button", role: "menuitem", onclick: act }, icon(name), el("span", {}, text), aside && el("span", { class: "size" }, aside));
 
 async function paste() {
   closeMenu();
@@ -144,9 +144,11 @@ function bandsItem() {
   return el("label", {}, icon("box"), "Bands", field);
 }
 
-export function toggleMenu() {
+/** Open the chip's menu, with more things to do where the page is narrow. */
+export function toggleMenu(more = []) {
   if (closeMenu()) return;
   openMenu(
+    more.map((each) => (each.addEventListener("click", closeMenu), each)),
     item("upload", "Open a file", () => (closeMenu(), $("file").click())),
     item("copy", "Paste", paste),
     state.info?.folders?.length > 0 && item("folder", "Server's folder", () => browse()),
@@ -182,8 +184,8 @@ export function listen() {
     if (file) openFile(file, then);
     $("file").value = "";
   });
-  $("chip").addEventListener("click", toggleMenu);
-  document.addEventListener("pointerdown", (event) => event.target.closest(".chip-place") || closeMenu());
+  $("chip").addEventListener("click", () => toggleMenu());
+  document.addEventListener("pointerdown", (event) => event.target.closest(".chip-place, #more") || closeMenu());
   $("chip-menu").addEventListener("keydown", (event) => event.key === "Escape" && (event.stopPropagation(), closeMenu(), $("chip").focus()));
 }
 

@@ -23,7 +23,7 @@ export function nudgeOpacity(by) {
 /** Draw one stage of a layer into a small square canvas; false where there is nothing to be seen yet. */
 export function thumbnail(canvas, each, stage) {
   const { hw } = state.picture;
-  const whole = each && hasMap(stage) ? frameOf(each) : [0, 0, hw[1], hw[0]];
+  const whole = each && (hasMap(stage) || each.area) ? frameOf(each) : [0, 0, hw[1], hw[0]];
   if (hasMap(stage)) {
     const map = mapOf(each, stage);
     if (!map) return false;

@@ -68,7 +68,7 @@ export function drawSearch(ctx, each, stage, onScreen) {
         ctx.strokeStyle = colour;
         ctx.strokeRect(x0, y0, x1 - x0, y1 - y0);
       }
-      const [x, y] = [Math.max(60, Math.min(view.width - 60, (x0 + x1) / 2)), Math.max(20, Math.min(view.height - 20, y1 - 18))];
+      const [x, y] = [Math.max(60, Math.min(view.width - 60, (x0 + x1) / 2)), Math.max(20, Math.min(view.height - 60, y1 - 18))];
       draw.tag(ctx, x, y, [[`tile ${i + 1}`, draw.SOLID, "#FFFFFF"]], { middle: true });
     } else if (onTiles) {
       ctx.lineWidth = 1;

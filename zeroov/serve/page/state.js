@@ -69,7 +69,7 @@ export function newLayer(sentence, every = false) {
     made: new Set(), // stages whose value is there
     tiles: [],
     found: [],
-    least: 0, // of the scores that are shown
+    least: null, // of the scores that are shown, where somebody moved the slider
     error: null,
     job: null,
     started: 0,
@@ -78,8 +78,11 @@ export function newLayer(sentence, every = false) {
   };
 }
 
-/** Whether an answer is doubtful: the server says so, and nobody kept it. */
-export const isDoubtful = (each) => Boolean(each.result?.doubtful) && !each.kept;
+/** Whether the models know no more than drawn scenes, and this picture is none: 224 pixels a side, as they are drawn. */
+export const isStrange = () => Boolean(state.info?.drawn_only && state.picture && !state.picture.drawn && state.picture.hw.some((side) => side !== 224));
+
+/** Whether an answer is doubtful: the server says so, and nobody kept it; or the models know nothing of such pictures. */
+export const isDoubtful = (each) => Boolean(each.result?.doubtful || (each.result && isStrange())) && !each.kept;
 
 // Undo and redo: what was before and after, of one layer.
 

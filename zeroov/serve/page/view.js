@@ -44,9 +44,9 @@ export function pan(dx, dy) {
   hold();
 }
 
+/** Bring a box into the middle, as a share of the canvas at most. */
 export function show([x0, y0, x1, y1], share = 0.5) {
-  const scale = Math.min((view.width * share) / (x1 - x0), (view.height * share) / (y1 - y0), 8);
-  view.scale = Math.max(scale, Math.min(view.scale, scale * 3));
+  view.scale = Math.min((view.width * share) / (x1 - x0), (view.height * share) / (y1 - y0), 8);
   view.x = view.width / 2 - ((x0 + x1) / 2) * view.scale;
   view.y = view.height / 2 - ((y0 + y1) / 2) * view.scale;
   view.free = true;

@@ -2,10 +2,9 @@
 
 import { drawPart } from "./base.js";
 import { $, arrows, el, fill, icon } from "./dom.js";
-import { overlap } from "./layers.js";
 import { live } from "./live.js";
 import { isWorking } from "./ask.js";
-import { isSearch } from "./search.js";
+import { isSearch, overlap } from "./search.js";
 import { canUndo, changed, clicksToUndo, layer, remember, snapshot, state } from "./state.js";
 import { undoOne } from "./tune.js";
 import { asked, figure, two } from "./weigh.js";
@@ -70,7 +69,7 @@ export function drawWhy() {
     el("div", { class: "head" }, el("h2", { id: "h-why" }, "Why this one"),
       el("span", { class: "quiet" }, candidates.length === 1 ? "1 candidate" : `${candidates.length} candidates`),
       clicks > 0 && canUndo() && el("button", { class: "text-button", type: "button", "data-keep": "undo-clicks", onclick: () => undoClicks(clicks) }, icon("undo"), `Undo ${clicks} ${clicks === 1 ? "click" : "clicks"}`)),
-    el("p", { class: "reason" }, el("b", {}, says.lead), " ", says.rest, " ",
+    el("p", { class: "reason" }, el("b", {}, says.lead), " ", el("span", { class: says.short ? "long" : "" }, says.rest), says.short && el("span", { class: "short" }, says.short), " ",
       says.back && el("button", { class: "text-button", type: "button", "data-keep": "back", onclick: () => pickCandidate(each, says.back) }, `Back to ${says.back}`)),
     el("div", { class: "columns", "aria-hidden": "true" }, el("span"), shown.map((evidence) => heading(each, evidence, says.deciding, many)), gaps, el("span", {}, many ? "Total" : "Score")),
     el("div", { id: "candidates", role: "listbox", "aria-label": "Candidates" }, candidates.map((one, i) => row(each, one, i, shown, chosen, many ? known.value[i] : each.result.score))),
