@@ -9,6 +9,9 @@ export class ApiError extends Error {
   }
 }
 
+/** An error's words and what to do about it, as sentences. */
+export const words = ({ message, hint }) => [message, hint].filter(Boolean).map((part) => part[0].toUpperCase() + part.slice(1) + (/[.!?]$/.test(part) ? "" : ".")).join(" ");
+
 /** True for the errors that mean that nobody answers. */
 export const isGone = (error) => error instanceof ApiError && error.status === 0;
 

@@ -32,7 +32,7 @@ export function ask(sentence, every, about = {}) {
 
 /** Send a layer's question, and follow it until it is answered. */
 export async function run(each, more = {}) {
-  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
+  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), ended: false, tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
   each.least ??= null;
   each.searching = each.every || (state.picture.large && !each.area);
   each.stop = new AbortController();
@@ -75,6 +75,7 @@ function hear(each, name, data) {
     paintLayer(each);
   } else if (name === "done") {
     each.status = "working";
+    each.ended = true;
     each.dismissed = data.status === "dismissed";
   } else if (name === "failed") failed(each, new api.ApiError(500, data.error?.code, data.error?.message ?? "The server gave no reason.", data.error?.hint));
   changed();
@@ -105,9 +106,11 @@ function seen(each, one) {
 
 /** Fetch what the stages made so far, so that each is shown as soon as it is there. */
 async function partial(each) {
-  if (!each.job || each.asking) return;
+  if (each.asking) return;
   each.asking = true;
   try {
+    await new Promise((go) => setTimeout(go, 150)); // a quick answer needs none
+    if (!each.job || each.ended) return;
     take(each, await api.get(`/v1/jobs/${each.job}/explain`));
     changed();
   } catch {

@@ -126,7 +126,7 @@ const overlaps = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a
 
 function paintCandidates(ctx, each, placed) {
   const known = live(each);
-  if (!known?.chosen) return;
+  if (!known?.chosen || !each.objects.length) return;
   for (const candidate of each.explain.candidates.slice(0, 12)) {
     const { letter, box_xyxy: box } = candidate;
     const hovered = state.hover === letter;

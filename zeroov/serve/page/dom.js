@@ -4,12 +4,23 @@ export const $ = (id) => document.getElementById(id);
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** Handlers live in a property, so that an element that stays takes over those of the one that was made in its place. */
+function dispatch(event) {
+  return event.currentTarget.handlers[event.type]?.(event);
+}
+
+function handle(element, type, act) {
+  element.handlers ??= {};
+  if (!element.handlers[type]) element.addEventListener(type, dispatch);
+  element.handlers[type] = act;
+}
+
 /** Make an element: el("p", {class: "note", onclick: f}, "text", child). Properties of style go in as --name. */
 export function el(tag, about = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(about)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) handle(made, name.slice(2), value);
     else if (name.startsWith("--")) made.style.setProperty(name, value);
     else if (name in made && typeof value !== "string") made[name] = value;
     else made.setAttribute(name, value === true ? "" : value);
@@ -39,15 +50,63 @@ export async function loadIcons() {
 
 export const key = (text) => el("kbd", { class: "key", "aria-hidden": "true" }, text);
 
-/** Put children in place of what an element holds; the focus stays with the element of the same data-keep. */
+/**
+ * Put children in place of what an element holds. What is there already stays and is changed only where it differs:
+ * nothing under the pointer is taken away, and the focus stays where it is.
+ */
 export function fill(parent, ...children) {
-  const held = parent.contains(document.activeElement) ? document.activeElement.closest("[data-keep]")?.dataset.keep : null;
-  parent.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (held) [...parent.querySelectorAll("[data-keep]")].find((each) => each.dataset.keep === held)?.focus({ preventScroll: true });
+  const fresh = document.createDocumentFragment();
+  fresh.append(...children.flat(Infinity).filter(Boolean));
+  become(parent, fresh);
+}
+
+/** Keep an element as it is wherever something of the same name is filled in; returns what stands for it there. */
+export function own(element, name) {
+  element.dataset.keep = name;
+  element.isOwn = true;
+  return () => (element.isConnected ? el(element.tagName, { "data-keep": name }) : element);
+}
+
+const keepOf = (node) => node.dataset?.keep;
+
+function become(parent, fresh) {
+  const left = [...parent.childNodes];
+  let place = parent.firstChild;
+  for (const wanted of [...fresh.childNodes]) {
+    const at = left.findIndex((node) => node.nodeName === wanted.nodeName && keepOf(node) === keepOf(wanted));
+    const node = at < 0 ? wanted : left.splice(at, 1)[0];
+    if (node !== wanted) change(node, wanted);
+    if (node === place) place = place.nextSibling;
+    else parent.insertBefore(node, place);
+  }
+  for (const node of left) node.remove();
+}
+
+function change(node, wanted) {
+  if (node.isOwn) return;
+  if (node.nodeType === Node.TEXT_NODE) {
+    if (node.data !== wanted.data) node.data = wanted.data;
+    return;
+  }
+  const isCanvas = node.tagName === "CANVAS"; // its size belongs to what is drawn in it
+  for (const { name } of [...node.attributes])
+    if (!wanted.hasAttribute(name) && !(isCanvas && (name === "width" || name === "height"))) node.removeAttribute(name);
+  for (const { name, value } of wanted.attributes) if (node.getAttribute(name) !== value) setAttribute(node, name, wanted, value);
+  for (const type of Object.keys(node.handlers ?? {})) if (!wanted.handlers?.[type]) node.handlers[type] = null;
+  for (const [type, act] of Object.entries(wanted.handlers ?? {})) if (act) handle(node, type, act);
+  become(node, wanted);
+}
+
+/** The policy of the page forbids style as an attribute: its properties are set one by one. */
+function setAttribute(node, name, wanted, value) {
+  if (name === "style") node.style.cssText = wanted.style.cssText;
+  else node.setAttribute(name, value);
 }
 
 /** Let arrows move the focus inside a list or a group that is one tab stop. */
 export function arrows(parent, selector, choose = () => {}) {
+  if (!parent || parent.hasArrows) return;
+  parent.hasArrows = true;
   parent.addEventListener("keydown", (event) => {
     const items = [...parent.querySelectorAll(selector)].filter((each) => each.offsetParent !== null);
     const at = items.indexOf(event.target.closest(selector));

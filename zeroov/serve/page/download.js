@@ -30,7 +30,7 @@ async function save(each, name) {
   try {
     await api.save(`/v1/results/${each.result.id}/files/${name}`, `${stem}-${each.number}-${name}`);
   } catch (error) {
-    toast([error.message, error.hint].filter(Boolean).join(" "), "", null, 8);
+    toast(api.words(error), "", null, 8);
   }
 }
 

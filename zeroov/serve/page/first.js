@@ -132,9 +132,11 @@ function paintHero() {
       el("span", { class: "thumb" }, el("canvas", { "data-side": "76", "aria-hidden": "true" })), el("span", {}, el("b", {}, ABOUT[id][0]), ABOUT[id][1])));
     const took = made?.result?.seconds ? `${seconds(made.result.seconds)} on ${state.info.device === "cpu" ? "a CPU" : state.info.device}, models loaded` : "";
     fill($("hero-stages"), buttons, el("p", { class: "took" }, took));
-    for (const button of buttons) {
+    for (const button of $("hero-stages").querySelectorAll(".hero-stage")) {
       const small_ = button.querySelector("canvas");
-      if (!thumbnail(small_, made ?? null, button.dataset.keep)) button.querySelector(".thumb").classList.add("empty"), (small_.hidden = true);
+      const there = thumbnail(small_, made ?? null, button.dataset.keep);
+      button.querySelector(".thumb").classList.toggle("empty", !there);
+      small_.hidden = !there;
     }
   });
 }

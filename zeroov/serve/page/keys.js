@@ -1,7 +1,7 @@
 // The keyboard: what each key does, the table of them, and the switch that turns letter keys off.
 
 import { isWorking, stop, working } from "./ask.js";
-import { $, el, fill, key } from "./dom.js";
+import { $, el, key } from "./dom.js";
 import { hide } from "./layers.js";
 import { closeMenu } from "./picture.js";
 import { nudgeOpacity } from "./rail.js";
@@ -34,7 +34,7 @@ export function toggleTable(on = $("keys").hidden) {
   place.hidden = !on;
   if (!on) return;
   const box = el("input", { type: "checkbox", checked: state.letters, onchange: () => ((state.letters = box.checked), localStorage.setItem("zeroov letters", box.checked ? "on" : "off")) });
-  fill(place, el("div", { class: "head" }, el("h2", {}, "Keys"), el("button", { class: "text-button", type: "button", onclick: () => (toggleTable(false), $("help").focus()) }, "Close")),
+  place.replaceChildren(el("div", { class: "head" }, el("h2", {}, "Keys"), el("button", { class: "text-button", type: "button", onclick: () => (toggleTable(false), $("help").focus()) }, "Close")),
     el("table", {}, el("tbody", {}, TABLE.map(([keys, does]) => el("tr", {}, el("th", { scope: "row" }, keys.flatMap((each) => [key(each), " "])), el("td", {}, does))))),
     el("label", {}, box, "Letter keys"));
   place.setAttribute("role", "region");

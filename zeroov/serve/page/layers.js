@@ -111,8 +111,7 @@ export function drawLayers() {
       ? el("div", { id: "layers", role: "listbox", "aria-label": "Layers" }, state.layers.map(row))
       : el("p", { class: "reason note empty-note" }, "Describe one object above."),
   );
-  const list = $("layers");
-  if (list) arrows(list, ".layer");
+  arrows($("layers"), ".layer");
   const state_ = notice(layer());
   $("s-state").hidden = !state_;
   fill($("s-state"), state_ ?? []);
@@ -180,7 +179,8 @@ function failedNotice(each) {
   const { error } = each;
   const where = { overview: "Overview", focus: "Focus", evolve: "Evolve", select: "Choice", refine: "Refine" }[each.failedAt];
   const kept = Object.keys(each.progress).length > 1 ? "What the stages before found is kept." : "";
-  return state_(`${where ? `${where}: ` : ""}${error.message}`, [error.hint, kept].filter(Boolean).join(" "),
+  const message = where ? `${where}: ${error.message}` : error.message;
+  return state_(api.words({ message }), [api.words({ message: error.hint }), kept].filter(Boolean).join(" "),
     button("Try again", () => run(each), true), button("Copy the message", () => copy([error.code, error.message, error.hint].filter(Boolean).join("\n"))));
 }
 

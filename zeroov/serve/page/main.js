@@ -260,6 +260,7 @@ function drawAll() {
   drawChip();
   if (!state.picture) {
     drawFind(null);
+    paintFirst();
     if (state.lost) drawLayers(), drawDownload();
     return;
   }

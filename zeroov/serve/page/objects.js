@@ -1,7 +1,7 @@
 // A search in the panel: how far it is, the line of scores, and the objects in the order in which they were found.
 
 import { isWorking, run, stop } from "./ask.js";
-import { $, arrows, el, fill, icon, seconds, thin } from "./dom.js";
+import { $, arrows, el, fill, icon, own, seconds, thin } from "./dom.js";
 import { area, isSearch, leastOf, shownObjects, toMap } from "./search.js";
 import { slider } from "./slider.js";
 import { changed, layer, state } from "./state.js";
@@ -13,6 +13,7 @@ const MOST = 400; // rows in the list
 
 const least = slider({ label: "", name: "Show from score", min: 0, max: 1, step: 0.01, slide: (value) => ((layer().least = value), changed()) });
 least.node.classList.add("histogram-range");
+const leastPlace = own(least.node, "Show from score");
 
 export function chooseObject(each, index, zoom = true) {
   each.object = index;
@@ -60,7 +61,7 @@ function histogram(each, objects) {
   return [
     el("div", { class: "head" }, el("h2", {}, "Show from score"), el("span", { class: "quiet" }, "redrawn at once")),
     el("div", { class: "histogram", "aria-hidden": "true" }, counts.map((count, i) => el("i", { class: (i + 0.5) / BINS < line ? "low" : "", "--high": `${Math.round((38 * count) / most)}px` }))),
-    least.node,
+    leastPlace(),
     el("div", { class: "two-ends" }, el("span", {}, `${leastOf(each).toFixed(2)}; dashed below ${line.toFixed(2)}`), el("span", {}, `${shown} of ${objects.length} ${state.picture.large ? "on the map" : "in the picture"}`)),
   ];
 }

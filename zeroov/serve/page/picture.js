@@ -44,7 +44,7 @@ export async function openFile(file, then = null, bands = "") {
     then?.();
   } catch (error) {
     if (api.isGone(error)) state.gone = true;
-    tell([error.message, error.hint].filter(Boolean).join(" "), true);
+    tell(api.words(error), true);
   }
 }
 
@@ -54,7 +54,7 @@ export async function openRef(ref) {
     await show(await api.post("/v1/pictures", { ref }));
     tell("");
   } catch (error) {
-    tell([error.message, error.hint].filter(Boolean).join(" "), true);
+    tell(api.words(error), true);
   }
 }
 

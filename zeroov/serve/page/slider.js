@@ -1,6 +1,6 @@
 // A slider with a mark at the recipe's value and a figure that can be typed. Made once; set() moves it.
 
-import { el } from "./dom.js";
+import { el, own } from "./dom.js";
 
 /**
  * `about`: {label (nodes), name, min, max, step, digits, unit, say(value), title, slide(value), settle()}.
@@ -13,6 +13,7 @@ export function slider(about) {
   const mark = el("span", { class: "mark", title: "The recipe's value: double click to go back to it" });
   const range = el("span", { class: "range" }, mark, input);
   const node = el("div", { class: "slider", title: about.title }, el("span", { class: "name" }, about.label), range, value);
+  own(node, name);
   const say = about.say ?? ((number) => `${Number(number).toFixed(digits)}${unit}`);
   let recipe = null;
   let off = "";

@@ -112,7 +112,7 @@ function drawWeights(each, recipe) {
   }
   if (now === "none") return;
   const silent = listed.filter((one) => !heard.includes(one));
-  notHere.textContent = silent.length ? `${silent.map(({ name }) => name.toLowerCase()).join(", ")}: not in this sentence` : "";
+  notHere.title = notHere.textContent = silent.length ? `${silent.map(({ name }) => name.toLowerCase()).join(", ")}: not in this sentence` : "";
   for (const evidence of listed) {
     const [first] = borne(each, evidence);
     if (!first) weights[evidence.key].set(1, { off: `${evidence.name}: not in this sentence` });
@@ -128,9 +128,9 @@ function drawLine(each) {
   const expected = refineSeconds(each);
   fill(
     line,
-    stale ? [icon("warn"), el("span", {}, `Refine still shows ${stale}`),
+    stale && (each.objects.length || !/^[A-Z]/.test(stale)) ? [icon("warn"), el("span", {}, `Refine still shows ${stale}`),
       el("button", { class: "edge", type: "button", "data-keep": "again", onclick: () => refineAgain(each) }, `Refine again${expected ? `, ${seconds(Math.max(0.1, expected))}` : ""}`, key("R"))]
-      : el("span", {}, !stages().includes("refine") ? "This recipe has no Refine" : each.points.length ? "Refine fits these values and your clicks" : "Refine fits these values"),
+      : el("span", {}, !stages().includes("refine") ? "This recipe has no Refine" : !each.objects.length ? "Nothing was refined" : each.points.length ? "Refine fits these values and your clicks" : "Refine fits these values"),
   );
 }
 
@@ -159,6 +159,7 @@ export async function refineAgain(each = layer(), was = null) {
     Object.assign(each, { box, objects: found.length ? found : each.objects, refineSeconds: (performance.now() - start) / 1000 });
     each.result = { ...each.result, id: result.id, found: result.found };
     each.fits = { ...structuredClone(each.tune), chosen: known?.chosen };
+    if (found.length && each.status === "nothing") Object.assign(each, { status: "found", result: { ...each.result, score: result.score, status: "found" } });
     if (!found.length) toast("Segment Anything drew nothing there; the outline before is kept.");
     remember(each, first, was ? "click" : "change");
   } catch (error) {
