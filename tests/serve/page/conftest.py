@@ -122,10 +122,16 @@ class Visit:
     def until(self, condition: str, most: float = 10) -> None:
         """Wait until a condition holds in the page; its policy lets nobody evaluate text inside, as Playwright would."""
         for _ in range(int(most * 20)):
+            self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
             if self.page.evaluate(condition):
                 return
             self.page.wait_for_timeout(50)
         raise AssertionError(f"not within {most} s: {condition}")
+
+    def says(self, place: str, text: str) -> None:
+        """Wait until something says a text, or begins with it."""
+        self.page.wait_for_selector(place)
+        self.until(f"document.querySelector({place!r}).innerText.startsWith({text!r})")
 
     def is_clean(self) -> None:
         """Check that nothing was written to the console and nobody else was asked."""

@@ -144,9 +144,8 @@ export async function tie(each, cell = null) {
 }
 
 /** Take in a result: of a new question, of Refine, or one that a link names. */
-export async function answered(each, result, restored = null) {
+export async function answered(each, result) {
   Object.assign(each, { result, objects: (result.found ?? []).map(object), looked: false, live: null });
-  each.status = each.dismissed ? "stopped" : result.status === "found" ? "found" : "nothing";
   each.left = (result.not_looked_at ?? []).filter(({ status }) => status !== "nodata").length;
   each.seconds = result.seconds || (performance.now() - each.started) / 1000;
   if (isSearch(each)) adoptFound(each);
@@ -158,7 +157,7 @@ export async function answered(each, result, restored = null) {
     if (api.isGone(error)) state.gone = true;
     each.unexplained = error.message;
   }
-  if (restored) Object.assign(each, restored(each));
+  each.status = each.dismissed ? "stopped" : result.status === "found" ? "found" : "nothing";
   if (each.explain && each.tune) each.fits = { ...structuredClone(each.tune), chosen: live(each)?.chosen };
   if (each.explain?.fused && each.explain.affinity && !each.tied) tie(each);
   announce(each);

@@ -64,7 +64,7 @@ export function fill(parent, ...children) {
 export function own(element, name) {
   element.dataset.keep = name;
   element.isOwn = true;
-  return () => (element.isConnected ? el(element.tagName, { "data-keep": name }) : element);
+  return () => Object.assign(el(element.tagName, { "data-keep": name }), { standsFor: element });
 }
 
 const keepOf = (node) => node.dataset?.keep;
@@ -74,8 +74,8 @@ function become(parent, fresh) {
   let place = parent.firstChild;
   for (const wanted of [...fresh.childNodes]) {
     const at = left.findIndex((node) => node.nodeName === wanted.nodeName && keepOf(node) === keepOf(wanted));
-    const node = at < 0 ? wanted : left.splice(at, 1)[0];
-    if (node !== wanted) change(node, wanted);
+    const node = at < 0 ? (wanted.standsFor ?? wanted) : left.splice(at, 1)[0];
+    if (at >= 0) change(node, wanted);
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }

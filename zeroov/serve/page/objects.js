@@ -121,12 +121,13 @@ export function drawObjects() {
     !busy && objects.length > 1 && el("span", { class: "sorting", role: "group", "aria-label": "Order" }, Object.entries(SORTS).map(([name, text]) =>
       el("button", { type: "button", "aria-pressed": String(each.sort === name), "data-keep": `by-${name}`, onclick: () => ((each.sort = name), changed()) }, text))));
   const chosen = objects[each.object];
-  const part = (...children) => el("div", { class: "part" }, children);
+  const part = (name, ...children) => el("div", { class: "part", "data-keep": name }, children);
   fill(
     place,
-    busy ? part(searching(each)) : each.warned && part(warned(each)),
-    objects.length > 0 && part(histogram(each, objects)),
+    busy ? part("search", searching(each)) : each.warned && part("search", warned(each)),
+    objects.length > 0 && part("scores", histogram(each, objects)),
     part(
+      "list",
       head,
       el("div", { id: "objects", class: "objects", role: "listbox", "aria-label": "Objects" }, rows.slice(0, MOST).map((one) => row(each, one))),
       rows.length > MOST && el("p", { class: "note" }, `${rows.length - MOST} more are on the map and in the download`),

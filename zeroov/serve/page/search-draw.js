@@ -95,7 +95,7 @@ export function drawTags(ctx, each, objects, hits) {
     if (!isInSight(box)) continue;
     const chosen = index === each.object;
     const wide = (box[2] - box[0]) * view.scale;
-    if (wide < 14 && !chosen) continue;
+    if (wide < 34 && !chosen) continue; // the number would hide the object
     const [x, y] = toScreen((box[0] + box[2]) / 2, (box[1] + box[3]) / 2);
     const number = [String(index + 1), draw.SOLID, "#FFFFFF"];
     const parts = chosen ? [[number[0], colour, draw.SOLID], [area(object) || object.score.toFixed(2), draw.SOLID, "#FFFFFF"]] : [number];
