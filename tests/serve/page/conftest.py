@@ -117,7 +117,7 @@ class Visit:
 
     def answered(self) -> None:
         """Wait until no layer works any more."""
-        self.until("document.querySelectorAll('.layer').length && !document.querySelector('.layer .clock')", 60)
+        self.until("document.querySelectorAll('.layer').length && !document.querySelector('.layer .busy')", 60)
 
     def until(self, condition: str, most: float = 10) -> None:
         """Wait until a condition holds in the page; its policy lets nobody evaluate text inside, as Playwright would."""

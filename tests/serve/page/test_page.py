@@ -195,7 +195,7 @@ def test_focus_of_a_cell_and_stages_by_key(visit: Visit, scenes: Path) -> None:
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.keyboard.press("3")
     page.keyboard.press("3")
-    assert page.inner_text('#legend [aria-checked="true"]') == "Fused"
+    visit.says('#legend [aria-checked="true"]', "Fused")
     page.keyboard.down("Space")
     page.wait_for_selector("#legend", state="hidden")
     page.keyboard.up("Space")

@@ -124,9 +124,7 @@ const object = (given) => ({ ...given, doubtful: given.doubtful ?? null });
 
 function take(each, explain) {
   each.explain = { ...explain, overview: api.array(explain.overview), cross: api.array(explain.cross_on_grid), fused: api.array(explain.fused) };
-  if (!explain.recipe) return;
-  if (!each.tuned) each.tune = recipeOf(explain); // a foretaste may lack the weights
-  if (each.explain.fused && explain.affinity && each.result) tie(each);
+  if (explain.recipe && !each.tuned) each.tune = recipeOf(explain); // a foretaste may lack the weights
 }
 
 /** Fetch what one cell is tied to: by default that of the best seed. */

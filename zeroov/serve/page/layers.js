@@ -14,8 +14,8 @@ export function verdict(each) {
   const line = (...parts) => el("span", { class: "verdict" }, parts);
   if (each.status === "failed") return el("span", { class: "verdict failed" }, icon("warn"), "Failed");
   if (each.status === "not asked" || each.status === "lost") return line("not asked yet");
-  if (each.status === "queued") return line(`${nth(each.position)} in the queue`);
-  if (isWorking(each)) return el("span", { class: "verdict clock", "data-since": String(each.started) }, seconds((performance.now() - each.started) / 1000));
+  if (each.status === "queued") return el("span", { class: "verdict busy" }, `${nth(each.position)} in the queue`);
+  if (isWorking(each)) return el("span", { class: "verdict clock busy", "data-since": String(each.started) }, seconds((performance.now() - each.started) / 1000));
   if (isSearch(each)) return line(icon("disc"), el("b", {}, String(each.objects.length)));
   if (each.status === "stopped") return line("Stopped");
   if (each.status === "nothing") return line(icon("none"), "Nothing found");

@@ -52,7 +52,7 @@ for (const evidence of EVIDENCE)
   });
 
 /** Which of an evidence's factors some candidate bears. */
-function borne(each, evidence) {
+export function borne(each, evidence) {
   const names = new Set(["score", ...each.explain.candidates.flatMap(({ factors }) => Object.keys(factors ?? {}))]);
   return evidence.factors.filter((name) => names.has(name) || (name === "relation" && [...names].some((one) => one.startsWith("relation_"))));
 }

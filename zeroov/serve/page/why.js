@@ -6,7 +6,7 @@ import { live } from "./live.js";
 import { isWorking } from "./ask.js";
 import { isSearch, overlap } from "./search.js";
 import { canUndo, changed, clicksToUndo, layer, remember, snapshot, state } from "./state.js";
-import { undoOne } from "./tune.js";
+import { borne, undoOne } from "./tune.js";
 import { asked, figure, two } from "./weigh.js";
 
 const MOST_COLUMNS = 5;
@@ -91,7 +91,7 @@ function onlyReason(each, one) {
 
 function heading(each, evidence, deciding, many) {
   const weights = each.tune?.weights ?? {};
-  const off = many && evidence.factors.every((name) => weights[name] === 0 || weights[name] === undefined) && evidence.factors.some((name) => weights[name] === 0);
+  const off = many && borne(each, evidence).every((name) => weights[name] === 0);
   const looks = [deciding.some(({ key }) => key === evidence.key) && "deciding", off && "struck"].filter(Boolean).join(" ");
   return el("span", { class: looks, title: `${evidence.name}: ${evidence.about}` }, evidence.name);
 }
