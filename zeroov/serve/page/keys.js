@@ -1,7 +1,7 @@
 // The keyboard: what each key does, the table of them, and the switch that turns letter keys off.
 
 import { isWorking, stop, working } from "./ask.js";
-import { $, el, key } from "./dom.js";
+import { $, el } from "./dom.js";
 import { hide } from "./layers.js";
 import { closeMenu } from "./picture.js";
 import { nudgeOpacity } from "./rail.js";
@@ -35,7 +35,7 @@ export function toggleTable(on = $("keys").hidden) {
   if (!on) return;
   const box = el("input", { type: "checkbox", checked: state.letters, onchange: () => ((state.letters = box.checked), localStorage.setItem("zeroov letters", box.checked ? "on" : "off")) });
   place.replaceChildren(el("div", { class: "head" }, el("h2", {}, "Keys"), el("button", { class: "text-button", type: "button", onclick: () => (toggleTable(false), $("help").focus()) }, "Close")),
-    el("table", {}, el("tbody", {}, TABLE.map(([keys, does]) => el("tr", {}, el("th", { scope: "row" }, keys.flatMap((each) => [key(each), " "])), el("td", {}, does))))),
+    el("table", {}, el("tbody", {}, TABLE.map(([keys, does]) => el("tr", {}, el("th", { scope: "row" }, keys.flatMap((each) => [el("kbd", { class: "key" }, each), " "])), el("td", {}, does))))),
     el("label", {}, box, "Letter keys"));
   place.setAttribute("role", "region");
   place.setAttribute("aria-label", "Keys");

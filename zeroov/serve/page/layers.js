@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { isWorking, run, stop } from "./ask.js";
 import { colourOf } from "./canvas.js";
-import { $, arrows, copy, el, fill, icon, key, seconds, toast } from "./dom.js";
+import { $, alarm, arrows, copy, el, fill, icon, key, seconds, toast } from "./dom.js";
 import { isSearch, overlap } from "./search.js";
 import { choose } from "./stages.js";
 import { COLOURS, changed, isDoubtful, isStrange, layer, remember, snapshot, stages, state } from "./state.js";
@@ -213,6 +213,7 @@ export async function tryAgain() {
     await api.get("/health");
     state.gone = false;
     for (const each of state.layers) if (each.status === "failed" && api.isGone(each.error)) run(each);
+    alarm("");
     toast("The server answers again.");
   } catch {
     toast("The server still does not answer.");

@@ -296,7 +296,7 @@ async function restore(kept) {
   const layers = kept.l.map((each) => Object.assign(newLayer(each.t, Boolean(each.a)), { status: "not asked", area: each.w ?? null, hidden: Boolean(each.h), kept: Boolean(each.f), points: each.d ?? [] }));
   layers.forEach((each, i) => (each.number = i + 1));
   if (!picture) {
-    Object.assign(state, { lost: { id: kept.p, name: kept.n }, layers, chosen: kept.c ?? 0 });
+    Object.assign(state, { lost: { id: kept.p, name: kept.n, reopen: () => layers.forEach((each, i) => refetch(each, kept.l[i])) }, layers, chosen: kept.c ?? 0 });
     document.body.dataset.screen = "picture";
     return changed();
   }

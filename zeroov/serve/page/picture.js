@@ -1,6 +1,7 @@
 // Opening a picture: dropped, pasted, chosen, or from a folder that the server names; and the chip that says which it is.
 
 import * as api from "./api.js";
+import { run } from "./ask.js";
 import { forgetTiles, loadPreview } from "./base.js";
 import { resized } from "./canvas.js";
 import { $, arrows, el, fill, icon, size, toast } from "./dom.js";
@@ -38,8 +39,10 @@ export async function openFile(file, then = null, bands = "") {
   try {
     const picture = Object.assign(await api.upload(file, bands), { file, asked_bands: bands });
     state.gone = false;
-    const again = state.lost && state.lost.id === picture.id ? state.layers : [];
-    await show(picture, { layers: again });
+    const { lost, layers } = state;
+    await show(picture, { layers: lost ? layers : [] });
+    if (lost?.reopen) lost.reopen();
+    else for (const each of lost ? layers : []) if (each.status === "lost") run(each);
     tell("");
     then?.();
   } catch (error) {
