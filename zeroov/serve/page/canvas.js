@@ -11,6 +11,7 @@ import { hasMap, shown } from "./stages.js";
 import { COLOURS, isDoubtful, layer, state } from "./state.js";
 import { fit, isInSight, toScreen, view } from "./view.js";
 
+const SPARE = 8;
 const canvas = $("canvas");
 export const colourOf = (each) => each.colour ?? COLOURS[(each.number - 1) % COLOURS.length];
 export const hits = []; // {box, layer, object} of tags, on the screen, for clicks
@@ -19,7 +20,7 @@ export const hits = []; // {box, layer, object} of tags, on the screen, for clic
 export function mapOf(each, stage) {
   const explain = each?.explain;
   if (!explain) return null;
-  if (stage === "focus") return each.tied?.map ? toOne(each.tied.map) : null;
+  if (stage === "focus") return each.tied?.map ? toOne(each.tied.map, SPARE) : null;
   const map = stage === "overview" ? (explain.overview ?? explain.cross) : explain.fused;
   return map ? toOne(map) : null;
 }
@@ -88,6 +89,7 @@ function paintAnswers(ctx, visible, stage, inPicture, onScreen) {
   if (isSearch(chosen) && stage !== "picture") drawSearch(ctx, chosen, stage, onScreen, inPicture);
   if (stage === "picture") return;
   inPicture();
+  shownBy.sort(([a], [b]) => (a === chosen) - (b === chosen)); // the chosen one lies on top
   for (const [each, objects] of shownBy) {
     for (const { object, low, index } of objects) {
       if (!isInSight(object.box_xyxy)) continue;
@@ -101,20 +103,22 @@ function paintAnswers(ctx, visible, stage, inPicture, onScreen) {
   const placed = [];
   for (const [each, objects] of shownBy) {
     if (isSearch(each)) drawTags(ctx, each, objects, hits);
-    else if (objects.length) placed.push(paintTag(ctx, each, objects[0].object));
+    else if (objects.length) placed.push(paintTag(ctx, each, objects[0].object, placed));
   }
   if (chosen && !chosen.hidden && !isSearch(chosen)) paintCandidates(ctx, chosen, placed.filter(Boolean));
   if (chosen?.looked) paintLooked(ctx, chosen);
 }
 
-function paintTag(ctx, each, object) {
+function paintTag(ctx, each, object, placed) {
   const [x, y] = toScreen(object.box_xyxy[0], object.box_xyxy[1]);
   if (!isInSight(object.box_xyxy)) return null;
   const colour = colourOf(each);
   const letter = each === layer() ? live(each)?.chosen : "";
   const said = isDoubtful(each) ? "?" : letter && each.explain.candidates.length > 1 ? letter : "";
   const [left, bottom] = [Math.min(Math.max(4, x), view.width - 50), Math.max(26, y - 4)];
-  const box = draw.tag(ctx, left, bottom, [
+  const taken = (at) => placed.some((other) => other && overlaps([left, at - 22, left + 50, at], other));
+  const free = [bottom, bottom - 26, bottom + 26, bottom - 52].find((at) => at >= 26 && !taken(at)) ?? bottom;
+  const box = draw.tag(ctx, left, free, [
     [String(each.number), colour, draw.isLight(colour) ? draw.SOLID : "#FFFFFF"],
     [said, draw.SOLID, "#FFFFFF"],
   ]);
@@ -175,7 +179,7 @@ function paintMap(ctx, each, stage, show, inPicture, onScreen) {
   if (show === "purified") {
     if (JSON.stringify(each.tune) !== JSON.stringify({ ...each.tune, ...each.explain.recipe }))
       draw.line(ctx, known.recipe, view, { colour: "#FFFFFFb0", width: 1.2 });
-    draw.outline(ctx, known.path, view, state.picture.hw, { ...style(each, each), outside: false, width: 1.6, dashed: false });
+    draw.line(ctx, known.path, view, { colour: colourOf(each), width: 2.75, casing: 1.5 });
   }
   onScreen();
   const radius = Math.max(2.5, Math.min(5, ((frame[2] - frame[0]) / known.seeds.cols) * view.scale * 0.35));

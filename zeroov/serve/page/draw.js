@@ -20,7 +20,7 @@ function outside(ctx, path, view, hw) {
 export function outline(ctx, path, view, hw, style) {
   const one = 1 / view.scale;
   ctx.save();
-  if (style.outside !== false) outside(ctx, path, view, hw);
+  outside(ctx, path, view, hw);
   ctx.lineJoin = "round";
   const stroke = (width, colour, dash = []) => {
     ctx.lineWidth = 2 * width * one;

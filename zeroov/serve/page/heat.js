@@ -38,13 +38,15 @@ export function heatImage(map) {
 
 const scaled = new WeakMap();
 
-/** A map scaled so that its highest value is 1, as it is shown; made once. */
-export function toOne(map) {
+/**
+ * A map scaled to 1, as it is shown; made once. Its highest value is 1, or the one that `spare` cells lie above: a cell
+ * is tied to itself so much that beside it nothing else would be seen.
+ */
+export function toOne(map, spare = 0) {
   let made = scaled.get(map);
   if (!made) {
-    let high = 0;
-    for (const value of map.at) if (value > high) high = value;
-    made = makeMap(map.rows, map.cols, high > 0 ? map.at.map((value) => value / high) : map.at);
+    const high = Float32Array.from(map.at).sort().at(-1 - Math.min(spare, map.at.length - 1));
+    made = makeMap(map.rows, map.cols, high > 0 ? map.at.map((value) => Math.min(1, value / high)) : map.at);
     scaled.set(map, made);
   }
   return made;

@@ -9,7 +9,14 @@ import { canUndo, changed, clicksToUndo, layer, remember, snapshot, state } from
 import { borne, undoOne } from "./tune.js";
 import { asked, figure, two } from "./weigh.js";
 
-const MOST_COLUMNS = 5;
+const WIDE = 46; // pixels for a name, where there are five columns
+const pen = document.createElement("canvas").getContext("2d");
+
+/** Five columns where the names of this machine's letters fit, else four. */
+function most(evidences) {
+  pen.font = "600 11px system-ui, sans-serif";
+  return evidences.every(({ name }) => pen.measureText(name).width <= WIDE) ? 5 : 4;
+}
 
 /** The evidences that have a column: those whose figures differ most, in their own order. */
 function columns(candidates) {
@@ -19,8 +26,9 @@ function columns(candidates) {
   };
   const every = asked(candidates);
   const all = every.length > 4 ? every.filter((each) => spread(each) > 0.005) : every; // equal for all: says nothing
-  if (all.length <= MOST_COLUMNS) return all;
-  const best = [...all].sort((a, b) => spread(b) - spread(a)).slice(0, MOST_COLUMNS);
+  const room = most(all);
+  if (all.length <= room) return all;
+  const best = [...all].sort((a, b) => spread(b) - spread(a)).slice(0, room);
   return all.filter((each) => best.includes(each));
 }
 
