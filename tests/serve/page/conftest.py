@@ -16,10 +16,15 @@ import numpy as np
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def start(recipe: str, folder: Path, *more: str) -> tuple[subprocess.Popen[str], str]:
@@ -120,7 +125,7 @@ class Visit:
         self.until("document.querySelectorAll('.layer').length && !document.querySelector('.layer .busy')", 60)
 
     def until(self, condition: str, most: float = 10) -> None:
-        """Wait until a condition holds in the page; its policy lets nobody evaluate text inside, as Playwright would."""
+        """Wait until a condition holds in the page, whose policy forbids what Playwright does for that."""
         for _ in range(int(most * 20)):
             self.page.evaluate("new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))")
             if self.page.evaluate(condition):

@@ -24,7 +24,9 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     if not npm:
         pytest.skip("npm is not installed")
     folder = tmp_path_factory.mktemp("axe")
-    got = subprocess.run([npm, "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, text=True, timeout=120)
+    got = subprocess.run(
+        [npm, "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, text=True, timeout=120
+    )
     if got.returncode:
         pytest.skip(f"npm gives no axe-core: {got.stderr[-200:]}")
     [packed] = folder.glob("*.tgz")
@@ -107,9 +109,21 @@ def test_by_keyboard_alone(visit: Visit, scenes: Path) -> None:
             )
         )
     firsts = list(dict.fromkeys(order))
-    wanted = ["how-many", "find", "stages", "rail-slider", "canvas", "tools", "zoom", "layers", "candidates", "s-tune", "s-download"]
+    wanted = [
+        "how-many",
+        "find",
+        "stages",
+        "rail-slider",
+        "canvas",
+        "tools",
+        "zoom",
+        "layers",
+        "candidates",
+        "s-tune",
+        "s-download",
+    ]
     assert [name for name in firsts if name in wanted] == wanted
-    assert order.count("stages") <= 2 and order.count("candidates") <= 2, "a list is one tab stop"
+    assert max(order.count("stages"), order.count("candidates")) <= 2, "a list is one tab stop"
     page.focus(".stage[aria-selected=true]")
     page.keyboard.press("ArrowUp")
     page.wait_for_selector('.stage[data-stage="evolve"][aria-selected="true"]:focus')
@@ -151,7 +165,12 @@ def test_what_a_screen_reader_meets(visit: Visit, scenes: Path) -> None:
     page = visit.open()
     visit.file(scenes / "scene.png")
     visit.ask("the yellow ship")
-    assert [page.get_by_role(role).count() for role in ("banner", "navigation", "main", "complementary")] == [1, 1, 1, 1]
+    assert [page.get_by_role(role).count() for role in ("banner", "navigation", "main", "complementary")] == [
+        1,
+        1,
+        1,
+        1,
+    ]
     label = page.get_attribute("#canvas", "aria-label")
     assert label.startswith("Picture with 1 outline; 1, the yellow ship: box ")
     assert page.get_by_role("listbox", name="Layers").get_by_role("option").count() == 1
@@ -159,7 +178,9 @@ def test_what_a_screen_reader_meets(visit: Visit, scenes: Path) -> None:
     assert page.get_by_role("slider", name="alpha").get_attribute("aria-valuetext") == "alpha 0.40, recipe 0.40"
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (720, 600), (1024, 700), (1280, 800), (1440, 900), (2560, 1300)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(390, 844), (720, 600), (1024, 700), (1280, 800), (1440, 900), (2560, 1300)]
+)
 def test_nothing_is_cut_off(browser: Any, served: str, scenes: Path, width: int, height: int) -> None:
     visit = Visit(browser, served, width, height)
     page = visit.open()
@@ -171,7 +192,8 @@ def test_nothing_is_cut_off(browser: Any, served: str, scenes: Path, width: int,
         page.click("#drawer")
     sides = page.evaluate(
         """() => [...document.querySelectorAll('#answer button, #bar button, #rail .stage, #answer .candidate')]
-        .filter((each) => each.offsetParent).map((each) => [each.textContent.trim().slice(0, 20), each.getBoundingClientRect()])
+        .filter((each) => each.offsetParent)
+        .map((each) => [each.textContent.trim().slice(0, 20), each.getBoundingClientRect()])
         .filter(([, box]) => box.width && (box.right > innerWidth + 1 || box.left < -1)).map(([name]) => name)"""
     )
     assert sides == []

@@ -14,6 +14,7 @@ from tests.serve.page.conftest import Visit
 pytestmark = pytest.mark.far
 
 REASON = "#s-why .reason"
+ALPHA = "\N{GREEK SMALL LETTER ALPHA}"
 
 
 def drop(page: Any, file: Path, kind: str) -> None:
@@ -22,10 +23,11 @@ def drop(page: Any, file: Path, kind: str) -> None:
     page.evaluate(
         """([given, name, kind]) => {
             const bytes = Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0));
-            const data = new DataTransfer();
-            data.items.add(new File([bytes], name, { type: kind }));
+            const dataTransfer = new DataTransfer();
+            const how = { dataTransfer, bubbles: true, cancelable: true };
+            dataTransfer.items.add(new File([bytes], name, { type: kind }));
             for (const event of ["dragenter", "dragover", "drop"])
-                document.body.dispatchEvent(new DragEvent(event, { dataTransfer: data, bubbles: true, cancelable: true }));
+                document.body.dispatchEvent(new DragEvent(event, how));
         }""",
         [given, file.name, kind],
     )
@@ -39,7 +41,7 @@ def test_first_visit_is_alive_in_ten_seconds(visit: Visit) -> None:
     page.hover(".example:nth-child(3)")
     page.click(".example:nth-child(3)")
     visit.answered()
-    assert page.inner_text("#sentence") == "" and page.input_value("#sentence")
+    assert page.input_value("#sentence")
     assert page.locator(".layer").count() == 1
     visit.is_clean()
 
@@ -80,8 +82,8 @@ def test_slide_without_a_model(visit: Visit, scenes: Path, record_property: Any)
     assert min(times) < 100
     assert asked == [], "a slider asks nobody"
     assert alpha.get_attribute("aria-valuetext") == "alpha 0.60, recipe 0.40"
-    assert "Refine still shows α 0.40" in page.inner_text(".refine-line")
-    assert page.inner_text('.stage[data-stage="refine"] .stale') == "α 0.40"
+    assert f"Refine still shows {ALPHA} 0.40" in page.inner_text(".refine-line")
+    assert page.inner_text('.stage[data-stage="refine"] .stale') == f"{ALPHA} 0.40"
     assert not page.locator("#legend").is_hidden(), "what the slider changes is shown while it is moved"
     page.wait_for_selector("#legend", state="hidden")
     page.keyboard.press("r")
@@ -126,7 +128,8 @@ def test_clicks_add_and_remove(visit: Visit, scenes: Path) -> None:
         page.click("[data-tool=add]")
         page.mouse.click(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.25)
     sent = json.loads(answer.value.request.post_data)
-    assert sent["points"][0][2] == 1 and sent["box"]
+    assert sent["points"][0][2] == 1
+    assert sent["box"]
     page.wait_for_selector("text=Undo 1 click")
     with page.expect_response(lambda answer: answer.url.endswith("/refine")) as answer:
         page.keyboard.press("x")
@@ -157,7 +160,7 @@ def test_a_link_restores_everything(visit: Visit, browser: Any, scenes: Path) ->
     page = visit.open()
     visit.file(scenes / "scene.png")
     visit.ask("the plane on the upper left")
-    visit.ask("the captain's \"yellow\" ship")
+    visit.ask('the captain\'s "yellow" ship')
     page.click(".layer >> nth=0")
     alpha = page.locator("#s-tune input[type=range]").nth(2)
     alpha.focus()
@@ -167,14 +170,15 @@ def test_a_link_restores_everything(visit: Visit, browser: Any, scenes: Path) ->
     page.keyboard.press("3")
     page.click("#share")
     link = page.url
-    assert "scene.png" in link and "captain" in link
+    assert "scene.png" in link
+    assert "captain" in link
     other = Visit(browser, visit.address)
     other.page.goto(link)
     other.page.wait_for_selector(".candidate")
     other.answered()
     assert other.page.locator(".layer .words").all_inner_texts() == [
         "the plane on the upper left",
-        "the captain's \"yellow\" ship",
+        'the captain\'s "yellow" ship',
     ]
     other.until("document.querySelectorAll('#s-tune .value')[2].value === '0.45'")
     assert other.page.get_attribute('.stage[data-stage="evolve"]', "aria-selected") == "true"
@@ -211,7 +215,10 @@ def test_a_map_is_searched_and_an_object_opened(visit: Visit, scenes: Path) -> N
     page.wait_for_selector('body[data-screen="map"]')
     page.click('[data-every="1"]')
     visit.ask("plane")
-    assert [page.inner_text(f'.stage[data-stage="{name}"] span >> nth=-1') for name in ("picture", "tiles")] == ["Map", "Tiles"]
+    assert [page.inner_text(f'.stage[data-stage="{name}"] span >> nth=-1') for name in ("picture", "tiles")] == [
+        "Map",
+        "Tiles",
+    ]
     count = page.locator(".object").count()
     assert count > 2
     assert page.inner_text(".layer .verdict b") == str(count)

@@ -107,7 +107,7 @@ def test_a_server_that_does_not_answer_leaves_what_is_shown(asked: Visit) -> Non
     alpha = page.locator("#s-tune input[type=range]").nth(2)
     alpha.focus()
     alpha.press("ArrowRight")
-    asked.says(".refine-line", "Refine still shows α 0.40")
+    asked.says(".refine-line", "Refine still shows \N{GREEK SMALL LETTER ALPHA} 0.40")
     assert page.locator("#s-download button").first.get_attribute("title") == "The server does not answer"
     page.unroute("**/v1/**")
     page.click("text=Try again")

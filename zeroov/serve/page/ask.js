@@ -32,7 +32,7 @@ export function ask(sentence, every, about = {}) {
 
 /** Send a layer's question, and follow it until it is answered. */
 export async function run(each, more = {}) {
-  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), ended: false, tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
+  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), ended: false, quarter: 0, tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
   each.least ??= null;
   each.searching = each.every || (state.picture.large && !each.area);
   each.stop = new AbortController();

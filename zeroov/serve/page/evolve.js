@@ -7,20 +7,6 @@ export function makeMap(rows, cols, at = new Float32Array(rows * cols)) {
   return { rows, cols, at };
 }
 
-/** Scale a map to [0, 1]; a constant map becomes 0. */
-export function minMax(map) {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const value of map.at) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  const span = round(high - low);
-  const out = makeMap(map.rows, map.cols);
-  if (high > low) for (let i = 0; i < out.at.length; i++) out.at[i] = round(map.at[i] - low) / span;
-  return out;
-}
-
 /** For each of `to` samples: the cell before it, the cell after it, and how far it is from the first to the second. */
 function taps(from, to) {
   const first = new Int32Array(to);

@@ -10,7 +10,7 @@ import { COLOURS, changed, isDoubtful, isStrange, layer, remember, snapshot, sta
 
 const two = (value) => value.toFixed(2);
 
-export function verdict(each) {
+function verdict(each) {
   const line = (...parts) => el("span", { class: "verdict" }, parts);
   if (each.status === "failed") return el("span", { class: "verdict failed" }, icon("warn"), "Failed");
   if (each.status === "not asked" || each.status === "lost") return line("not asked yet");

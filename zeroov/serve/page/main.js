@@ -1,28 +1,28 @@
 // The page: starts, wires what a person does to what is known, and draws what is known.
 
 import * as api from "./api.js";
-import { ask, answered, isWorking, run, stop, working } from "./ask.js";
-import { describe, mapOf, paint, resized } from "./canvas.js";
-import { $, arrows, copy, el, fill, icon, key, loadIcons, seconds, thin, toast } from "./dom.js";
+import { ask, isWorking, stop, working } from "./ask.js";
+import { describe, paint, resized } from "./canvas.js";
+import { $, arrows, copy, el, fill, icon, key, loadIcons, seconds } from "./dom.js";
 import * as draw from "./draw.js";
 import { drawDownload } from "./download.js";
-import { sample } from "./evolve.js";
 import { enliven, layOut, paint as paintFirst } from "./first.js";
 import { listen as listenKeys, setTool, toggleTable } from "./keys.js";
-import { drawLayers, tryAgain } from "./layers.js";
+import { drawLayers } from "./layers.js";
 import { drawLegend } from "./legend.js";
 import { decode, encode } from "./link.js";
-import { frameOf, live } from "./live.js";
+import { live } from "./live.js";
 import { drawObjects } from "./objects.js";
 import { drawChip, item as menuItem, listen as listenPicture, show, tell, toggleMenu, told } from "./picture.js";
 import { hand, listen as listenPointer } from "./pointer.js";
 import { drawRail } from "./rail.js";
 import { drawInset } from "./search-draw.js";
-import { isSearch, toMap } from "./search.js";
-import { hasMap, shown } from "./stages.js";
-import { canRedo, canUndo, changed, follow, layer, newLayer, state } from "./state.js";
+import { isSearch } from "./search.js";
+import { canRedo, canUndo, changed, follow, layer, state } from "./state.js";
+import { restore } from "./restore.js";
+import { drawStatus } from "./status.js";
 import { drawTune, onSlide, undoOne } from "./tune.js";
-import { fit, isInSight, show as showBox, toPicture, toScreen, view, zoomAt } from "./view.js";
+import { fit, isInSight, show as showBox, toScreen, view, zoomAt } from "./view.js";
 import { drawWhy } from "./why.js";
 
 const MOST_WORDS = 300;
@@ -149,56 +149,6 @@ function underHand(ctx) {
   }
 }
 
-function drawStatus() {
-  const { picture, info } = state;
-  const each = layer();
-  const left = [];
-  const place = hand.x >= 0 ? toPicture(hand.x, hand.y) : null;
-  const inside = place && place[0] >= 0 && place[1] >= 0 && place[0] < picture.hw[1] && place[1] < picture.hw[0];
-  const { stage } = shown();
-  if (inside && picture.transform) {
-    const [e, n] = toMap(...place);
-    const metric = Math.abs(e) > 400;
-    left.push(el("span", {}, el("b", {}, metric ? "E" : "lon"), metric ? thin(e) : e.toFixed(5), " ", el("b", {}, metric ? "N" : "lat"), metric ? `${thin(n)} m` : n.toFixed(5)));
-    lonLat(place);
-    if (state.lonlat) left.push(el("span", {}, state.lonlat));
-  } else if (inside) left.push(el("span", {}, el("b", {}, "x"), String(Math.floor(place[0])), " ", el("b", {}, "y"), String(Math.floor(place[1])), " px"));
-  if (picture.epsg) left.splice(1, 0, el("span", {}, `EPSG:${picture.epsg}`));
-  const map = hasMap(stage) && each && mapOf(each, stage);
-  if (inside && map) {
-    const [x0, y0, x1, y1] = frameOf(each);
-    const [x, y] = [place[0] - x0, place[1] - y0];
-    if (x >= 0 && y >= 0 && x < x1 - x0 && y < y1 - y0) left.push(el("span", {}, stage === "evolve" ? "fused " : stage === "focus" ? "tied " : "attention ", el("b", {}, sample(map, [y1 - y0, x1 - x0], x, y).toFixed(2))));
-  }
-  if (!picture.transform) left.push(el("span", {}, `${Math.round(view.scale * 100)} %`));
-  fill($("status-left"), left);
-  const right = [];
-  if (map) right.push("Grey while a map lies on it");
-  else if (picture.metres_per_pixel) {
-    const metres = Array.isArray(picture.metres_per_pixel) ? picture.metres_per_pixel[0] : picture.metres_per_pixel;
-    right.push(`${Number(metres.toPrecision(3))} m per pixel`, `${Math.round(view.scale * 100)} %`);
-  } else if (each?.seconds && !isWorking(each)) right.push(`Answered in ${seconds(each.seconds)}`);
-  if (!map) right.push(`recipe ${info.recipe}, ${info.device}`);
-  fill($("status-right"), right.map((text) => el("span", {}, text)), !picture.large && el("span", {}, "Hold ", key("Space"), " for the picture alone"));
-}
-
-let asking = 0;
-
-function lonLat([x, y]) {
-  clearTimeout(asking);
-  asking = setTimeout(async () => {
-    try {
-      const { lonlat } = await api.get(`/v1/pictures/${state.picture.id}/place?points=${x.toFixed(1)},${y.toFixed(1)}`);
-      const now = lonlat?.[0] ? degrees(lonlat[0]) : "";
-      if (now !== state.lonlat) (state.lonlat = now), changed();
-    } catch {
-      state.lonlat = "";
-    }
-  }, 120);
-}
-
-const degrees = ([lon, lat]) => `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"} ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? "W" : "E"}`;
-
 function drawFind(each) {
   const busy = isWorking(each);
   const find = $("find");
@@ -284,49 +234,6 @@ function drawAll() {
   linkTimer ||= setTimeout(keepLink, 400);
 }
 
-// A link
-
-async function restore(kept) {
-  let picture;
-  try {
-    picture = await api.get(`/v1/pictures/${encodeURIComponent(kept.p)}`);
-  } catch (error) {
-    if (error.status !== 404) throw error;
-  }
-  const layers = kept.l.map((each) => Object.assign(newLayer(each.t, Boolean(each.a)), { status: "not asked", area: each.w ?? null, hidden: Boolean(each.h), kept: Boolean(each.f), points: each.d ?? [] }));
-  layers.forEach((each, i) => (each.number = i + 1));
-  if (!picture) {
-    Object.assign(state, { lost: { id: kept.p, name: kept.n, reopen: () => layers.forEach((each, i) => refetch(each, kept.l[i])) }, layers, chosen: kept.c ?? 0 });
-    document.body.dataset.screen = "picture";
-    return changed();
-  }
-  await show(Object.assign(picture, { asked_bands: kept.b ?? "" }), { layers });
-  Object.assign(state, { stage: kept.s ?? "refine", show: kept.e ?? "purified", chosen: Math.min(kept.c ?? 0, layers.length - 1) });
-  if (kept.v) Object.assign(view, { scale: kept.v[0], x: kept.v[1], y: kept.v[2], free: true });
-  $("sentence").value = layer()?.sentence ?? "";
-  await Promise.all(layers.map((each, i) => refetch(each, kept.l[i])));
-  changed();
-}
-
-/** Take a linked layer's answer from the server, or where that forgot it, ask again. */
-async function refetch(each, kept) {
-  const tuned = (one) => {
-    const [k, tau, alpha, weights] = kept.k ?? [];
-    return { picked: kept.o ?? null, ...(kept.k && one.explain ? { tune: { k, tau, alpha, weights: { ...one.tune.weights, ...weights } } } : {}) };
-  };
-  try {
-    if (!kept.r) throw new api.ApiError(404, "unknown", "");
-    each.started = performance.now();
-    const result = await api.get(`/v1/results/${encodeURIComponent(kept.r)}`);
-    each.searching = each.every || Boolean(result.searched);
-    await answered(each, result);
-  } catch (error) {
-    if (error.status !== 404) return Object.assign(each, { status: "failed", error });
-    await run(each);
-  }
-  if (each.tune) Object.assign(each, tuned(each), { live: null, tuned: Boolean(kept.k) });
-}
-
 async function askKey(wrong) {
   document.body.dataset.screen = "key";
   return new Promise((done) => {
@@ -374,4 +281,3 @@ function tick() {
 
 start();
 
-export { state, live, toast, tryAgain };

@@ -32,7 +32,7 @@ export async function show(picture, { layers = [], drawn = false } = {}) {
 }
 
 /** Send a file and show it; `then` runs when it is there. */
-export async function openFile(file, then = null, bands = "") {
+async function openFile(file, then = null, bands = "") {
   tell(`Sending ${file.name || "the picture"}, ${size(file.size)} ...`);
   const { limits } = state.info ?? {};
   if (limits?.bytes && file.size > limits.bytes) return tell(`${file.name} has ${size(file.size)}; this server takes at most ${size(limits.bytes)}. Put it into a folder that the server is started with.`, true);
@@ -51,7 +51,7 @@ export async function openFile(file, then = null, bands = "") {
   }
 }
 
-export async function openRef(ref) {
+async function openRef(ref) {
   tell("Opening ...");
   try {
     await show(await api.post("/v1/pictures", { ref }));

@@ -30,7 +30,7 @@ export function shownObjects(each) {
 }
 
 /** Metres or degrees to a pixel, where the picture lies on a map. */
-export function metresPerPixel() {
+function metresPerPixel() {
   return state.picture?.metres_per_pixel ?? null;
 }
 

@@ -120,7 +120,7 @@ function drawWeights(each, recipe) {
   }
 }
 
-export const refineSeconds = (each) => each.refineSeconds ?? each.explain?.stages?.refine?.seconds ?? each.result?.stages?.refine?.seconds;
+const refineSeconds = (each) => each.refineSeconds ?? each.explain?.stages?.refine?.seconds ?? each.result?.stages?.refine?.seconds;
 
 function drawLine(each) {
   const stale = stages().includes("refine") ? staleness(each) : "";

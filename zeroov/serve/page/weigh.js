@@ -23,11 +23,6 @@ export const EVIDENCE = [
 
 const family = (factor) => (factor.startsWith("relation_") ? "relation" : factor);
 
-/** The evidence that a factor of the server belongs to. */
-export function evidenceOf(factor) {
-  return EVIDENCE.find((each) => each.factors.includes(family(factor)));
-}
-
 const weightOf = (weights, factor) => weights[family(factor)] ?? 1;
 
 /**

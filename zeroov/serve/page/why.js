@@ -9,6 +9,7 @@ import { canUndo, changed, clicksToUndo, layer, remember, snapshot, state } from
 import { borne, undoOne } from "./tune.js";
 import { asked, figure, two } from "./weigh.js";
 
+const SHOWN = 6; // rows before the list scrolls
 const WIDE = 46; // pixels for a name, where there are five columns
 const pen = document.createElement("canvas").getContext("2d");
 
@@ -81,6 +82,7 @@ export function drawWhy() {
       says.back && el("button", { class: "text-button", type: "button", "data-keep": "back", onclick: () => pickCandidate(each, says.back) }, `Back to ${says.back}`)),
     el("div", { class: "columns", "aria-hidden": "true" }, el("span"), shown.map((evidence) => heading(each, evidence, says.deciding, many)), gaps, el("span", {}, many ? "Total" : "Score")),
     el("div", { id: "candidates", role: "listbox", "aria-label": "Candidates" }, candidates.map((one, i) => row(each, one, i, shown, chosen, many ? known.value[i] : each.result.score))),
+    candidates.length > SHOWN && el("p", { class: "note" }, `${candidates.length - SHOWN} more below`),
     table(candidates, asked(candidates), chosen, many ? known.value : [each.result.score]),
   );
   for (const canvas of place.querySelectorAll(".crop canvas")) crop(canvas, candidates[Number(canvas.dataset.at)].box_xyxy);
