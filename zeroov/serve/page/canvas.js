@@ -4,7 +4,7 @@ import { drawBase, grey } from "./base.js";
 import { $ } from "./dom.js";
 import * as draw from "./draw.js";
 import { heatImage, peak, toOne } from "./heat.js";
-import { frameOf, live, objectPath } from "./live.js";
+import { frameOf, live, objectCorner, objectPath } from "./live.js";
 import { drawEdges, drawSearch, drawTags } from "./search-draw.js";
 import { isSearch, shownObjects } from "./search.js";
 import { hasMap, shown } from "./stages.js";
@@ -110,12 +110,12 @@ function paintAnswers(ctx, visible, stage, inPicture, onScreen) {
 }
 
 function paintTag(ctx, each, object, placed) {
-  const [x, y] = toScreen(object.box_xyxy[0], object.box_xyxy[1]);
+  const [x, y] = toScreen(...objectCorner(object));
   if (!isInSight(object.box_xyxy)) return null;
   const colour = colourOf(each);
   const letter = each === layer() ? live(each)?.chosen : "";
   const said = isDoubtful(each) ? "?" : letter && each.explain.candidates.length > 1 ? letter : "";
-  const [left, bottom] = [Math.min(Math.max(4, x), view.width - 50), Math.max(26, y - 4)];
+  const [left, bottom] = [Math.min(Math.max(4, x - 4), view.width - 50), Math.max(26, y - 6)];
   const taken = (at) => placed.some((other) => other && overlaps([left, at - 22, left + 50, at], other));
   const free = [bottom, bottom - 26, bottom + 26, bottom - 52].find((at) => at >= 26 && !taken(at)) ?? bottom;
   const box = draw.tag(ctx, left, free, [

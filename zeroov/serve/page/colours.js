@@ -19,11 +19,15 @@ export function farthestFree(free, [x0, y0, x1, y1], drawPart) {
   canvas.dataset.side = "24";
   const room = Math.max(x1 - x0, y1 - y0) * 0.2;
   const ctx = drawPart(canvas, [x0 - room, y0 - room, x1 + room, y1 + room], false);
-  const { data } = ctx.getImageData(0, 0, canvas.width, canvas.height);
+  const side = canvas.width;
+  const { data } = ctx.getImageData(0, 0, side, side);
+  const longer = Math.max(x1 - x0, y1 - y0) + 2 * room;
+  const [halfWide, halfHigh] = [(x1 - x0) / longer / 2, (y1 - y0) / longer / 2];
+  const isObject = (at) => Math.abs(((at % side) + 0.5) / side - 0.5) < halfWide && Math.abs((Math.floor(at / side) + 0.5) / side - 0.5) < halfHigh;
   const sum = [0, 0, 0];
   let count = 0;
   for (let i = 0; i < data.length; i += 4) {
-    if (!data[i + 3]) continue;
+    if (!data[i + 3] || isObject(i / 4)) continue;
     lab(data[i], data[i + 1], data[i + 2]).forEach((value, c) => (sum[c] += value));
     count++;
   }

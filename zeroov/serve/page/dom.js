@@ -64,7 +64,7 @@ export function fill(parent, ...children) {
 export function own(element, name) {
   element.dataset.keep = name;
   element.isOwn = true;
-  return () => Object.assign(el(element.tagName, { "data-keep": name }), { standsFor: element });
+  return () => Object.assign(el(element.tagName, { "data-keep": name, "data-stub": "" }), { standsFor: element });
 }
 
 const keepOf = (node) => node.dataset?.keep;
@@ -75,6 +75,7 @@ function become(parent, fresh) {
   for (const wanted of [...fresh.childNodes]) {
     const at = left.findIndex((node) => node.nodeName === wanted.nodeName && keepOf(node) === keepOf(wanted));
     const node = at < 0 ? (wanted.standsFor ?? wanted) : left.splice(at, 1)[0];
+    if (at < 0) for (const stub of wanted.querySelectorAll?.("[data-stub]") ?? []) stub.replaceWith(stub.standsFor);
     if (at >= 0) change(node, wanted);
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);

@@ -74,11 +74,18 @@ export function staleness(each) {
   return names.map(([name, sign, digits]) => `${sign} ${fits[name].toFixed(digits)}`).join(", ");
 }
 
-const paths = new WeakMap();
+const outlines = new WeakMap();
 
-/** The smooth outline of an object that the server found, made once. */
-export function objectPath(object) {
-  let path = paths.get(object);
-  if (!path) paths.set(object, (path = pathOf(ringsOf(object))));
-  return path;
+/** The smooth outline of an object that the server found, and its point furthest to the upper left; made once. */
+function outlineOf(object) {
+  let made = outlines.get(object);
+  if (!made) {
+    const rings = ringsOf(object);
+    const corner = rings.flat().reduce((best, point) => (point[0] + point[1] < best[0] + best[1] ? point : best), [Infinity, Infinity]);
+    outlines.set(object, (made = { path: pathOf(rings), corner }));
+  }
+  return made;
 }
+
+export const objectPath = (object) => outlineOf(object).path;
+export const objectCorner = (object) => outlineOf(object).corner;
