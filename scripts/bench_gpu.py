@@ -1,9 +1,10 @@
-"""What every recipe costs on a GPU, in ten minutes: `python scripts/bench_gpu.py --device cuda --out speed`.
+"""What every recipe costs on a GPU, in ten minutes: `python -m scripts.bench_gpu --device cuda --out speed`.
 
 Models of full size with random weights in bfloat16, or with `--real` the recipes' own, downloaded before. Random
 language models are made to answer a box, so that every stage has work. Each recipe is asked 1 and 4 expressions about
 each of 1, 4 and 8 pictures of 800 x 800 pixels at once. Writes OUT.json and OUT.md, and ends with one JSON line. What
-does not fit, or needs a package that is not there, costs its own rows. `--small` runs in a minute on a CPU.
+does not fit, or needs a package that is not there, costs its own rows. `--recipes qwen3-vl,internvl,glm,sdxl,sam2,sam3`
+are measured too, at their sizes. `--small` runs in a minute on a CPU.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from scripts import bench_refine, full_size
 from zeroov import hardware
 from zeroov.errors import ZeroovError
 from zeroov.ground import Pipeline, ground_pictures
@@ -36,7 +39,8 @@ SIDE, MOST_TOKENS = 800, 64
 STAGES: tuple[Stage, ...] = ("overview", "focus", "evolve", "select", "refine")
 ANSWER = {False: b"[200, 200, 500, 500]", True: b"[20, 20, 50, 50]"}  # in pixels of the picture
 SMALL = {"focus.resize_to": 128, "focus.grids": [16, 8], "focus.working_grid": 16, "refine.type": "vit_tiny"}
-SMALL |= {"overview.layers": [0, 1, 2, 3]}
+SMALL |= {"overview.layers": [0, 1, 2, 3], "overview.weights": [0.1, 0.1, 0.3, 0.5]}
+SEGMENTERS = {"facebook/sam2.1-hiera-large": "sam2-large", "facebook/sam3": "sam3_tracker-full"}
 
 
 class RandomModels(LoadedModels):
@@ -56,7 +60,7 @@ class RandomModels(LoadedModels):
         make: dict[str, Callable[[], Any]] = {
             "overview": lambda: language_model(self.recipe, self.device, dtype, self.small),
             "focus": lambda: diffusion(self.recipe, self.device, dtype, self.small),
-            "refine": lambda: segmenter(self.recipe, self.device, dtype),
+            "refine": lambda: segmenter(self.recipe, self.device, dtype, self.small),
         }
         if stage not in make:
             raise ZeroovError(f"no random model for stage {stage}")
@@ -74,7 +78,9 @@ def on(device: torch.device, dtype: torch.dtype, build: Callable[[], Any]) -> An
 
 
 def language_model(recipe: Recipe, device: torch.device, dtype: torch.dtype, small: bool) -> OverviewModels:
-    """Return a Qwen2.5-VL of 7 billion parameters, with the tokenizer of the tiny one: a byte is a token."""
+    """Return the recipe's model, a Qwen2.5-VL of 7 billion parameters as a rule: a byte is a token."""
+    if recipe.overview.model in full_size.LANGUAGE and not small:
+        return full_size.language_model(recipe.overview.model, device, dtype, ANSWER[True])
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
     tiny = load_overview(
@@ -88,26 +94,16 @@ def language_model(recipe: Recipe, device: torch.device, dtype: torch.dtype, sma
         config.vision_config.out_hidden_size = config.text_config.hidden_size
     model = on(device, dtype, lambda: Qwen2_5_VLForConditionalGeneration(config))
     model.generation_config = tiny.model.generation_config
-    end = (*ANSWER[small], model.generation_config.eos_token_id[0])
-    step = 0
-
-    def write(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
-        nonlocal step
-        step = 0 if kwargs["input_ids"].shape[1] > 1 else step + 1
-        if output.logits is not None:
-            output.logits[..., end[min(step, len(end) - 1)]] += 1e4
-        return output
-
-    model.register_forward_hook(write, with_kwargs=True)
+    full_size.answering(model, (*ANSWER[small], model.generation_config.eos_token_id[0]))
     processor = tiny.processor
     processor.image_processor.size = {"shortest_edge": 56 * 56, "longest_edge": (28 if small else 1280) * 28 * 28}
     return OverviewModels(model, processor, tiny.family, device, "random", "0")
 
 
 def diffusion(recipe: Recipe, device: torch.device, dtype: torch.dtype, small: bool) -> Any:
-    """Return a Stable Diffusion 1.x of full size, with the tokenizer of the tiny one."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    """Return a Stable Diffusion 1.x, 2.1 or XL of full size, with the tokenizer of the tiny one."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     from zeroov.focus.load import FocusModels, load_focus
 
@@ -115,7 +111,13 @@ def diffusion(recipe: Recipe, device: torch.device, dtype: torch.dtype, small: b
     tiny = load_focus(folder, recipe.focus, device, name="random", revision="0")
     if small:
         return tiny
-    text = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
+
+    def text(width: int, layers: int, heads: int, **more: Any) -> CLIPTextConfig:
+        sizes: dict[str, Any] = {"hidden_size": width, "intermediate_size": 4 * width}
+        return CLIPTextConfig(**sizes, num_hidden_layers=layers, num_attention_heads=heads, **more)
+
+    name = recipe.focus.model if recipe.focus.model in full_size.UNETS else "CompVis/stable-diffusion-v1-4"
+    first = text(1024, 23, 16) if "stable-diffusion-2" in name else text(768, 12, 12)
     blocks = (128, 256, 512, 512)
     vae = AutoencoderKL(
         block_out_channels=blocks,
@@ -124,24 +126,36 @@ def diffusion(recipe: Recipe, device: torch.device, dtype: torch.dtype, small: b
         layers_per_block=2,
         sample_size=512,
     )
+    is_xl = "xl" in name
+    second = text(1280, 32, 20, projection_dim=1280)
     return FocusModels(
-        unet=on(device, dtype, lambda: UNet2DConditionModel(sample_size=64, cross_attention_dim=768)),
+        unet=full_size.unet(name, device, dtype),
         vae=vae.to(device, dtype).eval().requires_grad_(False),
-        text_encoder=on(device, dtype, lambda: CLIPTextModel(text)),
+        text_encoder=on(device, dtype, lambda: CLIPTextModel(first)),
         tokenizer=tiny.tokenizer,
         scheduler=tiny.scheduler,
         device=device,
         dtype=dtype,
         name="random",
         revision="0",
+        text_encoder_2=on(device, dtype, lambda: CLIPTextModelWithProjection(second)) if is_xl else None,
+        tokenizer_2=tiny.tokenizer if is_xl else None,
     )
 
 
-def segmenter(recipe: Recipe, device: torch.device, dtype: torch.dtype) -> Any:
-    """Return a Segment Anything of the recipe's size."""
+def segmenter(recipe: Recipe, device: torch.device, dtype: torch.dtype, small: bool) -> Any:
+    """Return a model of masks of the recipe's family and size."""
+    from zeroov.refine.load import load_segmenter
     from zeroov.refine.sam import OfficialSam, build_sam
 
-    return OfficialSam(build_sam(recipe.refine.type).to(device, dtype).requires_grad_(False))
+    if not recipe.refine.model:
+        return OfficialSam(build_sam(recipe.refine.type).to(device, dtype).requires_grad_(False))
+    if small:
+        folder = locate_builtin("builtin:tiny", "segmenter").path
+        return load_segmenter(folder, recipe.refine, device, name="random")
+    with tempfile.TemporaryDirectory() as written:
+        bench_refine.write(SEGMENTERS[recipe.refine.model], Path(written))
+        return load_segmenter(Path(written), recipe.refine, device, name="random")
 
 
 def pictures(count: int, seed: int, side: int) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ def test_every_stage_of_a_recipe_has_its_row_and_one_that_cannot_run_costs_its_o
     monkeypatch.setattr(bench_gpu, "BATCHES", (2,))
     out = tmp_path / "speed"
     small = ["--small", "--device=cpu", "--dtype=float32", "--rounds=1", f"--out={out}"]
-    bench_gpu.main([*small, "--recipes=fast,quick,qwen-sam,select-detector"])
+    bench_gpu.main([*small, "--recipes=fast,sam2,qwen-sam,select-detector"])
     rows = json.loads(out.with_suffix(".json").read_text())["rows"]
     assert [(row["recipe"], row["expressions"]) for row in rows[:2]] == [("fast", 1), ("fast", 4)]
     assert {*rows[0]["stages"]} == {"overview", "focus", "evolve", "refine"}

@@ -47,6 +47,10 @@ class ServerError(ZeroovError):
     """A server that talks for a model cannot be reached, or what it says cannot be used."""
 
 
+class ServerRefusal(ServerError, ModelError):
+    """Such a server would refuse the next question too: a wrong key, an unknown model, another address."""
+
+
 class DumpError(ZeroovError):
     """A cached attention map is truncated, of another program, or absent."""
 

@@ -12,6 +12,7 @@ import pytest
 from zeroov import dumps
 from zeroov import recipe as recipes
 from zeroov.dumps import DumpStore, read_dump
+from zeroov.dumps.key import pool_settings
 from zeroov.dumps.values import from_overview, to_overview
 from zeroov.errors import DumpError, OutputError
 from zeroov.types import Box, Overview
@@ -228,6 +229,20 @@ def test_every_key_of_a_recipe_is_known_to_change_a_dump_s_key_or_not(section: s
         needed = {"overview__served_model": "org/model"} if name == "url" else {}
         changed = keys(**needed, **{f"{section}__{name}": value})
         assert (changed[number] == keys(**needed)[number]) == same, f"{section}.{name}"
+
+
+def test_lists_and_names_of_a_served_model_are_its_own() -> None:
+    plain = recipes.load("select-lite", {"zoom.ask": "model"})
+    served = [plain.with_values({"overview.served_model": name}) for name in ("a", "b")]
+    maps = {"overview": "0", "focus": "0"}
+    for made in (
+        [dumps.listing_settings(each, "vlm") for each in (plain, *served)],
+        [pool_settings(each, maps) for each in (plain, *served)],
+    ):
+        assert [each.get("served_model") for each in made] == [None, "a", "b"]
+    by_rules = served[0].with_values({"zoom.ask": "category"})
+    assert "served_model" not in pool_settings(by_rules, maps)
+    assert dumps.weighed_settings(served[0]) == dumps.weighed_settings(plain)  # those questions stay here
 
 
 def test_the_name_of_the_model_that_answers_is_in_the_key() -> None:

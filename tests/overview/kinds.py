@@ -60,7 +60,10 @@ INTERN_SPECIAL = (
     "</box>",
 )
 INTERN_TEMPLATE = CHAT_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\n")
-CLIP = {"image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711]}
+CLIP: dict[str, Any] = {
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+}
 
 
 def text_of(special: tuple[str, ...], end: str, **more: Any) -> dict[str, Any]:
@@ -84,14 +87,26 @@ def _rope(*sections: int, **more: Any) -> dict[str, Any]:
 
 
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-LINEAR = {"linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_num_key_heads": 2, "linear_num_value_heads": 4}
+LINEAR: dict[str, Any] = {
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+}
 LINEAR |= {"layer_types": ["linear_attention", "full_attention"] * 2}
+
+
+def _tokenizer(folder: Path) -> Any:
+    import transformers
+
+    hub: Any = transformers  # its stubs do not know the class
+    return hub.Qwen2TokenizerFast.from_pretrained(folder)
 
 
 def qwen(config: str, *, text: dict[str, Any], deep: bool, template: str = CHAT_TEMPLATE) -> Callable[[Path], Any]:
     def build(folder: Path) -> Any:
         import transformers
-        from transformers import Qwen2TokenizerFast, Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
+        from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
         vision: dict[str, Any] = {"depth": 3, "hidden_size": 32, "num_heads": 2, "intermediate_size": 64}
         vision |= {"out_hidden_size": 64, "patch_size": 16, "num_position_embeddings": 64}
@@ -105,10 +120,10 @@ def qwen(config: str, *, text: dict[str, Any], deep: bool, template: str = CHAT_
             **{name: QWEN_IDS[token] for name, token in names.items()},
         )
         write_byte_tokenizer(folder, QWEN_SPECIAL, template, end="<|im_end|>", kind="Qwen2TokenizerFast")
-        bounds = {"size": {"shortest_edge": 1024, "longest_edge": 1 << 20}, "patch_size": 16}
+        bounds: dict[str, Any] = {"size": {"shortest_edge": 1024, "longest_edge": 1 << 20}, "patch_size": 16}
         Qwen3VLProcessor(
             Qwen2VLImageProcessor(**bounds),
-            Qwen2TokenizerFast.from_pretrained(folder),
+            _tokenizer(folder),
             Qwen3VLVideoProcessor(),
             chat_template=template,
         ).save_pretrained(folder)
@@ -152,7 +167,6 @@ def internvl(folder: Path) -> Any:
         InternVLForConditionalGeneration,
         InternVLProcessor,
         InternVLVideoProcessor,
-        Qwen2TokenizerFast,
     )
 
     config = InternVLConfig(
@@ -174,7 +188,7 @@ def internvl(folder: Path) -> Any:
     )
     InternVLProcessor(
         GotOcr2ImageProcessor(size={"height": 112, "width": 112}, crop_to_patches=True, **CLIP),
-        Qwen2TokenizerFast.from_pretrained(folder),
+        _tokenizer(folder),
         InternVLVideoProcessor(size={"height": 112, "width": 112}),
         image_seq_length=16,
         chat_template=INTERN_TEMPLATE,

@@ -36,6 +36,7 @@ def refine(
     from zeroov.dumps.values import to_evolved
     from zeroov.files.atomic import ensure_writable_folder, require_writable_folder, write_json
     from zeroov.ground import Pipeline
+    from zeroov.language.phrase import parse
     from zeroov.outputs.images import write_mask_png
     from zeroov.raster.scene import open_picture
 
@@ -57,7 +58,8 @@ def refine(
             if picture.digest != dump.about["picture"]["digest"]:
                 raise PictureError(f"`{picture.source}` is not the picture that `{dump.path}` was made from")
             value, text = to_evolved(dump), dump.about["expression"]
-            refined = pipeline.draw(picture, value.box, value)[0] if value.box else None
+            kind = parse(text).category
+            refined = pipeline.draw(picture, value.box, value, text=kind)[0] if value.box else None
             mask, box = (refined.mask, refined.box) if refined and refined.box else (value.mask, value.box)
             name = f"{Path(source).stem}-{dump.key[:8]}"
             mask_path = folder / f"{name}.refine.png"

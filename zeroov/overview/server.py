@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from zeroov.errors import Failed, ModelError, RecipeError, ServerError, UsageError, attempt, first_line
+from zeroov.errors import Failed, RecipeError, ServerError, ServerRefusal, UsageError, attempt, first_line
 from zeroov.recipe import OverviewRecipe
 
 KEY = "ZEROOV_URL_KEY"  # the environment variable with the server's key; it is written nowhere
@@ -188,17 +188,17 @@ def _post(server: Server, data: bytes) -> bytes:
     if answer.status == 429 or answer.status >= 500:
         raise _Failure(f"status {answer.status} ({said})", _retry_after(answer.headers.get("Retry-After")))
     if 300 <= answer.status < 400:
-        raise ModelError(
+        raise ServerRefusal(
             f"{server.url} answers with a redirect ({answer.status}), which is not followed: the key is for this "
             "address alone; set overview.url to the address where the model is served"
         )
     if answer.status in (401, 403):
-        raise ModelError(
+        raise ServerRefusal(
             f"{server.url} refuses the key ({answer.status}: {said}); put the right one into the environment variable "
             f"{KEY}"
         )
     if answer.status == 404:
-        raise ModelError(
+        raise ServerRefusal(
             f"{server.url} knows no model {server.model}, or no address {PATH} ({said}); overview.url mostly ends with "
             "/v1, and GET /v1/models lists what overview.served_model may be"
         )

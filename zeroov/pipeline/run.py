@@ -209,7 +209,8 @@ class Stages:
         progress.report("refine", 0, len(looks))
         for look, box in zip(looks, boxes, strict=True):
             if box:  # nothing to draw loads no model
-                refined, cost = self.draw(look.picture, box, look.evolved, alone=box != look.coarse.box)
+                text = self._kind_in(look) if self.recipe.refine.by_text else ""
+                refined, cost = self.draw(look.picture, box, look.evolved, alone=box != look.coarse.box, text=text)
                 costs: dict[Stage, Cost] = {**look.costs, "refine": cost}
                 look = replace(look, refined=refined, costs=costs)
             drawn.append(look)
@@ -236,6 +237,10 @@ class Stages:
                 return self._names[expression]
         phrase = parse(expression)
         return phrase.category if phrase.named else ""
+
+    def _kind_in(self, look: Look) -> str:
+        """Return the kind of thing that a look is about, as it was listed where it was."""
+        return look.selection.pool.kind if look.selection else kind_of(self, look.question.expression)
 
     def _seen(self, question: Question, overview: Made[Overview], scales: Sequence[Scale]) -> Look:
         """Return a look that Overview alone has made."""
@@ -270,19 +275,21 @@ class Stages:
 
     @in_turn
     def draw(
-        self, picture: Picture, box: Box, evolved: Evolved | None = None, *, alone: bool = False
+        self, picture: Picture, box: Box, evolved: Evolved | None = None, *, alone: bool = False, text: str = ""
     ) -> tuple[Refined, Cost]:
         """Draw the object in a box (pixels of the picture) with Segment Anything, with what the recipe adds to the box.
 
-        With `alone` the box is all that Segment Anything gets.
+        With `alone` the box is all that Segment Anything gets, but for `text`, its kind, where the recipe asks by it.
         """
         from zeroov.refine.draw import refine
 
         load_seconds = self.models.load("refine")
         segmenter = self.models.refine()
-        recipe = replace(self.recipe.refine, prompt="box") if alone else self.recipe.refine
+        recipe = self.recipe.refine
+        if alone and not recipe.by_text:
+            recipe = replace(recipe, prompt="box")
         with span("refine"), hardware.memory_guard("refine", REMEDY), hardware.metered(self.device) as meter:
-            refined = refine(segmenter, self._encode(picture), box, recipe, evolved, picture.valid)
+            refined = refine(segmenter, self._encode(picture), box, recipe, evolved, picture.valid, text)
         if refined.box is None and not alone:
             log.warning("SAM drew nothing in the box; what was known before Refine is kept")
         return refined, Cost(meter.seconds, meter.peak_bytes, load_seconds)

@@ -63,13 +63,16 @@ def heads_of(text: str) -> Heads:
         return _sorted([(int(layer), int(head)) for layer, head in pairs], found["model"], found["revision"])
     if not text.endswith(".toml"):
         raise RecipeError(f"overview.heads = `{text[:80]}` {FORM}")
-    path = Path(text).expanduser()
+    path = Path(text)
     try:
+        path = path.expanduser()
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"the file of heads `{path}` cannot be read ({error.strerror}); {FORM}") from error
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"the file of heads `{path}` is not TOML: {error}") from error
+    except RuntimeError as error:  # `~name` of nobody's home
+        raise RecipeError(f"the file of heads `{path}` is in nobody's home; {FORM}") from error
     return _read(said, path)
 
 

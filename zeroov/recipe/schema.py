@@ -89,11 +89,22 @@ class RefineRecipe:
     type: str = key("vit_h", one_of("vit_b", "vit_l", "vit_h", "vit_tiny", "vit_mini"))
     checkpoint: str = key("sam_vit_h_4b8939.pth", named)
     dtype: str = key("float32", DTYPE)
-    prompt: str = key("box", one_of("box", "box+point", "box+mask"))
+    prompt: str = key("box", one_of("box", "box+point", "box+mask", "box+text", "text"))
     choose: str = key("predicted", one_of("predicted", "agreement", "box"))  # among SAM's three masks
     within: float = key(0.0, between(0, 20))  # of the mask, only what lies in the box grown so many times; 0: all
     inclusive_box: bool = key(False)  # the official code's corners: the last pixel instead of the edge
     least_part: float = key(0.5, between(0, 1))  # a part of the mask below this share of the largest one is left out
+
+    def __post_init__(self) -> None:
+        if self.by_text and not self.model:
+            raise RecipeError(
+                f"refine.prompt = {self.prompt} needs a model that takes text; set refine.model, facebook/sam3"
+            )
+
+    @property
+    def by_text(self) -> bool:
+        """Whether the object's kind is asked for, beside its box."""
+        return self.prompt in ("text", "box+text")
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,17 @@ def refine(
     recipe: RefineRecipe,
     evolved: Evolved | None,
     valid: Bool | None = None,
+    text: str = "",
 ) -> Refined:
     """Return the mask of the hypothesis with the highest predicted IoU for `box` (image pixels).
 
     With `recipe.choose` "agreement" the predicted IoU counts times how far the evolved map agrees with the mask, with
     "box" times the share of the mask that lies in the box. With `recipe.prompt` "box+point" the box's centre is a
-    second prompt; with "box+mask" the evolved map is. What lies beyond `recipe.within`, and parts of the mask below
-    `recipe.least_part`, are left out, the latter as `large_parts` does it; `valid` is the picture's.
+    second prompt; with "box+mask" the evolved map is; with "text" and "box+text" the object's kind, `text`. What lies
+    beyond `recipe.within`, and parts of the mask below `recipe.least_part`, are left out, the latter as `large_parts`
+    does it; `valid` is the picture's.
     """
-    offered = decode(segmenter, encoded, box, recipe, evolved)
+    offered = decode(segmenter, encoded, box, recipe, evolved, text)
     if offered is None:  # a box beside the picture holds nothing of it
         return Refined(np.zeros(encoded.square.image_hw, dtype=np.bool_), None, 0.0)
     return _best(segmenter, encoded, offered, recipe, valid, evolved, box)
@@ -69,7 +71,12 @@ def refine_at(
 
 @torch.inference_mode()
 def decode(
-    segmenter: Segmenter, encoded: EncodedPicture, box: Box, recipe: RefineRecipe, evolved: Evolved | None
+    segmenter: Segmenter,
+    encoded: EncodedPicture,
+    box: Box,
+    recipe: RefineRecipe,
+    evolved: Evolved | None,
+    text: str = "",
 ) -> Hypotheses | None:
     """Return the model's hypotheses for `box` (image pixels), or `None` where it lies beside the picture."""
     x0, y0, x1, y1 = box.xyxy
@@ -89,7 +96,7 @@ def decode(
                 'add "evolve" to the recipe\'s stages or use --set refine.prompt=box'
             )
         mask = mask_prompt(evolved, encoded.square, segmenter.low_res_side)
-    return segmenter.hypotheses(encoded, Prompt(inside.xyxy, centre, mask))
+    return segmenter.hypotheses(encoded, Prompt(inside.xyxy, centre, mask, text if recipe.by_text else ""))
 
 
 def _best(

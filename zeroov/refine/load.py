@@ -14,6 +14,7 @@ import torch
 
 from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
+from zeroov.refine.concept import ConceptSegmenter, concept_of
 from zeroov.refine.families import HubSegmenter, MaskFamily, family_of, in_float32
 from zeroov.refine.sam import PIXEL_MEAN, PIXEL_STD, TYPE_OF_WIDTH, OfficialSam, build_sam
 from zeroov.weights.own_code import refuse_own_code
@@ -34,11 +35,11 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
     """
     refuse_own_code(folder, "refine.model", "facebook/sam2.1-hiera-large")
     config = _read_config(folder)
-    family = family_of(str(config.get("model_type")), name)
+    family = (concept_of if recipe.by_text else family_of)(str(config.get("model_type")), name)
     model_class = _class_of(family, name)
     try:
         with quietly("transformers"):
-            from transformers import AutoImageProcessor
+            from transformers import AutoImageProcessor, AutoTokenizer
 
             processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             model, report = model_class.from_pretrained(
@@ -51,6 +52,10 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
                 dtype=torch.float32,
             )
             segmenter = HubSegmenter(model, processor, family)
+            if recipe.by_text:
+                words = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+                shows_box = recipe.prompt == "box+text"
+                segmenter = ConceptSegmenter(model, processor, family, tokenizer=words, shows_box=shows_box)
             laid = segmenter.pixels(np.full((4, 8, 3), 255, np.uint8))[0]
     except Exception as error:  # damaged files raise nearly anything
         raise ModelError(f"the model of masks in `{folder}` cannot be loaded ({first_line(error)}); {AGAIN}") from error

@@ -37,12 +37,14 @@ Point = tuple[float, float, bool]
 class Prompt(NamedTuple):
     """What one object is asked with, in pixels of the square; `mask` is log-odds (low_res_side, low_res_side).
 
-    Each point is x, y, and whether the object is there; one where it is not says what does not belong to it.
+    Each point is x, y, and whether the object is there; one where it is not says what does not belong to it. `text` is
+    its kind, for a model that takes words.
     """
 
     box_xyxy: XYXY | None = None
     points: tuple[Point, ...] = ()
     mask: Float32 | None = None
+    text: str = ""
 
 
 class Hypotheses(NamedTuple):

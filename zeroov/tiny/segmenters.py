@@ -47,14 +47,11 @@ def write_sam3_tracker(folder: Path) -> None:
 
 def write_edgetam(folder: Path) -> None:
     """Write an EdgeTAM folder; its image encoder is one of timm."""
-    from transformers import EdgeTamConfig, EdgeTamModel
+    from transformers import EdgeTamConfig, EdgeTamModel, TimmWrapperConfig
 
+    stages = {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]}
     encoder: dict[str, Any] = {
-        "backbone_config": {
-            "model_type": "timm_wrapper",
-            "architecture": "repvit_m0_9",
-            "model_args": {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
-        },
+        "backbone_config": TimmWrapperConfig(architecture="repvit_m0_9", model_args=stages),
         "backbone_channel_list": [384, 192, 96, 48],
         "backbone_feature_sizes": MAPS,
         "fpn_hidden_size": 32,
@@ -159,8 +156,8 @@ def _save(folder: Path, model_class: Any, config: Any, processor: Any) -> None:
 
     model = seeded(lambda: model_class(config))
     with torch.no_grad():
-        for weight in model.parameters():
-            if weight.ndim > 1:  # fresh ones are so small that every mask is as good as flat
-                weight.mul_(SPREAD)
+        for name, weight in model.named_parameters():
+            if weight.ndim > 1 and "timm_model" not in name:  # fresh ones are so small that every mask is as good as
+                weight.mul_(SPREAD)  # flat; timm's have their size, and are fifty layers deep
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -135,7 +135,23 @@ def test_what_is_no_file_of_heads_is_refused(text: str, tmp_path: Path) -> None:
         recipes.load("mini", {"overview.heads": str(tmp_path / "heads.toml")})
 
 
-@pytest.mark.parametrize("value", ["", "sharp", "1", "1.", "1.2.3", "1.0,2.0", "1.0 1.0", "/no/file.toml", -1, "-1.0"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "sharp",
+        "1",
+        "1.",
+        "1.2.3",
+        "1.0,2.0",
+        "1.0 1.0",
+        "/no/file.toml",
+        "~nobody-here/a.toml",
+        "a\0b.toml",
+        -1,
+        "-1.0",
+    ],
+)
 def test_what_names_no_heads_is_refused(value: Any) -> None:
     with pytest.raises(RecipeError, match="heads"):
         recipes.load("mini", {"overview.heads": value})
