@@ -296,7 +296,7 @@ def test_an_anchor_of_no_higher_score_lowers_nobody(
 ) -> None:
     anchors.sort(key=lambda anchor: -anchor.score)
     fewer = relation_weights(candidates, anchors[:-1], words, SCENE)
-    assert (relation_weights(candidates, anchors, words, SCENE) >= fewer).all()
+    assert (relation_weights(candidates, anchors, words, SCENE) >= fewer - 1e-12).all()  # but for rounding
 
 
 @given(things(2), things(1), WORDS)

@@ -123,21 +123,17 @@ def test_a_second_ctrl_c_does_not_wait_for_the_question_in_hand(monkeypatch: pyt
             at_work.set()
             enough.wait(10)
 
-    def interrupt(server: Server) -> None:
-        """Stand in for `serve_forever`: a question is in hand, and Ctrl-C comes."""
-        questioners.append(threading.Thread(target=answer, args=(server.pipeline,)))
+    def interrupt_twice(server: Server) -> None:
+        """Stand in for serving: a question is in hand, and Ctrl-C comes, and comes again."""
+        questioners.append(threading.Thread(target=answer, args=(server.service.pipeline,)))
         questioners[0].start()
         at_work.wait(10)
-        raise KeyboardInterrupt
+        server.force_exit = True
 
-    def interrupt_again(server: Server) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Server, "serve_forever", interrupt)
-    monkeypatch.setattr(Server, "finish", interrupt_again)
+    monkeypatch.setattr(Server, "serve_until_stopped", interrupt_twice)
+    monkeypatch.setattr(Server, "listen", lambda server: None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    with pytest.raises(KeyboardInterrupt):
-        serve(port=0, recipe="mini", set_=["runtime.keep_loaded=false"], device="cpu")
+    serve(port=0, recipe="mini", set_=["runtime.keep_loaded=false"], device="cpu")
     assert questioners[0].is_alive(), "the server waited"
     enough.set()
     questioners[0].join()

@@ -61,7 +61,8 @@ def textured(kind: str = "uint16", bands: int = 4, hw: tuple[int, int] = (300, 5
     noisy = ground + rng.normal(0, 100, (bands, *hw)) + 100 * np.arange(bands)[:, None, None]
     if kind == "uint8":
         noisy = noisy / 13
-    return noisy.clip(1).astype(kind)
+    image: np.ndarray = noisy.clip(1).astype(kind)
+    return image
 
 
 def write_sparse(path: Path, side: int) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -11,16 +10,15 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner
-from zeroov.serve.handler import Handler
 
 import zeroov
 from tests.raster.test_kinds import KINDS
-from tests.serve.running import running
+from tests.serve.running import Running, running
 from zeroov.batch import batch, one_by_one
 from zeroov.cli.main import app
 from zeroov.ground import Pipeline
 from zeroov.outputs.answer import Answer
-from zeroov.serve.server import Server
+from zeroov.serve.service import Limits
 
 TEXT = "the building"
 NOT_SERVED = {".vrt", ".img", ".avif", ".pgm"}  # the first two may name other files: the server refuses them unopened
@@ -61,8 +59,8 @@ def batched(pipeline: Pipeline, files: dict[str, Path], tmp_path_factory: pytest
 
 
 @pytest.fixture(scope="module")
-def server(pipeline: Pipeline) -> Iterator[Server]:
-    with running(Server(pipeline, port=0, log_line=lambda line: None, handler=Handler)) as made:
+def server(pipeline: Pipeline) -> Iterator[Running]:
+    with running(pipeline, Limits()) as made:
         yield made
 
 
@@ -82,13 +80,9 @@ def commanded(pipeline: Pipeline, path: Path, out: Path, monkeypatch: pytest.Mon
     return told
 
 
-def served(server: Server, path: Path) -> tuple[int, Told]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
-    connection.request("POST", "/ground?expression=the+building", path.read_bytes())
-    answer = connection.getresponse()
-    body: Told = json.loads(answer.read())
-    connection.close()
-    return answer.status, body
+def served(server: Running, path: Path) -> tuple[int, Told]:
+    status, told = server.json("POST", "/v1/ground?expression=the+building", path.read_bytes())
+    return status, told
 
 
 def same(told: Told, answer: Answer) -> None:
@@ -109,7 +103,7 @@ def test_four_ways_one_answer(
     pipeline: Pipeline,
     files: dict[str, Path],
     batched: dict[str, Told],
-    server: Server,
+    server: Running,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -125,7 +119,7 @@ def test_four_ways_one_answer(
     status, told = served(server, path)
     if path.suffix in NOT_SERVED:
         assert status == 400
-        assert "no image of a kind that is taken" in told["error"]
+        assert "no image of a kind that is taken" in told["error"]["message"]
         return
     assert status == 200, told
     (tmp_path / "alone").mkdir()

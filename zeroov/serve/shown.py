@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import OutputError, UsageError
+from zeroov.outputs.degrees import projection_of
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import SceneInfo
 from zeroov.outputs.images import png
@@ -20,7 +22,7 @@ from zeroov.types import Window
 
 SIDE = 256  # of a tile, in pixels
 LARGEST = 4096  # longer side of a preview
-DEGREES, MERCATOR = "EPSG:4326", "EPSG:3857"
+MERCATOR = "EPSG:3857"
 HALF_WORLD = 20_037_508.342789244  # metres from the middle of Web Mercator to its edge
 DEEPEST = 24  # level of tiles
 METRES_PER_DEGREE = 111_320.0  # of latitude
@@ -118,10 +120,8 @@ def in_degrees(info: SceneInfo, points: frames.Float64) -> frames.Float64:
     """Return points in pixels of a scene as longitude and latitude."""
     if info.transform is None or info.crs is None:
         raise UsageError(f"`{info.source}` has no place on the map")
-    pyproj = need("pyproj", "a place in degrees")
     on_map = frames.pixel_to_map(points, info.transform)
-    moved = pyproj.Transformer.from_crs(info.crs, DEGREES, always_xy=True).transform(*on_map.T)
-    return np.column_stack(moved)
+    return np.column_stack(projection_of(info).transform(*on_map.T))
 
 
 def places(info: SceneInfo, points: frames.Float64) -> dict[str, Any]:
@@ -129,10 +129,10 @@ def places(info: SceneInfo, points: frames.Float64) -> dict[str, Any]:
     if info.transform is None:
         raise RequestError(409, f"`{info.source}` has no place on the map", "", "no_place")
     lonlat: list[list[float] | None] = [None] * len(points)
-    if info.crs:
-        lonlat = [
-            [x, y] if math.isfinite(x) and math.isfinite(y) else None for x, y in in_degrees(info, points).tolist()
-        ]
+    with contextlib.suppress(OutputError):  # a system of its own, from which nothing leads to degrees
+        if info.crs:
+            moved = in_degrees(info, points).tolist()
+            lonlat = [[x, y] if math.isfinite(x) and math.isfinite(y) else None for x, y in moved]
     return {"xy": frames.pixel_to_map(points, info.transform).tolist(), "lonlat": lonlat}
 
 
