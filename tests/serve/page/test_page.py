@@ -240,6 +240,7 @@ def test_a_map_is_searched_and_an_object_opened(visit: Visit, scenes: Path) -> N
     page.keyboard.press("Escape")
     page.wait_for_selector(".object")
     page.click(".sorting >> text=Score")
+    page.wait_for_selector('.sorting [aria-pressed="true"]:has-text("Score")')
     scores = [float(text.split()[-1]) for text in page.locator(".object .evidence").all_inner_texts()]
     assert scores == sorted(scores, reverse=True)
     visit.is_clean()
