@@ -23,7 +23,7 @@ test: install lint ## lint, types and tests
 
 test-far: install ## what drives a browser (Debian's chromium), a cluster, notebooks and the site; installs the extra far
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[far]'
-	$(BIN)/python -m pytest -m far
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m far
 
 test-quick: install ## the tests but the slow ones (tests/slow.txt), while you work
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal -m "not slow and not far"
