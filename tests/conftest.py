@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 SLOW = {line.split()[1] for line in (Path(__file__).parent / "slow.txt").read_text().splitlines() if line[0] != "#"}
 IMPORTED = [0]  # modules, when garbage was last looked for among all that is loaded
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # the maintainers' reference material, where a checkout has it
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,6 +80,18 @@ def tiny(own_cache: Path) -> Path:
     for part in ("vlm", "diffusion", "sam.pth"):
         ensure(part, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, without a window."""
+    api = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM:
+        pytest.skip("no Chromium is installed")
+    with api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
 
 
 KEPT: dict[str, Any] = {}  # builtin models by what loads them

@@ -86,7 +86,7 @@ def test_the_site_is_built_and_loads_nothing_from_elsewhere(tmp_path: Path) -> N
     assert styles
     assert not any(re.search(r"@import|url\(\s*[\"']?(?:https?:)?//", style) for style in styles)
     assert "Return a pipeline for a recipe" in html["reference/ground.html"], "the reference holds no docstrings"
-    assert 'src="panel.png"' in html["index.html"]
+    assert 'src="page-answered.png"' in html["index.html"]
     assert 'href="../maps.html#how-a-large-scene-is-searched"' in html["for/gis.html"]
     assert (tmp_path / "notebooks" / "scene_to_map.ipynb").exists()
     assert (tmp_path / "files" / "examples" / "fastapi_app.py").exists()

@@ -17,7 +17,6 @@ from zeroov.frames import mask_to_box
 from zeroov.mini.scenes import make_scene, seed_for
 
 pytestmark = pytest.mark.far
-CHROMIUM = Path("/usr/bin/chromium")
 SCENE = make_scene(seed_for("test", 7)).image
 START = """async ([source, state]) => {
   const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
@@ -111,10 +110,7 @@ def test_on_a_map_the_answer_is_geojson_too(pipeline: Any, tmp_path: Path) -> No
     assert explorer.expression == "the stadium"
 
 
-def test_in_a_browser_the_sliders_draw_what_the_pipeline_draws(pipeline: Any) -> None:
-    sync = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's chromium")
+def test_in_a_browser_the_sliders_draw_what_the_pipeline_draws(pipeline: Any, browser: Any) -> None:
     explorer = explorer_of(SCENE, pipeline)
     names = ("picture", "hw", "expression", "results", "chosen", "geojson", "tune", "busy", "problem")
 
@@ -125,9 +121,8 @@ def test_in_a_browser_the_sliders_draw_what_the_pipeline_draws(pipeline: Any) ->
         explorer._handle_custom_msg(content, [])
         return state()
 
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         wrong: list[str] = []
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -177,7 +172,6 @@ def test_in_a_browser_the_sliders_draw_what_the_pipeline_draws(pipeline: Any) ->
         page.evaluate("window.stop()")
         assert page.evaluate("Object.values(window.listeners).flat().length") == 0
         assert wrong == []
-        browser.close()
 
 
 def pipeline_values(look: Any, *, k: int, tau: float, alpha: float) -> dict[str, Any]:
