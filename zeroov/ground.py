@@ -24,7 +24,7 @@ from zeroov.raster.scene import Scene, Source, open_source
 from zeroov.recipe import Recipe, SearchRecipe
 from zeroov.search.area import Aoi, Numbers, area_of, box_of, point_of
 from zeroov.search.search import Sought, search_scene
-from zeroov.types import Box, clean_expression
+from zeroov.types import Box, Picture, Refined, clean_expression
 from zeroov.zoom.closer import MOST_TILES, Trail, closer_looks, place_of
 from zeroov.zoom.crop import window_around
 from zeroov.zoom.merge import merged_box
@@ -280,26 +280,40 @@ def draw_hinted(pipeline: Stages, scene: Scene, text: str, given: Numbers, hint:
     recipe = pipeline.recipe
     if "refine" not in recipe.stages:
         raise UsageError(f"a box or a point is for Segment Anything, and recipe {recipe.name} has no stage refine")
-    located = pipeline.models.locate("refine")
+    pipeline.models.locate("refine")  # an error for a model that is missing, before the file is read
     if hint == "box":
         place = box_of(given, scene)
     else:
         x, y = point_of(given, scene)
         place = Box(x, y, x + 1, y + 1)
-    window = None
-    if is_large(scene.hw, recipe.search):
-        window = window_around(place, scene.hw, recipe.zoom.context, recipe.search.tile)
-    picture = scene.read(window, MOST_TILES * recipe.search.tile)
+    picture = around(scene, place, recipe)
     near = frames.to_picture(place, picture)
-    drawn, score, found = None, 0.0, None
+    drawn = None
     if near:
         if hint == "box":
             drawn = pipeline.draw(picture, near, alone=True)[0]
         else:
             drawn = pipeline.draw_at(picture, [(near.x0, near.y0, True)])
+    return drawn_answer(pipeline, scene, text, picture, drawn, hint)
+
+
+def around(scene: Scene, place: Box, recipe: Recipe) -> Picture:
+    """Return what Segment Anything is shown of a scene: all of it, or, of a large one, a window around a place."""
+    window = None
+    if is_large(scene.hw, recipe.search):
+        window = window_around(place, scene.hw, recipe.zoom.context, recipe.search.tile)
+    return scene.read(window, MOST_TILES * recipe.search.tile)
+
+
+def drawn_answer(
+    pipeline: Stages, scene: Scene, text: str, picture: Picture, drawn: Refined | None, hint: str
+) -> Answer:
+    """Return what Segment Anything has drawn where somebody said that the object is; `None`: it was not asked."""
+    located = pipeline.models.locate("refine")
+    score, found = 0.0, None
+    if drawn:
         score = min(1.0, max(0.0, drawn.predicted_iou))
         found = found_of(picture, Outline(drawn.mask, drawn.box), text, score, hint=hint)
-    why_empty = "" if found else INVALID if drawn and drawn.box else "Segment Anything drew nothing there"
     return Answer(
         expression=text,
         found=(found,) if found else (),
@@ -308,12 +322,12 @@ def draw_hinted(pipeline: Stages, scene: Scene, text: str, given: Numbers, hint:
         info=SceneInfo.of(scene),
         shown=picture,
         provenance={
-            "recipe": recipe.name,
-            "recipe_digest": recipe.digest,
+            "recipe": pipeline.recipe.name,
+            "recipe_digest": pipeline.recipe.digest,
             "model": located.reference,
             "model_revision": located.revision,
         },
-        why_empty=why_empty,
+        why_empty="" if found else INVALID if drawn and drawn.box else "Segment Anything drew nothing there",
         area=picture.part,
     )
 

@@ -9,14 +9,10 @@ import numpy as np
 from zeroov import frames
 from zeroov.errors import UsageError
 from zeroov.frames import XYXY
-from zeroov.ground import INVALID, Pipeline, is_large
-from zeroov.look import Outline
+from zeroov.ground import Pipeline, around, drawn_answer
 from zeroov.outputs.answer import Answer
-from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.raster.scene import Scene
 from zeroov.types import Bool, Box, Window
-from zeroov.zoom.closer import MOST_TILES
-from zeroov.zoom.crop import window_around
 
 Point = tuple[float, float, bool]
 
@@ -40,10 +36,7 @@ def drawn_at(
     if "refine" not in recipe.stages:
         raise UsageError(f"a box or a point is for Segment Anything, and recipe {recipe.name} has no stage refine")
     place = _place(scene, box, points, before)
-    window = None
-    if is_large(scene.hw, recipe.search):
-        window = window_around(place, scene.hw, recipe.zoom.context, recipe.search.tile)
-    picture = scene.read(window, MOST_TILES * recipe.search.tile)
+    picture = around(scene, place, recipe)
     if box is None and before is not None:
         box = _box_of(before, points)
     near = frames.to_picture(Box(*box), picture) if box is not None else None
@@ -54,25 +47,7 @@ def drawn_at(
         asked = before if recipe.refine.prompt == "box+mask" else None
         mask = None if asked is None else _mask_in(asked, picture.window, picture.hw)
         drawn = pipeline.draw_at(picture, at, near, mask)
-    score = min(1.0, max(0.0, drawn.predicted_iou))
-    found = found_of(picture, Outline(drawn.mask, drawn.box), text, score, hint="clicks" if points else "box")
-    located = pipeline.models.locate("refine")
-    return Answer(
-        expression=text,
-        found=(found,) if found else (),
-        score=score,
-        words="",
-        info=SceneInfo.of(scene),
-        shown=picture,
-        provenance={
-            "recipe": recipe.name,
-            "recipe_digest": recipe.digest,
-            "model": located.reference,
-            "model_revision": located.revision,
-        },
-        why_empty="" if found else INVALID if drawn.box else "Segment Anything drew nothing there",
-        area=picture.part,
-    )
+    return drawn_answer(pipeline, scene, text, picture, drawn, "clicks" if points else "box")
 
 
 def _place(
