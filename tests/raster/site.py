@@ -15,6 +15,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
+def begin_range(handler: BaseHTTPRequestHandler, content: bytes) -> bytes:
+    """Send the headers of the part of a file that was asked for, or of all of it, and return that part."""
+    asked = handler.headers.get("Range")
+    first, last = 0, len(content) - 1
+    if asked:
+        start, _, end = asked.removeprefix("bytes=").partition("-")
+        first, last = int(start), min(int(end or last), last)
+    part = content[first : last + 1]
+    handler.send_response(206 if asked else 200)
+    handler.send_header("Accept-Ranges", "bytes")
+    handler.send_header("Content-Length", str(len(part)))
+    if asked:
+        handler.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+    handler.end_headers()
+    return part
+
+
 class Handler(BaseHTTPRequestHandler):
     """Serves the files of a folder, whole or in ranges, and counts the bytes that it sent."""
 
@@ -41,20 +58,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.send_error(404)
         else:
             content = path.read_bytes()
-        asked = self.headers.get("Range")
-        first, last = 0, len(content) - 1
-        if asked:
-            start, _, end = asked.removeprefix("bytes=").partition("-")
-            first, last = int(start), min(int(end or last), last)
-        part = content[first : last + 1]
-        self.send_response(206 if asked else 200)
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(len(part)))
-        if asked:
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-        self.end_headers()
+        part = begin_range(self, content)
         if body:
-            Handler.sent += len(part)
+            Handler.sent += len(part)  # before the client has it, who may ask at once
             self.wfile.write(part)
         return None
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.raster.scenes import UTM, textured, write_scene
-from tests.raster.site import sent, serving
+from tests.raster.site import begin_range, sent, serving
 from zeroov.errors import PictureError
 from zeroov.raster import web
 from zeroov.raster.scene import open_source
@@ -52,18 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         if not path.is_file():
             self.send_error(404)
             return
-        content, asked = path.read_bytes(), self.headers.get("Range")
-        first, last = 0, len(content) - 1
-        if asked:
-            start, _, end = asked.removeprefix("bytes=").partition("-")
-            first, last = int(start), min(int(end or last), last)
-        part = content[first : last + 1]
-        self.send_response(206 if asked else 200)
-        self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(len(part)))
-        if asked:
-            self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
-        self.end_headers()
+        part = begin_range(self, path.read_bytes())
         if body:
             type(self).sent += len(part)
             self.wfile.write(part)
