@@ -7,6 +7,7 @@ nothing that is not written here.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -210,7 +211,7 @@ class Recipe:
         """The weights of a choice among all candidates of a scene that is searched."""
         return dataclasses.replace(self.select, place=self.select.place * self.search.place / AS_IN_A_PICTURE)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Twelve hexadecimal digits that two recipes share when they decide alike."""
         text = json.dumps(self.deciding(), sort_keys=True)
