@@ -148,6 +148,13 @@ def test_an_answer_comes_as_files(server: Running, photo: bytes, asked: list[Que
         assert sent[2].startswith(start)
     both = {"expressions": ["a", "b"], "format": "mask"}
     assert server.refused("POST", f"/v1/pictures/{id}/ground", both) == (422, "wrong_value")
+    for body, kind in (
+        (b"{expr", "application/json"),
+        (b'{"expressions": ["a ship"]}', "text/plain"),
+        (b"[]", "a/json"),
+    ):
+        status, document = server.json("POST", f"/v1/pictures/{id}/ground", body, Content_Type=kind)
+        assert (status, document["error"]["message"]) == (422, "the body is no JSON object")
 
 
 def test_a_box_or_points_say_where_the_object_is_and_clicks_change_it(

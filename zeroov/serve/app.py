@@ -21,6 +21,7 @@ from zeroov.serve.service import Service
 from zeroov.version import __version__
 
 log = logging.getLogger("zeroov")
+NO_OBJECT = 'send one, such as {"expressions": ["the ship"]}, with `Content-Type: application/json`'
 LEFT = 499  # in the log: the client has gone
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 507)
@@ -69,11 +70,13 @@ def _refused(_: Request, error: Exception) -> Document:
 def _wrong_fields(_: Request, error: Exception) -> Document:
     """Say which field of a document is wrong, and how."""
     assert isinstance(error, RequestValidationError)
-    told = []
+    wrong = []
     for each in error.errors()[:3]:
-        place = ".".join(str(part) for part in each["loc"] if part != "body") or "the body"
-        told.append(f"{place[:80]}: {each['msg']}")
-    return _reply(RequestError(422, "; ".join(told), "GET /v1/openapi.json describes every field"))
+        place = ".".join(str(part) for part in each["loc"] if part != "body")
+        if each["type"] == "json_invalid" or not place:
+            return _reply(RequestError(422, "the body is no JSON object", NO_OBJECT))
+        wrong.append(f"{place[:80]}: {each['msg']}")
+    return _reply(RequestError(422, "; ".join(wrong), "GET /v1/openapi.json describes every field"))
 
 
 def _not_routed(_: Request, error: Exception) -> Document:
