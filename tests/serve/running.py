@@ -116,7 +116,7 @@ def running(pipeline: Pipeline, limits: Limits, access: Access | None = None, wo
             left = list(service.incoming.iterdir())
             service.close()
         assert not left, "an upload was left behind"
-        assert not service.folder.exists()
+        assert not service.folder.path.exists()
 
 
 def wait_until(true: Callable[[], bool]) -> None:

@@ -73,7 +73,7 @@ def test_each_refusal_has_its_status(server: Running, photo: bytes) -> None:
     status, document = server.json("POST", GROUND, photo[:3000])
     assert (status, document["error"]["code"]) == (400, "unreadable")
     assert document["error"]["message"].startswith("`upload` is truncated")
-    assert str(server.service.folder) not in str(document)
+    assert str(server.service.folder.path) not in str(document)
     for path in ("/nope", "/../../etc/passwd", "/v1/pictures/x", "/v1/results/x", "/v1/jobs/x", "/v1/folders/x"):
         assert server.refused("GET", path)[0] == 404
     for method, path, allowed in (("GET", GROUND, "POST"), ("DELETE", "/health", "GET"), ("BREW", "/v1", "GET")):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import shutil
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +15,7 @@ from zeroov.errors import UsageError
 from zeroov.ground import Pipeline, is_large
 from zeroov.outputs.answer import Answer
 from zeroov.pipeline.kept import Kept
+from zeroov.serve.folder import Folder
 from zeroov.serve.jobs import Job, Wish
 from zeroov.serve.metrics import Metrics
 from zeroov.serve.queue import Queue, retry_after
@@ -74,10 +73,10 @@ class Service:
 
     def __init__(self, pipelines: Sequence[Pipeline], access: Access, limits: Limits) -> None:
         self.pipelines, self.access, self.limits = tuple(pipelines), access, limits
-        self.folder = Path(tempfile.mkdtemp(prefix="zeroov-serve-"))
-        self.incoming = self.folder / "incoming"
+        self.folder = Folder()
+        self.incoming = self.folder.path / "incoming"
         self.incoming.mkdir()
-        kept = self.folder / "pictures"
+        kept = self.folder.path / "pictures"
         kept.mkdir()
         self.pictures = Pictures(kept, limits.store_bytes, limits.pixels)
         self.shown, self.clicked = Reader(limits.pixels), Reader(limits.pixels)  # for tiles, and for clicks
@@ -120,7 +119,7 @@ class Service:
         self.shown.close()
         self.clicked.close()
         self.pictures.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.close()
 
     @contextlib.contextmanager
     def room(self, places: threading.BoundedSemaphore, what: str) -> Iterator[None]:
