@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from zeroov.serve import models
 from zeroov.serve.jobs import MOST_EVENTS, Job, Wish
 from zeroov.serve.queue import MOST_TOGETHER, Queue
 from zeroov.serve.refusal import RequestError
+from zeroov.serve.store import Pictures
 from zeroov.serve.work import Worker
 
 SHIP = {"expressions": ["the ship"]}
@@ -189,6 +191,45 @@ def test_one_of_several_that_fails_costs_itself_alone(
     _, name, told = server.events(bad)[-1]
     assert (name, told["error"]["code"], "secret" in str(told)) == ("failed", "internal", False)
     assert server.refused("GET", f"/v1/jobs/{bad}/results") == (500, "internal")
+
+
+def test_what_is_taken_back_while_its_batch_is_asked_again_is_not_asked(
+    server: Running, photo: bytes, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground, asked = Pipeline.ground, []
+
+    def failing(pipeline: Any, source: Any, texts: Any, **options: Any) -> Any:
+        asked.append(list(texts))
+        if len(texts) > 1:
+            raise RuntimeError
+        if texts == SHIP["expressions"]:
+            server.service.dismiss(server.service.job(second))
+        return ground(pipeline, source, texts, **options)
+
+    monkeypatch.setattr(Pipeline, "ground", failing)
+    start(server, server.upload(photo + b"another"), {"expressions": ["the plane"]})
+    assert held.begun.wait(60)
+    id = server.upload(photo)
+    first, second = start(server, id), start(server, id, {"expressions": ["the road"]})
+    held.go.set()
+    assert server.events(first)[-1][2]["status"] == "successful"
+    assert server.events(second)[-1][2]["status"] == "dismissed"
+    assert asked == [["the plane"], ["the ship", "the road"], ["the ship"]]
+
+
+def test_a_search_that_is_asked_again_while_the_server_stops_is_to_finish(pipeline: Pipeline) -> None:
+    watches = []
+
+    class Failing(Worker):
+        def _answers(self, jobs: Any, watch: Any) -> Any:
+            watches.append((len(jobs), watch.is_finishing))
+            self.finish()
+            raise RuntimeError
+
+    worker = Failing(pipeline, Queue(4), Pictures(Path(), 1, 1), lambda *_: "")
+    worker.pictures.release = lambda id: None  # type: ignore[method-assign]
+    worker._work([Job("p", Wish((text,)), "c", searches=True) for text in ("the ship", "the plane")])
+    assert watches == [(2, False), (1, True), (1, True)]
 
 
 def test_a_full_queue_says_when_to_come_again(server: Running, photo: bytes, held: Held) -> None:

@@ -106,7 +106,7 @@ class Service:
         for job in self.queue.close():
             self._drop(job, RequestError(503, "the server is stopping", "ask again when it is back"))
         for worker in self.workers:
-            worker.leave(at_once=False)
+            worker.finish()
 
     def join(self, seconds: float | None = None) -> None:
         """Wait until the workers are done."""

@@ -74,6 +74,7 @@ class Worker(threading.Thread):
         self.pipeline, self.queue, self.pictures, self.keep = pipeline, queue, pictures, keep
         self.open = Open(pictures.most_pixels)
         self.now: Watch | None = None
+        self._finishes = False
 
     def run(self) -> None:
         """Work until nothing comes any more."""
@@ -85,6 +86,8 @@ class Worker(threading.Thread):
         """Answer jobs together; where that fails, each by itself, so that one costs itself alone."""
         watch = Telling(jobs)
         self.now = watch
+        if self._finishes:
+            watch.finish()
         for job in jobs:
             job.begin(watch)
         answered = attempt(lambda: self._answers(jobs, watch), fatal=())
@@ -96,7 +99,10 @@ class Worker(threading.Thread):
         if isinstance(answered, Failed):
             if len(jobs) > 1 and not isinstance(answered.error, Cancelled):
                 for job in wanted:
-                    self._work([job])
+                    if watch.is_wanted(job):  # its client may have left while another one was asked again
+                        self._work([job])
+                    else:
+                        self._fail(job, Cancelled("stopped"))
                 return
             for job in wanted:
                 self._fail(job, answered.error)
@@ -144,12 +150,11 @@ class Worker(threading.Thread):
                 refusal.message = without_path(refusal.message, upload.path)
         return refusal
 
-    def leave(self, *, at_once: bool) -> None:
-        """End a search in hand, which keeps what it found; a look in hand goes on, unless it is to end `at_once`."""
+    def finish(self) -> None:
+        """End a search in hand, and what would follow on it, with what is found by now; a look in hand goes on."""
+        self._finishes = True
         if watch := self.now:
             watch.finish()
-            if at_once:
-                watch.stop()
 
 
 def about_upload(answer: Answer, upload: Upload) -> Answer:
