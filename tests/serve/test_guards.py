@@ -21,7 +21,7 @@ from tests.serve.conftest import LIMITS
 from tests.serve.running import Running, running, wait_until
 from zeroov.errors import ModelError, OutputError, ServerError, UsageError
 from zeroov.ground import Pipeline
-from zeroov.serve import gate
+from zeroov.serve import gate, protocol
 from zeroov.serve.server import bound, is_loopback
 from zeroov.serve.service import Access
 from zeroov.serve.work import Worker
@@ -351,6 +351,30 @@ def test_what_is_in_hand_is_bounded(own: Running, photo: bytes, monkeypatch: pyt
         full.setattr(gate, "MOST_IN_HAND", 0)
         assert own.refused("GET", "/health") == (503, "busy")
     assert own.ask("GET", "/health")[0] == 200
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(own: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "PATIENCE", 0.2)
+    schema = f"GET /v1/openapi.json HTTP/1.1\r\nHost: 127.0.0.1:{own.port}\r\n\r\n".encode()
+    connections = own.server.server_state.connections
+    with socket.create_connection(("127.0.0.1", own.port), timeout=60) as idle:
+        idle.sendall(schema * 400)
+        wait_until(lambda: len(connections) == 1)
+        wait_until(lambda: not connections)
+    with socket.create_connection(("127.0.0.1", own.port), timeout=60) as slow:
+        slow.sendall(schema * 40)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200") < 40:
+            part = slow.recv(1 << 15)
+            assert part, "it was cut off"
+            answers += part
+            time.sleep(0.005)
+
+
+def test_a_proxy_on_this_machine_says_who_its_clients_are(server: Running) -> None:
+    server.ask("GET", "/health", X_Request_Id="of-a-proxy", X_Forwarded_For="203.0.113.7")
+    wait_until(lambda: any(line.endswith("of-a-proxy") for line in server.lines))
+    assert [line.split()[0] for line in server.lines if line.endswith("of-a-proxy")] == ["203.0.113.7"]
 
 
 def test_every_answer_has_an_id_that_the_log_knows(server: Running) -> None:

@@ -224,7 +224,7 @@ class _Request:
     def note(self) -> None:
         """Count the request, and write its line; the query stays out of it."""
         seconds = time.monotonic() - self.begun
-        client = (self.scope.get("client") or ("-",))[0]
+        client = (self.scope.get("client") or ("-",))[0][:48]  # a proxy may say anything
         route = getattr(self.scope.get("route"), "path", "other")
         self.service.metrics.add(self.scope["method"][:16], route, self.status, seconds)
         path = self.scope["path"][:80]

@@ -22,11 +22,14 @@ class Protocol(H11Protocol):
     """One connection."""
 
     _sends_no_more = False
+    _unread = 0  # bytes that waited for the client when it was last looked at
+    _reads = False  # whether it has taken anything since
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give a client some time to say what it wants."""
         super().connection_made(transport)
         self._silent = self.loop.call_later(PATIENCE, self._give_up)
+        self._reading = self.loop.call_later(PATIENCE, self._require_reading)
 
     def data_received(self, data: bytes) -> None:
         """Take what came; an address that nobody escaped is escaped first, as UTF-8."""
@@ -41,7 +44,22 @@ class Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._silent.cancel()
+        self._reading.cancel()
         super().connection_lost(exc)
+
+    def resume_writing(self) -> None:
+        """Take note that the client takes its answer."""
+        self._reads = True
+        super().resume_writing()
+
+    def _require_reading(self) -> None:
+        """Cut off a client that takes nothing of its answer: it would hold memory and a place for ever."""
+        waiting = self.transport.get_write_buffer_size()
+        if waiting and self._unread and waiting >= self._unread and not self._reads:
+            self.transport.abort()
+            return
+        self._unread, self._reads = waiting, False
+        self._reading = self.loop.call_later(PATIENCE, self._require_reading)
 
     def _give_up(self) -> None:
         if not self.transport.is_closing():
