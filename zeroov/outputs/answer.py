@@ -241,7 +241,7 @@ class Answer:
 
     @property
     def __geo_interface__(self) -> dict[str, Any]:
-        """The FeatureCollection, as geopandas and leafmap read it."""
+        """The FeatureCollection, as geopandas reads it."""
         return self.to_geojson()
 
     def to_geodataframe(self) -> Any:
