@@ -22,6 +22,7 @@ from tests.serve.running import Running, running, wait_until
 from zeroov.errors import ModelError, OutputError, ServerError, UsageError
 from zeroov.ground import Pipeline
 from zeroov.serve import gate, protocol
+from zeroov.serve.routes import facts
 from zeroov.serve.server import bound, is_loopback
 from zeroov.serve.service import Access
 from zeroov.serve.work import Worker
@@ -170,6 +171,26 @@ def test_a_key_a_list_of_origins_and_folders(pipeline: Pipeline, photo: bytes, t
         assert server.refused("GET", "/v1/folders/lent?under=..", **key) == (403, "outside")
         assert server.ask("DELETE", f"/v1/pictures/{about['id']}", **key)[0] == 204
         assert (tmp_path / "lent" / "sub" / "a.png").is_file()
+
+
+def test_a_lent_file_that_changes_is_another_picture(
+    pipeline: Pipeline, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(photo)
+    (tmp_path / "b.png").write_bytes(photo)
+    with running(pipeline, LIMITS, Access(folders={"lent": tmp_path})) as server:
+        assert not server.json("GET", "/v1/folders/lent")[1]["more"]
+        id = server.json("POST", "/v1/pictures", {"ref": "lent:a.png"})[1]["id"]
+        assert server.json("POST", "/v1/pictures", {"ref": "lent:a.png"})[1]["id"] == id
+        file.write_bytes(photo + b"changed")
+        status, document = server.json("GET", f"/v1/pictures/{id}/preview")
+        assert (status, document["error"]["code"]) == (404, "picture_gone")
+        assert "its file has changed" in document["error"]["message"]
+        assert server.json("POST", "/v1/pictures", {"ref": "lent:a.png"})[1]["id"] != id
+        monkeypatch.setattr(facts, "MOST_LISTED", 1)
+        listed = server.json("GET", "/v1/folders/lent")[1]
+        assert ([each["name"] for each in listed["files"]], listed["more"]) == (["a.png"], True)
 
 
 def test_a_server_for_every_address_takes_no_name_that_it_was_not_given(
@@ -396,3 +417,6 @@ def test_metrics_are_prometheus_own_text(server: Running) -> None:
     line = re.compile(r'(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+-]+)')
     assert all(line.fullmatch(each) for each in body.decode().splitlines())
     assert 'zeroov_requests_total{method="GET",route="/v1/pictures/{id}",status="404"}' in body.decode()
+    server.ask("NOPE", "/health")  # whoever makes up methods must not fill the memory
+    body = server.ask("GET", "/metrics")[2]
+    assert (b'method="other"' in body, b"NOPE" in body) == (True, False)

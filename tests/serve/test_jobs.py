@@ -425,8 +425,11 @@ def test_only_what_goes_together_is_answered_together() -> None:
     together = put("b", "p", "the plane")
     drawn = put("b", "p", box=(0.0, 0.0, 1.0, 1.0))
     large = put("c", "p", *("the ship",) * MOST_TOGETHER)
+    searches = [put("d", "p", text, search=True) for text in ("the ship", "the plane")]
     assert queue.take() == [first, together]
-    assert [queue.take() for _ in range(4)] == [[drawn], [large], [elsewhere], [every]]
+    assert [queue.take() for _ in range(6)] == [
+        *([each] for each in (drawn, large, searches[0], elsewhere, searches[1], every))
+    ]
 
 
 def test_who_gives_up_waiting_does_not_end_a_job() -> None:

@@ -226,6 +226,6 @@ class _Request:
         seconds = time.monotonic() - self.begun
         client = (self.scope.get("client") or ("-",))[0][:48]  # a proxy may say anything
         route = getattr(self.scope.get("route"), "path", "other")
-        self.service.metrics.add(self.scope["method"][:16], route, self.status, seconds)
+        self.service.metrics.add(self.scope["method"], route, self.status, seconds)
         path = self.scope["path"][:80]
         self.gate.log_line(f"{client} {self.scope['method'][:16]} {path} {self.status} {seconds:.3f} s {self.id}")

@@ -43,10 +43,9 @@ class Wish:
         return self.box is not None or bool(self.points)
 
     def goes_with(self, other: Wish) -> bool:
-        """Whether two questions about one picture are answered in one go."""
-        return not (self.is_drawn or other.is_drawn) and (
-            (self.every, self.zoom, self.search, self.area) == (other.every, other.zoom, other.search, other.area)
-        )
+        """Whether two questions about one picture are answered in one go; searches are not: each may be stopped."""
+        alone = self.is_drawn or other.is_drawn or self.search or other.search
+        return not alone and (self.every, self.zoom, self.area) == (other.every, other.zoom, other.area)
 
 
 class Job:

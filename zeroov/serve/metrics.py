@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")  # all others count as one
 BOUNDS = (0.01, 0.05, 0.25, 1.0, 5.0, 30.0, 120.0)  # seconds
 
 
@@ -21,7 +22,7 @@ class Metrics:
     def add(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
         with self._lock:
-            self._requests[method, route, status] += 1
+            self._requests[method if method in METHODS else "other", route, status] += 1
             self._sums[route] += seconds  # type: ignore[assignment]
             for bound in BOUNDS:
                 self._seconds[route, bound] += seconds <= bound

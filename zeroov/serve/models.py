@@ -131,10 +131,11 @@ class FolderFile(Loose):
 
 
 class Folder(Loose):
-    """What lies in a named folder."""
+    """What lies in a named folder; `more`: it has further entries, which are not listed."""
 
     name: str
     under: str
+    more: bool
     folders: list[str]
     files: list[FolderFile]
 

@@ -195,7 +195,7 @@ class Service:
         if self.queue.remove(job):
             self._drop(job, RequestError(409, "the question was taken back", "", "stopped"))
         elif watch := job.watch:
-            if keep and job.searches and len(watch.jobs) == 1:
+            if keep and job.searches:
                 watch.finish()
             else:
                 watch.unwant(job)

@@ -30,7 +30,7 @@ MOST_OPEN = 4  # scenes that a thread holds open, each with its pixels or its su
 class Upload:
     """A picture of a client: its file, what it is called, which bands are shown, and what is known of it.
 
-    `lent` says that the file is one of a named folder, which is read where it is and never removed.
+    `lent` is the size and the time of change of a file of a named folder, which is read where it is and never removed.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Upload:
     bytes: int
     info: SceneInfo
     large: bool
-    lent: bool = False
+    lent: tuple[int, int] | None = None
     about: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -49,11 +49,20 @@ def picture_id(digest: str, bands: tuple[int, ...] | None) -> str:
     return hashlib.sha256(f"{digest} {bands}".encode()).hexdigest()[:ID_LENGTH]
 
 
-def gone(name: str) -> RequestError:
+def lent_state(path: Path) -> tuple[int, int] | None:
+    """Return what changes when a file does; `None` for one that is gone."""
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns
+
+
+def gone(name: str, reason: str = "it was forgotten, or the server was started again") -> RequestError:
     """Return the refusal of a picture that the server does not hold."""
     return RequestError(
         404,
-        f"the server holds no picture `{name[:40]}`: it was forgotten, or the server was started again",
+        f"the server holds no picture `{name[:40]}`: {reason}",
         "send the picture again (POST /v1/pictures)",
         "picture_gone",
     )
@@ -77,8 +86,12 @@ class Pictures:
         with self._lock:
             if id not in self._kept:
                 raise gone(id)
+            upload = self._kept[id]
+            if upload.lent and upload.lent != lent_state(upload.path):
+                del self._kept[id]
+                raise gone(id, "its file has changed")
             self._kept.move_to_end(id)
-            return self._kept[id]
+            return upload
 
     def find(self, id: str) -> Upload | None:
         """Return a picture, `None` where it is not here."""

@@ -16,7 +16,7 @@ from zeroov.serve.answer import SOURCE, open_upload, without_path
 from zeroov.serve.refusal import RequestError
 from zeroov.serve.service import Service
 from zeroov.serve.shown import described, name_of
-from zeroov.serve.store import Upload, picture_id
+from zeroov.serve.store import Upload, lent_state, picture_id
 
 
 @contextlib.contextmanager
@@ -44,7 +44,7 @@ def take(service: Service, path: Path, digest: str, name: str, bands: tuple[int,
     size = path.stat().st_size
     if not size:
         raise PictureError("the body is empty; send the image's bytes, e.g. curl --data-binary @photo.jpg")
-    return service.pictures.add(_looked_at(service, path, id, name_of(name or SOURCE), size, bands, lent=False))
+    return service.pictures.add(_looked_at(service, path, id, name_of(name or SOURCE), size, bands))
 
 
 def lend(service: Service, reference: str, bands: tuple[int, ...] | None) -> Upload:
@@ -52,15 +52,21 @@ def lend(service: Service, reference: str, bands: tuple[int, ...] | None) -> Upl
     path = service.folder_file(reference)
     if not path.is_file():
         raise RequestError(404, f"there is no file `{reference[:120]}`", "GET /v1/folders/NAME lists them")
-    state = path.stat()
-    id = picture_id(f"{path} {state.st_size} {state.st_mtime_ns}", bands)
+    state = lent_state(path) or (0, 0)
+    id = picture_id(f"{path} {state}", bands)
     if service.pictures.find(id):
         return service.pictures.get(id)
-    return service.pictures.add(_looked_at(service, path, id, name_of(path), state.st_size, bands, lent=True))
+    return service.pictures.add(_looked_at(service, path, id, name_of(path), state[0], bands, lent=state))
 
 
 def _looked_at(
-    service: Service, path: Path, id: str, name: str, size: int, bands: tuple[int, ...] | None, *, lent: bool
+    service: Service,
+    path: Path,
+    id: str,
+    name: str,
+    size: int,
+    bands: tuple[int, ...] | None,
+    lent: tuple[int, int] | None = None,
 ) -> Upload:
     """Open a file once and note what it is."""
     try:

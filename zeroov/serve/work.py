@@ -92,7 +92,7 @@ class Worker(threading.Thread):
             job.begin(watch)
         answered = attempt(lambda: self._answers(jobs, watch), fatal=())
         self.now = None
-        wanted = [job for job in jobs if watch.is_wanted(job) or job.searches]
+        wanted = [job for job in jobs if watch.is_wanted(job)]
         for job in jobs:
             if job not in wanted:
                 self._fail(job, Cancelled("stopped"))

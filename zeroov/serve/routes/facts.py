@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import mimetypes
 from importlib import resources
 from typing import Any
@@ -113,8 +114,9 @@ def folder(service: Served, name: str, under: str = "") -> Response:
     if not here.is_dir():
         raise RequestError(404, f"the folder `{name[:40]}` has no folder `{under[:80]}`")
     root = service.access.folders[name].resolve()
-    inside = [each for each in sorted(here.iterdir()) if not each.name.startswith(".")]
-    inside = [each for each in inside if each.resolve().is_relative_to(root)][:MOST_LISTED]
+    names = (each for each in sorted(here.iterdir()) if not each.name.startswith("."))
+    listed = [*itertools.islice((each for each in names if each.resolve().is_relative_to(root)), MOST_LISTED + 1)]
+    inside = listed[:MOST_LISTED]
     prefix = here.relative_to(root).as_posix()
     prefix = "" if prefix == "." else f"{prefix}/"
     files = [each for each in inside if each.is_file() and each.suffix.lower() in IMAGES]
@@ -122,6 +124,7 @@ def folder(service: Served, name: str, under: str = "") -> Response:
         {
             "name": name,
             "under": prefix.rstrip("/"),
+            "more": len(listed) > MOST_LISTED,
             "folders": [each.name for each in inside if each.is_dir()],
             "files": [
                 {"name": each.name, "bytes": each.stat().st_size, "ref": f"{name}:{prefix}{each.name}"}
