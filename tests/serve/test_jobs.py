@@ -17,7 +17,7 @@ from tests.serve.running import Running, running, wait_until
 from zeroov.bench.mini.measure import Question
 from zeroov.ground import Pipeline
 from zeroov.serve import models
-from zeroov.serve.jobs import MOST_EVENTS, Job, Wish
+from zeroov.serve.jobs import MOST_EVENTS, Job, Watch, Wish
 from zeroov.serve.queue import MOST_TOGETHER, Queue
 from zeroov.serve.refusal import RequestError
 from zeroov.serve.store import Pictures
@@ -437,6 +437,16 @@ def test_who_gives_up_waiting_does_not_end_a_job() -> None:
     assert not job.future.cancel()
     job.end(["r"])
     assert job.future.result() == ("r",)
+
+
+def test_a_job_taken_back_between_the_queue_and_its_work_is_not_wanted() -> None:
+    for searches in (False, True):
+        job, other = (Job("p", Wish((text,)), "a", searches) for text in ("the ship", "the plane"))
+        job.take_back(keep=True)
+        watch = Watch([job, other])
+        job.begin(watch)
+        other.begin(watch)
+        assert (watch.is_wanted(job), watch.is_wanted(other)) == (False, True)
 
 
 def test_a_job_forgets_its_oldest_events() -> None:

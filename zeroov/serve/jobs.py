@@ -65,6 +65,7 @@ class Job:
         self.future.set_running_or_notify_cancel()  # whoever waits for it cannot cancel it by giving up
         self.watch: Watch | None = None  # of the work in hand
         self.first_event = 1
+        self._is_taken_back = False
         self._events: list[tuple[str, dict[str, Any]]] = []
         self._lock = threading.Lock()
 
@@ -94,7 +95,20 @@ class Job:
 
     def begin(self, watch: Watch) -> None:
         """Note that the work begins."""
-        self.status, self.begun_at, self.watch = "running", time.monotonic(), watch
+        with self._lock:
+            self.status, self.begun_at, self.watch = "running", time.monotonic(), watch
+            if self._is_taken_back:
+                watch.unwant(self)
+
+    def take_back(self, *, keep: bool) -> None:
+        """End the work on it; a search that is to `keep` what it found ends within a tile."""
+        with self._lock:
+            if self.watch is None:  # it is between the queue and its work, or has ended
+                self._is_taken_back = True
+            elif keep and self.searches:
+                self.watch.finish()
+            else:
+                self.watch.unwant(self)
 
     def end(self, results: Sequence[str], *, stopped: bool = False) -> None:
         """Note what was found, by the whole work or up to where it was stopped."""

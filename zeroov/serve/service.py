@@ -194,11 +194,8 @@ class Service:
         """Stop a job: one that waits goes; a search ends within a tile and, if it is to, keeps what it found."""
         if self.queue.remove(job):
             self._drop(job, RequestError(409, "the question was taken back", "", "stopped"))
-        elif watch := job.watch:
-            if keep and job.searches:
-                watch.finish()
-            else:
-                watch.unwant(job)
+        else:
+            job.take_back(keep=keep)
 
     def _drop(self, job: Job, error: RequestError) -> None:
         self.pictures.release(job.picture)
