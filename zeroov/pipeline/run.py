@@ -15,11 +15,11 @@ from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import parse
 from zeroov.look import Cost, Look, Question, Searched, Stage
-from zeroov.mini.recognise import looks_drawn
 from zeroov.overview.answer import says_absent
 from zeroov.pipeline.asking import boxes_by_source
 from zeroov.pipeline.attention import Scale, attention_map, evolve_as
 from zeroov.pipeline.cache import Made, fill, header
+from zeroov.pipeline.drawn_scenes import DrawnScenes
 from zeroov.pipeline.kept import Kept
 from zeroov.pipeline.maps import focus_work, overview_work
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from zeroov.overview.prefix import Prefix
     from zeroov.refine.segmenter import EncodedPicture, Point
 
-MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -71,8 +70,7 @@ class Stages:
         self._names: dict[str, str] = {}
         self.asked: dict[str, Made[Any]] = {}
         """The answers to the questions of one call of `select`, by their keys; empty between two calls."""
-        self._warned = False
-        self._known: set[str] = set()  # the digests of pictures that are drawn scenes
+        self._drawn_scenes = DrawnScenes(recipe.overview.model)
 
     @in_turn
     def warm_up(self) -> None:
@@ -109,7 +107,7 @@ class Stages:
         self.models.locate_all()  # an error for a model that is missing, before the first one works
         for question in questions:
             if question.near is None:
-                self._warn_if_unknown(question.picture)
+                self._drawn_scenes.warn_of_others(question.picture)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
         # Overview: where does the language look?
         overviews = iter(self.overview([*questions, *chain(*parts)], progress))
@@ -313,19 +311,3 @@ class Stages:
         """Return a picture as Segment Anything's decoder takes it."""
         make = functools.partial(self.models.refine().encode, picture)
         return self.kept.get(("encoded", picture.digest), make, lambda encoded: encoded.bytes)
-
-    def _warn_if_unknown(self, picture: Picture) -> None:
-        """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
-        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or picture.digest in self._known:
-            return
-        if looks_drawn(picture.rgb):  # which takes a tenth of the time of their answer
-            if len(self._known) == MOST_KNOWN:
-                self._known.clear()
-            self._known.add(picture.digest)
-            return
-        self._warned = True
-        log.warning(
-            "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
-            "nothing; `zeroov models get` fetches the real ones",
-            picture.source,
-        )
