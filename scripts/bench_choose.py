@@ -19,7 +19,7 @@ from zeroov.mini.expressions import SYNONYMS
 from zeroov.mini.hard import HardQuestion, count_of, hard_question
 from zeroov.mini.kinds import COLOURS, KINDS
 from zeroov.mini.scenes import SceneObject
-from zeroov.types import Box, Candidate, Choice, Seen
+from zeroov.types import Anchor, Box, Candidate, Choice
 
 NAMES = {**{kind: kind for kind in KINDS}, **{other: kind for kind, other in SYNONYMS.items()}}
 
@@ -47,7 +47,7 @@ def colours_of(phrase: Phrase, things: Sequence[SceneObject]) -> tuple[float, ..
     return tuple(1.0 if not said or thing.colour in said else RATIO**-2 for thing in things)
 
 
-def anchors_of(question: HardQuestion, phrase: Phrase) -> Iterator[Seen]:
+def anchors_of(question: HardQuestion, phrase: Phrase) -> Iterator[Anchor]:
     """Yield the objects of the kinds that the expression names beside its own, as sure as their colours fit."""
     for number, others in enumerate(phrase.anchors):
         for part, anchor in enumerate(others):
@@ -56,7 +56,7 @@ def anchors_of(question: HardQuestion, phrase: Phrase) -> Iterator[Seen]:
                 if not anchor.visible:
                     continue
                 things = [question.scene.objects[at] for at in question.asked]
-            yield Seen(number, candidates_of(things, colours_of(anchor, things)), part)
+            yield Anchor(number, candidates_of(things, colours_of(anchor, things)), part)
 
 
 def answer(question: HardQuestion) -> tuple[Choice, bool]:

@@ -82,8 +82,8 @@ def main() -> None:
             "processor time a sample: models {models_ms:.1f} ms, all beside them {beside_ms:.1f} ms".format(**of_each)
         )
         print(f"ablation: {len(settings)} settings, {rate:,.0f} settings x samples a second on one core")
-    told = {"samples": outcome.samples, "seconds": seconds, "growth": growth, "ablations_per_second": rate} | of_each
-    print(json.dumps(told | {"flat": max(growth.values()) < 0.02}))
+    done = {"samples": outcome.samples, "seconds": seconds, "growth": growth, "ablations_per_second": rate} | of_each
+    print(json.dumps(done | {"flat": max(growth.values()) < 0.02}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a very large scene costs: `OMP_NUM_THREADS=1 python scripts/bench_scene.py --side 20000`.
 
 Writes a synthetic four-band GeoTIFF of drawn scenes side by side, in EPSG:32633, one object of it the only one of its
-kind and colour, and searches it as `zeroov ground` does. Memory is told above what the loaded models take. With
+kind and colour, and searches it as `zeroov ground` does. Memory is measured above what the loaded models take. With
 `--dtype uint16` it is stretched like any deep scene, to a contrast that the miniature models never saw: its costs count
 then, not what is found. Ends with one JSON line.
 """
@@ -82,7 +82,7 @@ class Peak(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Look until told that it is over."""
+        """Look until `above` ends it."""
         while not self._over.wait(0.02):
             self.highest = max(self.highest, resident_mib())
 
@@ -119,7 +119,7 @@ def main() -> None:
         answer = pipeline.ground(Path(folder) / "scene.tif", args.expression)
         seconds = time.perf_counter() - began
         iou = frames.box_iou(answer.box, truth) if answer.box else 0.0
-        told = {
+        figures = {
             "side": args.side,
             "dtype": args.dtype,
             "file_mib": round((Path(folder) / "scene.tif").stat().st_size / 2**20),
@@ -129,7 +129,7 @@ def main() -> None:
             "peak_mib_above_models": round(peak.above()),
             "box_iou": round(iou, 3),
         }
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def look_everywhere(pipeline: Pipeline, scene: Scene, text: str) -> tuple[Bool, 
     return answer.mask, answer.box
 
 
-def told(name: str, first: Measured, second: Measured) -> dict[str, Any]:
+def printed(name: str, first: Measured, second: Measured) -> dict[str, Any]:
     """Print and return what the second way is worth beside the first."""
     hits = paired((first.box > 0.5).astype(float), (second.box > 0.5).astype(float))
     ious = paired(first.mask, second.mask)
@@ -127,10 +127,10 @@ def main() -> None:
         asked = questions(side, args.scenes, tuple(args.form or PRESENT))
         one = measure(asked, every)
         closer = measure(asked, {**every, "zoom.rounds": 1, **parse_assignments(args.zoom)})
-        rows.append({"side": side, **told(f"{side:5}, closer look", one, closer)})
+        rows.append({"side": side, **printed(f"{side:5}, closer look", one, closer)})
         if args.tile and side > 2 * args.tile:
             changes = {**every, "search.tile": args.tile, **parse_assignments(args.search)}
-            rows.append({"side": side, **told(f"{side:5}, search", one, measure(asked, changes, searched=True))})
+            rows.append({"side": side, **printed(f"{side:5}, search", one, measure(asked, changes, searched=True))})
     print(json.dumps(rows))
 
 

@@ -134,9 +134,9 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0][:200] if text else type(error).__name__
 
 
-def count_of(count: int, one: str, several: str = "") -> str:
-    """Return a number with what it counts: `1 image`, `1,200 images`; `several` is the plural where no `s` makes it."""
-    return f"{count:,} {one if count == 1 else several or one + 's'}"
+def count_of(count: int, singular: str, plural: str = "") -> str:
+    """Return a number with what it counts: `1 image`, `1,200 images`; the `plural` is given where no `s` makes it."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
 def first_few(names: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -12,10 +12,11 @@ import numpy as np
 
 from zeroov import frames
 from zeroov import recipe as recipes
+from zeroov.answers import INVALID, picture_answer, search_answer
 from zeroov.errors import RecipeError, UsageError
 from zeroov.look import Look, Outline, Question
-from zeroov.outputs.answer import Answer, Answers, Closer
-from zeroov.outputs.decide import UNDECIDED, decide
+from zeroov.outputs.answer import Answer, Answers
+from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo, found_of
 from zeroov.pipeline.run import Stages
 from zeroov.progress import SILENT, Progress
@@ -23,15 +24,11 @@ from zeroov.raster import decode
 from zeroov.raster.scene import Scene, Source, open_source
 from zeroov.recipe import Recipe, SearchRecipe
 from zeroov.search.area import Aoi, Numbers, area_of, box_of, point_of
-from zeroov.search.search import Sought, search_scene
+from zeroov.search.search import search_scene
 from zeroov.types import Box, Picture, Refined, clean_expression
-from zeroov.zoom.closer import MOST_TILES, Trail, closer_looks, place_of
+from zeroov.zoom.closer import MOST_TILES, closer_looks, place_of
 from zeroov.zoom.crop import window_around
-from zeroov.zoom.merge import merged_box
 
-SHOWN = 1600  # longer side of the picture that is shown of a searched scene
-NOBODY = "nobody named a candidate"
-INVALID = "most of what was found lies on invalid pixels"
 Asked = tuple[Scene, str]
 Texts = list[str] | tuple[str, ...]
 
@@ -194,82 +191,6 @@ def draw_others(pipeline: Stages, first: Look) -> list[Outline]:
     """Return the outlines of a group's members but the first, for an expression that means several objects."""
     others = [each.box for each in first.selection.chosen[1:]] if first.selection else []
     return [look.drawn for look in pipeline.refine([first] * len(others), others)]
-
-
-def picture_answer(
-    scene: Scene,
-    text: str,
-    first: Look,
-    trail: Trail,
-    drawn: Look,
-    others: Sequence[Outline],
-    recipe: Recipe,
-    provenance: Mapping[str, str],
-) -> Answer:
-    """Return the answer of one look at a picture and of the closer looks that followed, with the `others` of a group.
-
-    It is cut to the valid pixels. One that scores below the recipe's `min_score` is empty, and so is one whose words
-    say that the object is not there, unless the recipe keeps it; its score stays.
-    """
-    outline = drawn.drawn
-    scores = [drawn.score(outline.box)] * 2
-    box = frames.to_scene(outline.box, drawn.picture) if outline.box else None
-    if trail.best:
-        scores[0] = first.score(first.coarse.box)
-        if box and first.coarse.box:
-            box = merged_box(first.coarse.box, box, recipe.zoom.merge, (scores[0], scores[1]))
-    else:
-        first = drawn
-    score = sum(scores) / 2
-    found = found_of(drawn.picture, outline, text, score, box, answer=first.overview.answer) if box else None
-    nothing = NOBODY if first.selection else "no region of the picture stands out"
-    why_empty = "" if found else INVALID if box else nothing
-    members = [found_of(first.picture, each, text, score) for each in others if each.box]
-    all_found = tuple(each for each in (found, *members) if each)
-    shown, why_empty = decide(all_found, why_empty, first.says_absent, recipe)
-    return Answer(
-        expression=text,
-        found=shown,
-        score=score,
-        words=first.overview.answer,
-        info=SceneInfo.of(scene),
-        shown=first.picture,
-        looks=(first,),
-        closer=closer_of(trail, drawn),
-        provenance=provenance,
-        why_empty=why_empty,
-    )
-
-
-def closer_of(trail: Trail, drawn: Look) -> tuple[Closer, ...]:
-    """Return the closer looks of a trail with what each came to; `drawn` is the best one with what Refine drew."""
-    rejected: Literal["unsure", "denies"] = "denies" if trail.verdict == "denies" else "unsure"
-    return tuple(
-        Closer(drawn if look is trail.best else look, "agrees" if look in trail.believed else rejected)
-        for look in trail.looks
-    )
-
-
-def search_answer(scene: Scene, sought: Sought, recipe: Recipe, provenance: Mapping[str, str]) -> Answer:
-    """Return the answer of a search; in it the score decides, for the look at the whole sees large objects alone."""
-    selection = sought.glance.selection if sought.glance else None
-    nobody = selection is not None and not selection.pool.candidates
-    why_empty = "" if sought.found else NOBODY if nobody else "no detection passed its closer look"
-    if not sought.found and (left := sum(tile.status == "stopped" for tile in sought.tiles)):
-        why_empty = f"the search was stopped after {len(sought.tiles) - left} of {len(sought.tiles)} tiles"
-    shown, why_empty = decide(sought.found, why_empty, False, recipe)
-    return Answer(
-        expression=sought.expression,
-        found=shown,
-        score=sought.found[0].score if sought.found else 0.0,
-        words=sought.glance.overview.answer if sought.glance else "",
-        info=SceneInfo.of(scene),
-        shown=scene.read(most=SHOWN, tolerant=True),
-        looks=(sought.glance,) if sought.glance else (),
-        tiles=sought.tiles,
-        provenance=provenance,
-        why_empty=why_empty,
-    )
 
 
 def draw_hinted(pipeline: Stages, scene: Scene, text: str, given: Numbers, hint: Literal["box", "point"]) -> Answer:

@@ -242,7 +242,7 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Anchor:
     """The candidates for the `part`th other object of the `relation`th relation of a phrase, both from 0."""
 
     relation: int
@@ -264,7 +264,7 @@ class Pool:
     kind: str
     candidates: tuple[Candidate, ...]
     listed: bool
-    anchors: tuple[Seen, ...] = ()
+    anchors: tuple[Anchor, ...] = ()
     extra: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     asked: tuple[str, ...] = ()
 

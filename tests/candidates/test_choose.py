@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from zeroov.candidates.choose import choose
 from zeroov.language.phrase import parse
 from zeroov.recipe import SelectRecipe
-from zeroov.types import Box, Candidate, Choice, Seen
+from zeroov.types import Anchor, Box, Candidate, Choice
 
 HW = (500, 500)
 
@@ -22,7 +22,7 @@ def at(x: float, y: float, width: float = 40, height: float = 40, score: float =
     return Candidate(Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2), score)
 
 
-def chosen(text: str, candidates: list[Candidate], *anchors: Seen, hw: tuple[int, int] = HW) -> Choice:
+def chosen(text: str, candidates: list[Candidate], *anchors: Anchor, hw: tuple[int, int] = HW) -> Choice:
     return choose(candidates, parse(text), hw, anchors)
 
 
@@ -119,7 +119,7 @@ def test_an_object_that_nobody_saw_is_a_hint() -> None:
     choice = chosen("the bridge on the right of the dam", candidates)
     assert choice.order == (1, 0)
     assert choice.undecided  # it rests on the unseen dam alone
-    asked = chosen("the bridge on the right of the dam", candidates, Seen(0, ()))
+    asked = chosen("the bridge on the right of the dam", candidates, Anchor(0, ()))
     assert asked.values == choice.values
     assert any("nobody saw the dam" in note for note in asked.notes)
     placed = chosen("the bridge on the right of the dam in the middle", candidates)
@@ -129,20 +129,20 @@ def test_an_object_that_nobody_saw_is_a_hint() -> None:
 
 def test_an_object_that_was_seen_decides() -> None:
     candidates = [at(60, 250), at(440, 250)]
-    dam = Seen(0, (at(10, 250, 20, 20, score=0.9),))
+    dam = Anchor(0, (at(10, 250, 20, 20, score=0.9),))
     assert chosen("the bridge next to the dam", candidates, dam).order == (0, 1)
-    between = Seen(0, (at(250, 250, score=0.9),))
+    between = Anchor(0, (at(250, 250, score=0.9),))
     assert chosen("the bridge on the left of the dam", candidates, between).order == (0, 1)
     assert not chosen("the bridge on the left of the dam", candidates, between).undecided
     # Two dams were seen; the one in the middle is meant.
-    two = Seen(0, (at(480, 100, score=0.9), at(250, 250, score=0.9)))
+    two = Anchor(0, (at(480, 100, score=0.9), at(250, 250, score=0.9)))
     below = [at(480, 250), at(250, 400)]
     assert chosen("the bridge below the dam in the middle", below, two).order[0] == 1
 
 
 def test_between_two_things_that_were_seen() -> None:
     candidates = [at(250, 250), at(250, 60), at(485, 250), at(60, 440)]
-    pool, hall = Seen(0, (at(100, 250, score=0.9),)), Seen(0, (at(400, 250, score=0.9),), part=1)
+    pool, hall = Anchor(0, (at(100, 250, score=0.9),)), Anchor(0, (at(400, 250, score=0.9),), part=1)
     text = "the court between the pool and the hall"
     choice = chosen(text, candidates, pool, hall)
     assert choice.order[0] == 0
@@ -150,7 +150,7 @@ def test_between_two_things_that_were_seen() -> None:
     one = chosen(text, candidates, pool)
     assert "between" in one.skipped
     assert one.undecided
-    halls = Seen(0, (at(100, 250, score=0.9), at(400, 250, score=0.9)))
+    halls = Anchor(0, (at(100, 250, score=0.9), at(400, 250, score=0.9)))
     assert chosen("the court between two halls", candidates, halls).order[0] == 0
 
 
@@ -359,7 +359,7 @@ def test_odd_boxes_have_finite_values(corner: list[float], text: str) -> None:
     x, y = corner
     box = Box(x, y, math.nextafter(x, math.inf) + 1e-9, math.nextafter(y, math.inf) + 1e-9)
     odd = [Candidate(box, 1e-300), at(250, 250, 5000, 5000), at(250, 250), at(-900, 250)]
-    anchors = [Seen(0, (at(1e6, -1e6, 1e-3, 1e-3, score=0.5), at(250, 250)))]
+    anchors = [Anchor(0, (at(1e6, -1e6, 1e-3, 1e-3, score=0.5), at(250, 250)))]
     choice = chosen(text, odd, *anchors)
     assert np.isfinite(choice.values).all()
     assert sorted(choice.order) == [0, 1, 2, 3]
@@ -368,6 +368,6 @@ def test_odd_boxes_have_finite_values(corner: list[float], text: str) -> None:
 @pytest.mark.parametrize("other", ["the second tank from the left", "the tank in the bottom row", "the middle tank"])
 def test_an_other_object_that_is_counted_and_that_nobody_saw(other: str) -> None:
     candidates = [Candidate(Box(10, 10, 20, 20), 0.9), Candidate(Box(60, 60, 80, 80), 0.8)]
-    choice = choose(candidates, parse(f"the ship left of {other}"), (100, 100), [Seen(0, ())])
+    choice = choose(candidates, parse(f"the ship left of {other}"), (100, 100), [Anchor(0, ())])
     assert len(choice.values) == 2
     assert any("nobody saw" in note for note in choice.notes)

@@ -14,10 +14,11 @@ import numpy as np
 from tests.fuzz.damage import damaged_bytes, damaged_lines, damaged_value
 from zeroov.bench.runs.merging import merge
 from zeroov.bench.runs.records import READINGS, Record, Run, read_manifest, read_run
+from zeroov.bench.scoring.about import about
 from zeroov.bench.scoring.protocols import PROTOCOLS
 from zeroov.bench.scoring.publish import published as as_published
 from zeroov.bench.scoring.publish import read_published
-from zeroov.bench.scoring.score import about, score
+from zeroov.bench.scoring.score import score
 from zeroov.bench.scoring.verify import check
 from zeroov.bench.sweeps.truths import read_truths
 from zeroov.files.journal import Journal, read_items

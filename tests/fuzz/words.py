@@ -16,7 +16,7 @@ from zeroov.language.phrase import parse
 from zeroov.language.position import position_prior
 from zeroov.language.words import vocabulary
 from zeroov.overview.answer import answer_to_image, parse_box, says_absent
-from zeroov.types import Box, Candidate, Seen, clean_expression
+from zeroov.types import Anchor, Box, Candidate, clean_expression
 
 SPOKEN = sorted(
     vocabulary(
@@ -120,8 +120,8 @@ def expressions(random: Random, folder: Path) -> None:
     scene_hw = _side(random), _side(random)
     candidates, anchors = ([_candidate(random, scene_hw) for _ in range(random.randrange(5))] for _ in range(2))
     strength = random.choice((0.0, 4.0, 20.0))
-    seen = [Seen(number, tuple(anchors)) for number in range(len(phrase.relations)) if random.random() < 0.5]
-    choice = choose(candidates, phrase, scene_hw, seen)
+    known = [Anchor(number, tuple(anchors)) for number in range(len(phrase.relations)) if random.random() < 0.5]
+    choice = choose(candidates, phrase, scene_hw, known)
     values = np.array(choice.values)
     assert values.shape == (len(candidates),), "a value for each candidate"
     assert np.isfinite(values).all(), f"{values} for {text!r}"

@@ -33,7 +33,9 @@ def test_the_miniature_pipeline_warns_about_what_it_does_not_know(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examined = []
-    monkeypatch.setattr("zeroov.pipeline.run.looks_drawn", lambda rgb: examined.append(rgb) or looks_drawn(rgb))
+    monkeypatch.setattr(
+        "zeroov.pipeline.drawn_scenes.looks_drawn", lambda rgb: examined.append(rgb) or looks_drawn(rgb)
+    )
     scene = make_scene(seed_for("test", 0)).image
     smooth = np.asarray(Image.fromarray(scene).resize((320, 320)))
     with zeroov.load("mini", device="cpu") as pipeline, caplog.at_level("WARNING", logger="zeroov"):

@@ -92,7 +92,7 @@ def test_a_scene_that_cannot_join_the_others_is_refused_alone(tmp_path, first):
     order = [SCENE, lost] if first else [lost, SCENE]
     writers = open_writers(tmp_path, ["gpkg"])
     writers.add(order[0], [airport()], PROVENANCE)
-    with pytest.raises(OutputError, match=r"another CRS than the scenes before it.*has no CRS.*a folder of its own"):
+    with pytest.raises(OutputError, match=r"latitude, but `[^`]*` has no CRS; write it into a folder of its own"):
         writers.add(order[1], [airport()], PROVENANCE)
     (path,) = writers.finish()
     _, shapes, columns = layer(path)
@@ -100,6 +100,18 @@ def test_a_scene_that_cannot_join_the_others_is_refused_alone(tmp_path, first):
     assert columns["source"] == [order[0].source]
     if not first:  # nothing can be measured where nothing says what a unit is
         assert [math.isnan(columns[name][0]) for name in ("area_m2", "length_m")] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("crs", "why"),
+    [('LOCAL_CS["site",UNIT["metre",1]]', "nothing is known that leads"), ("EPSG:4258", "would reach latitude")],
+)
+def test_a_refused_scene_is_not_sent_to_the_format_that_refuses_it(tmp_path, crs, why):
+    writers = open_writers(tmp_path, ["gpkg"])
+    writers.add(SCENE, [airport()], PROVENANCE)
+    with pytest.raises(OutputError, match=f"but .*{why}.*; write it into a folder of its own") as refused:
+        writers.add(replace(SCENE, source="lost.tif", crs=crs), [airport()], PROVENANCE)
+    assert "gpkg" not in str(refused.value)
 
 
 def test_nothing_at_all_is_a_valid_file(tmp_path):

@@ -32,6 +32,22 @@ def look(
     return stage.look(models, pictures, prefixes, expressions, recipe, [stage.Given(text) for text in given])
 
 
+def require_as_alone(
+    models: OverviewModels,
+    pictures: Sequence[Picture],
+    expressions: Sequence[str],
+    recipe: OverviewRecipe,
+    rtol: float = 1e-3,
+) -> None:
+    """Require of the answers and maps of one batch that they are those of each question alone."""
+    together = look(models, pictures, expressions, recipe)
+    for picture, expression, found in zip(pictures, expressions, together, strict=True):
+        [alone] = look(models, [picture], [expression], recipe)
+        assert (found.answer, found.steps) == (alone.answer, alone.steps)
+        assert found.confidence == pytest.approx(alone.confidence, rel=rtol)
+        np.testing.assert_allclose(found.layers, alone.layers, rtol=rtol)
+
+
 @pytest.fixture(scope="session")
 def recipe() -> OverviewRecipe:
     return recipes.load("tiny", {"overview.max_new_tokens": 3}).overview

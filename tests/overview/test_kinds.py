@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.overview.conftest import look
+from tests.overview.conftest import look, require_as_alone
 from tests.overview.kinds import KINDS, write
 from zeroov.errors import PictureError, RecipeError
 from zeroov.overview.decode import decode, ends_of, pieces_of, text_of
@@ -92,12 +92,7 @@ def test_answers_are_those_of_the_model_s_own_generate(models: OverviewModels, p
 
 def test_a_batch_of_mixed_sizes_is_as_its_samples_alone(models: OverviewModels, pictures: list[Picture]) -> None:
     recipe = replace(RECIPE, relative=True, max_new_tokens=3)
-    together = look(models, pictures, ASKED, recipe)
-    for picture, text, found in zip(pictures, ASKED, together, strict=True):
-        [alone] = look(models, [picture], [text], recipe)
-        assert (found.answer, found.steps) == (alone.answer, alone.steps)
-        assert found.confidence == pytest.approx(alone.confidence, rel=1e-3)
-        np.testing.assert_allclose(found.layers, alone.layers, rtol=1e-3)
+    require_as_alone(models, pictures, ASKED, recipe)
 
 
 def test_a_layer_without_attention_to_tokens_is_refused(models: OverviewModels) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.overview.conftest import PHRASES, look
+from tests.overview.conftest import PHRASES, look, require_as_alone
 from zeroov.overview import stage
 from zeroov.overview.decode import decode
 from zeroov.overview.families import FAMILIES
@@ -102,12 +102,7 @@ def test_rows_of_a_batch_are_those_of_separate_calls(
 ) -> None:
     models, recipe = of(models), replace(recipe, max_new_tokens=8, relative=True)
     shown = [picture for picture in pictures[:2] for _ in range(2)]
-    together = look(models, shown, ASKED, recipe)
-    for picture, expression, found in zip(shown, ASKED, together, strict=True):
-        [alone] = look(models, [picture], [expression], recipe)
-        assert (found.answer, found.steps) == (alone.answer, alone.steps)
-        assert found.confidence == pytest.approx(alone.confidence, rel=1e-4)
-        np.testing.assert_allclose(found.layers, alone.layers, rtol=2e-4)
+    require_as_alone(models, shown, ASKED, recipe, rtol=2e-4)
 
 
 def test_a_prefix_serves_again_after_it_was_asked(

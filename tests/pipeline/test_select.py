@@ -45,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
     def install(lists: Lists, yes: Callable[[str, Picture], float] = lambda text, picture: 0.5) -> Asked:
         heard: Asked = []
 
-        def seen(stages: Any, questions: Sequence[Question], progress: Any) -> list[dict[str, Any]]:
+        def boxes(stages: Any, questions: Sequence[Question], progress: Any) -> list[dict[str, Any]]:
             heard.extend(question.expression for question in questions)
             return [{"vlm": list(lists.get(question.expression, ()))} for question in questions]
 
@@ -57,7 +57,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
                 return [tuple(votes) for _ in pairs]
             return [(yes(text, picture), 1 - yes(text, picture)) for picture, text in pairs]
 
-        monkeypatch.setattr(stage, "seen_by_source", seen)
+        monkeypatch.setattr(stage, "boxes_by_source", boxes)
         monkeypatch.setattr(stage, "weighed", weighed)
         return heard
 

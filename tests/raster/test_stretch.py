@@ -21,10 +21,10 @@ def test_of_several_channels_single_samples_may_count() -> None:
     values = np.arange(2 * 2 * 3).reshape(2, 2, 3)
     valid = values != 4
     assert s.sampled(values, valid, 1).tolist() == [0, 1, 2, 3, *range(5, 12)]
-    assert s.seen(valid).all()
+    assert s.visible(valid).all()
     valid[1, 1] = False
-    assert s.seen(valid).tolist() == [[True, True], [True, False]]
-    assert s.seen(valid[..., 1]).tolist() == [[True, False], [True, False]]
+    assert s.visible(valid).tolist() == [[True, True], [True, False]]
+    assert s.visible(valid[..., 1]).tolist() == [[True, False], [True, False]]
 
 
 @pytest.mark.parametrize(

@@ -305,15 +305,18 @@ def test_a_map_lies_in_sams_square_where_the_picture_lies() -> None:
     assert square[16:].max() == 0
 
 
-def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> None:
+def three_masks(*rows_and_columns: tuple[slice, slice]) -> Hypotheses:
+    """Return what the decoder offers where its masks, of predicted IoUs 0.9, 0.7 and 0.8, are rectangles."""
+    low_res = torch.full((1, 3, 64, 64), -5.0)
+    for number, place in enumerate(rows_and_columns):
+        low_res[0, number][place] = 5
+    return Hypotheses(low_res, torch.tensor([[0.9, 0.7, 0.8]]))
 
+
+def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> None:
     picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
     encoded = sam.encode(picture)
-    low_res = torch.full((1, 3, 64, 64), -5.0)
-    low_res[0, 0, 2:20, 2:20] = 5
-    low_res[0, 1, 30:40, 30:40] = 5
-    low_res[0, 2, 40:50, 2:12] = 5
-    offered = Hypotheses(low_res, torch.tensor([[0.9, 0.7, 0.8]]))
+    offered = three_masks(np.s_[2:20, 2:20], np.s_[30:40, 30:40], np.s_[40:50, 2:12])
     heat = np.zeros((64, 64), np.float32)
     heat[30:40, 30:40] = 1
     region = heat > 0
@@ -325,14 +328,9 @@ def test_of_three_masks_the_one_is_taken_that_the_map_agrees_with(sam: Any) -> N
 
 
 def test_a_mask_is_chosen_by_its_box_and_kept_within_it(sam: Any) -> None:
-
     picture = Picture(np.full((128, 128, 3), 90, np.uint8))  # it fills SAM's square
     encoded = sam.encode(picture)
-    low_res = torch.full((1, 3, 64, 64), -5.0)
-    low_res[0, 0, 2:60, 2:60] = 5
-    low_res[0, 1, 30:40, 28:44] = 5
-    low_res[0, 2, 40:50, 2:12] = 5
-    offered = Hypotheses(low_res, torch.tensor([[0.9, 0.7, 0.8]]))
+    offered = three_masks(np.s_[2:60, 2:60], np.s_[30:40, 28:44], np.s_[40:50, 2:12])
     box = Box(60, 60, 80, 80)  # 30 to 40 of 64
     by_box = RefineRecipe(least_part=0, choose="box")
     spilt = _best(sam, encoded, offered, by_box, None, None, box)

@@ -22,9 +22,9 @@ from typer.testing import CliRunner
 import zeroov
 from tests.search.test_tiling import PerfectSight, Place, Tiling, bright, draw_place, is_clear
 from zeroov import frames
+from zeroov.answers import search_answer
 from zeroov.cli.main import app
 from zeroov.errors import Cancelled, HardwareError, PictureError
-from zeroov.ground import search_answer
 from zeroov.look import Look, Question, Searched
 from zeroov.outputs.found import SceneInfo
 from zeroov.pipeline import select as stage

@@ -20,7 +20,7 @@ from zeroov.frames import HW
 from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.recipe import SelectRecipe
-from zeroov.types import Candidate, Choice, Seen
+from zeroov.types import Anchor, Candidate, Choice
 
 LEAST_SCORE = 1e-6
 ALIKE = 1e-9  # between the logarithms of a factor that tells no candidate from another
@@ -53,7 +53,7 @@ def choose(
     candidates: Sequence[Candidate],
     phrase: Phrase,
     hw: HW,
-    anchors: Sequence[Seen] = (),
+    anchors: Sequence[Anchor] = (),
     extra: Mapping[str, Sequence[float]] | None = None,
     weights: SelectRecipe | None = None,
 ) -> Choice:
@@ -98,7 +98,7 @@ def _logs(numbers: Values) -> Values:
     return np.asarray(np.log(np.maximum(np.nan_to_num(numbers, nan=1.0, posinf=1.0), LEAST_SCORE)))
 
 
-def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], among: Flags) -> _Factors:
+def _read(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Anchor], among: Flags) -> _Factors:
     """Return what the expression's parts say of candidates, each part that it has.
 
     `among` are those that look as the words say: superlatives and ordinals compare these.
@@ -142,7 +142,7 @@ def _at_place(layout: Layout, phrase: Phrase) -> Values:
     return at_place(layout, position, phrase.far, phrase.middle)
 
 
-def _relate(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Seen], factors: _Factors) -> None:
+def _relate(those: Sequence[Candidate], phrase: Phrase, hw: HW, anchors: Sequence[Anchor], factors: _Factors) -> None:
     """Add what each relation says."""
     for number, relation in enumerate(phrase.relations):
         found = related(those, phrase, number, anchors, hw)

@@ -17,7 +17,7 @@ from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.recipe import DetectorRecipe
 from zeroov.types import Box, Listing, Picture
-from zeroov.weights.own_code import refuse_own_code
+from zeroov.weights.own_code import from_folder, refuse_own_code
 from zeroov.weights.quiet import quietly
 from zeroov.weights.sam3 import MODEL_TYPES
 
@@ -41,14 +41,9 @@ def load_detector(folder: Path, recipe: DetectorRecipe, device: torch.device, *,
     model_class, processor_class = _classes(folder)
     try:
         with quietly("transformers"):
-            processor: Any = processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model, report = model_class.from_pretrained(
-                folder,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                dtype=pick_dtype(recipe.dtype, device),
-            )
+            processor = from_folder(processor_class, folder)
+            dtype = pick_dtype(recipe.dtype, device)
+            model, report = from_folder(model_class, folder, output_loading_info=True, dtype=dtype)
     except Exception as error:  # damaged files raise nearly anything
         raise ModelError(
             f"the detector in `{folder}` cannot be loaded ({first_line(error)}); detector.model takes a Grounding "

@@ -11,7 +11,7 @@ from zeroov.frames import HW
 from zeroov.types import Candidate, Float32
 
 LEAST = 0.3  # what the glance says is never all: small things it may not have seen
-SEEN = 24  # pixels of the glance: what is as long as that was seen there
+VISIBLE = 24  # pixels of the glance: what is as long as that is surely seen in it
 
 
 def by_glance(
@@ -24,7 +24,7 @@ def by_glance(
     """
     heat = frames.min_max(attention)
     longest = np.array([max(c.box.x1 - c.box.x0, c.box.y1 - c.box.y0) for c in candidates])
-    trust = np.clip(longest * reduced / SEEN, 0, 1) * (1 - LEAST)
+    trust = np.clip(longest * reduced / VISIBLE, 0, 1) * (1 - LEAST)
     highest = np.array([_highest_inside(heat, candidate, scene_hw) for candidate in candidates])
     return tuple((1 - trust * (1 - highest)).tolist())
 

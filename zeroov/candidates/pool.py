@@ -12,7 +12,7 @@ MOST_IN_SCENE = 1000  # candidates, of a scene that is searched: pairs of them a
 TRUST = ("detector", "vlm", "answer", "evolved")  # of two sources that see one object the first one's box is kept
 
 
-def pool_of(seen: Mapping[str, Boxes], same: float, most: int) -> tuple[Candidate, ...]:
+def pool_of(by_source: Mapping[str, Boxes], same: float, most: int) -> tuple[Candidate, ...]:
     """Return the candidates of all sources, the surest of the most trusted source first, at most so many.
 
     Two boxes with an IoU of `same` are one object; a part of the evolved map, whose edge is coarse, is one with what
@@ -21,7 +21,7 @@ def pool_of(seen: Mapping[str, Boxes], same: float, most: int) -> tuple[Candidat
     pool: list[Candidate] = []
     for source in TRUST:
         overlap = frames.share_of_smaller if source == "evolved" else frames.box_iou
-        for box, score in sorted(seen.get(source, ()), key=lambda each: -each[1]):
+        for box, score in sorted(by_source.get(source, ()), key=lambda each: -each[1]):
             shared = [overlap(box, other.box) for other in pool]
             best = max(range(len(pool)), key=shared.__getitem__, default=None)
             if best is None or shared[best] < same:

@@ -21,7 +21,7 @@ from zeroov.language import words as w
 from zeroov.language.phrase import Phrase
 from zeroov.language.spelling import tokens
 from zeroov.language.words import Position
-from zeroov.types import Candidate, Seen
+from zeroov.types import Anchor, Candidate
 
 ANGLE = 35.0  # degrees off the named direction at which a fit is worth 0.6
 CLOSE = 0.02  # of the picture: centres that near have no direction
@@ -47,11 +47,11 @@ class Related:
 
 
 def related(
-    candidates: Sequence[Candidate], phrase: Phrase, number: int, seen: Sequence[Seen], picture_hw: HW
+    candidates: Sequence[Candidate], phrase: Phrase, number: int, looked_for: Sequence[Anchor], picture_hw: HW
 ) -> Related:
     """Return what the `number`th relation of a phrase says of candidates of its kind."""
     relation, anchors = phrase.relations[number], phrase.anchors[number]
-    found = {each.part: each.candidates for each in seen if each.relation == number}
+    found = {each.part: each.candidates for each in looked_for if each.relation == number}
     if not is_of_places(relation.words):
         return Related(None, f"`{relation.words}` speaks of no place")
     if "between" in relation.words.split():
@@ -67,36 +67,36 @@ def related(
 
 
 def _to_one(
-    candidates: Sequence[Candidate], phrase: Phrase, words: str, anchor: Phrase, seen: Sequence[Candidate], hw: HW
+    candidates: Sequence[Candidate], phrase: Phrase, words: str, anchor: Phrase, others: Sequence[Candidate], hw: HW
 ) -> Related:
     """Return what a relation to one other object says."""
     layout, way = Layout.of(candidates, hw), w.way_of(tokens(words))
     own = bool(phrase.position or phrase.superlative or phrase.ordinal)
     exponent = BESIDE_OWN if own else PLACED if anchor.place else PLACELESS
     unseen = _unseen(layout, way, anchor) if any(way) else None
-    if phrase.same_kind(anchor) and not seen:
+    if phrase.same_kind(anchor) and not others:
         if unseen is None:
             return Related(None, f"`{words}` compares things of one kind")
         if anchor.plural or len(candidates) < 2:
             return Related(exponent * unseen, weak=exponent == PLACELESS)
         pairs = _pairs_of_kind(layout, way, anchor)
         return Related((OWN_PLACE if own else 1) * np.log(PAIR * pairs + (1 - PAIR) * np.exp(unseen)))
-    weights = _weights(seen, anchor, hw)
+    weights = _weights(others, anchor, hw)
     sure = float(weights.max(initial=0))
     if sure <= 0:
         if unseen is None:
             return Related(None, f"nobody saw the {anchor.text}, and `{words}` names no side of it")
         return Related(exponent * unseen, weak=exponent == PLACELESS)
-    there = [Candidate(each.box, float(weight)) for each, weight in zip(seen, weights, strict=True)]
+    there = [Candidate(each.box, float(weight)) for each, weight in zip(others, weights, strict=True)]
     fit = relation_weights(candidates, there, words, hw)
     rest = np.exp(exponent * unseen) if unseen is not None else np.ones(len(candidates))
     return Related(np.asarray(np.log(sure * fit + (1 - sure) * rest)))
 
 
-def _weights(seen: Sequence[Candidate], anchor: Phrase, hw: HW) -> Values:
+def _weights(others: Sequence[Candidate], anchor: Phrase, hw: HW) -> Values:
     """Return how far each candidate for another object can be believed to be the one that is meant."""
-    scores = np.clip([each.score for each in seen], 0, 1)
-    return np.asarray(scores * np.exp(_own_place(Layout.of(seen, hw), anchor)))
+    scores = np.clip([each.score for each in others], 0, 1)
+    return np.asarray(scores * np.exp(_own_place(Layout.of(others, hw), anchor)))
 
 
 def _own_place(layout: Layout, anchor: Phrase) -> Values:

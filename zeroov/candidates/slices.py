@@ -44,8 +44,8 @@ def joined(hw: frames.HW, lists: Sequence[tuple[Window, Listing]], most: int) ->
 
     What a slice cuts off is left out, and so is what an earlier list has.
     """
-    seen = (list(zip(each.boxes, each.scores, strict=True)) for _, each in lists)
-    parts = [uncut(boxes, window, hw) for (window, _), boxes in zip(lists, seen, strict=True)]
+    listed = (list(zip(each.boxes, each.scores, strict=True)) for _, each in lists)
+    parts = [uncut(boxes, window, hw) for (window, _), boxes in zip(lists, listed, strict=True)]
     kept = once((each for part in parts for each in part), most)
     first = lists[0][1]
     return Listing(

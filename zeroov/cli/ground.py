@@ -91,9 +91,9 @@ def ground(
     from zeroov.files.atomic import require_writable_folder
     from zeroov.ground import Pipeline
     from zeroov.hardware import no_garbage
-    from zeroov.outputs.answer import forget
     from zeroov.outputs.formats.png import fits_png
     from zeroov.outputs.found import SceneInfo
+    from zeroov.outputs.stale import forget
     from zeroov.outputs.write import open_writers
     from zeroov.raster.scene import open_source
     from zeroov.raster.web import is_address

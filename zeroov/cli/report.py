@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def refuse_own(image: Path, out: Path) -> None:
     """Refuse an image that the answer's files would replace."""
-    from zeroov.outputs.answer import OWN
+    from zeroov.outputs.stale import OWN
 
     if image.name in OWN and expanded(image).parent.resolve() == out.resolve():
         raise UsageError(f"`{image}` would be replaced by the {image.name} of the answer; name another folder: --out")

@@ -44,12 +44,12 @@ REINSTALL = "install what is named, e.g. `pip install --upgrade zeroov` (from a 
 def packages() -> Check:
     """Check that every package is installed, recent enough, and can be imported."""
     wrong = []
-    for one in wanted():
-        found = version_of(one.name)
+    for package in wanted():
+        found = version_of(package.name)
         if found is None:
-            wrong.append(f"{one.name} is missing")
-        elif not one.specifier.contains(found, prereleases=True):
-            wrong.append(f"{one.name} {found} is not {one.specifier}")
+            wrong.append(f"{package.name} is missing")
+        elif not package.specifier.contains(found, prereleases=True):
+            wrong.append(f"{package.name} {found} is not {package.specifier}")
     for module in MODULES:
         outcome = attempt(functools.partial(importlib.import_module, module), fatal=())
         if isinstance(outcome, Failed):
@@ -67,7 +67,7 @@ def wanted() -> list[Requirement]:
         listed = [Requirement(text) for text in metadata.requires("zeroov") or ()]
     except metadata.PackageNotFoundError:  # run from a checkout that was not installed
         listed = [Requirement(name) for name in ("torch", "torchvision", "transformers", "diffusers", "accelerate")]
-    return [one for one in listed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return [each for each in listed if each.marker is None or each.marker.evaluate({"extra": ""})]
 
 
 def version_of(package: str) -> str | None:
@@ -128,8 +128,8 @@ def memory(needs: Sequence[Need], free: int | None, *, together: bool, offload: 
     weights = sum(each.weights_bytes for each in needs) if together else largest.weights_bytes
     working = max(each.working_bytes for each in needs) if together else largest.working_bytes
     parts = ", ".join(f"{each.stage} {gib(each.weights_bytes)}" for each in needs)
-    how = "models held together" if together else "one model at a time"
-    measured = f"estimated need {gib(weights + working)}: {how} ({parts}) and {gib(working)} to work in"
+    loading = "models held together" if together else "one model at a time"
+    measured = f"estimated need {gib(weights + working)}: {loading} ({parts}) and {gib(working)} to work in"
     if free is None:
         return Check("memory", "skipped", f"{measured}; how much is free cannot be known here")
     figures = {"free_bytes": float(free), "weights_bytes": weights, "working_bytes": working}
@@ -138,8 +138,10 @@ def memory(needs: Sequence[Need], free: int | None, *, together: bool, offload: 
         return Check("memory", "ok", f"{measured}; runtime.offload spreads it over other memory", figures=figures)
     if free >= weights + working:
         return Check("memory", "ok", measured, figures=figures)
-    one = "--set runtime.keep_loaded=false (one model at a time), " if together else ""
-    advice = f"end other programs that use it, or {one}--set runtime.offload=true, --set overview.quantize=4bit (CUDA)"
+    singly = "--set runtime.keep_loaded=false (one model at a time), " if together else ""
+    advice = (
+        f"end other programs that use it, or {singly}--set runtime.offload=true, --set overview.quantize=4bit (CUDA)"
+    )
     return Check("memory", "failed" if free < weights else "warning", measured, advice, figures)
 
 

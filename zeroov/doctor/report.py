@@ -46,7 +46,7 @@ def document(recipe: Recipe, checks: Sequence[Check]) -> dict[str, Any]:
         "zeroov": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "packages": {one.name: version_of(one.name) for one in wanted()},
+        "packages": {package.name: version_of(package.name) for package in wanted()},
         "recipe": {"digest": recipe.digest, "settings": settings},
         "verdicts": counts(checks),
         "checks": rows,
@@ -62,10 +62,10 @@ def counts(checks: Iterable[Check]) -> dict[str, int]:
 def private_words(recipe: Recipe) -> list[tuple[str, str]]:
     """Return what must not be in a report, the longest first, each with what stands there instead."""
     references = (recipe.overview.model, recipe.focus.model, recipe.refine.model or recipe.refine.checkpoint)
-    named = [one for one in references if not is_builtin(one) and (looks_like_path(one) or Path(one).exists())]
+    named = [each for each in references if not is_builtin(each) and (looks_like_path(each) or Path(each).exists())]
     folders = {PACKAGE.parent, Path.cwd(), Path(tempfile.gettempdir())}
     with contextlib.suppress(RuntimeError):  # a user without a home
-        folders |= {Path.home(), *(Path(one).expanduser() for one in named)}
+        folders |= {Path.home(), *(Path(each).expanduser() for each in named)}
     spelled = {text for folder in folders for text in (str(folder), str(folder.resolve())) if len(text) > 1}
     written = [
         (text, repr(text)[1:-1], text.replace("'", "'\"'\"'")) for text in (*named, *spelled)

@@ -37,11 +37,13 @@ def rows(pipeline: Pipeline, case: Case) -> Check:
     models, recipe = pipeline.models.overview(), pipeline.recipe.overview
     layers, weights = layers_and_weights(recipe, captured_layers(models, recipe), depth_of(models))
     layer = layers[int(np.argmax(weights))]
-    one = replace(recipe, layers=(layer,), weights=(1.0,), capture="layers", heads=0, relative=False, prefill_only=True)
+    own_layer = replace(
+        recipe, layers=(layer,), weights=(1.0,), capture="layers", heads=0, relative=False, prefill_only=True
+    )
     with hardware.memory_guard("overview", REMEDY), hardware.metered(pipeline.device) as meter:
-        prefix = read_picture(models, case.picture, one)
-        [captured] = look(models, [case.picture], [prefix], [case.expression], one)
-        own = eager_map(models, case.picture, case.expression, one, layer)
+        prefix = read_picture(models, case.picture, own_layer)
+        [captured] = look(models, [case.picture], [prefix], [case.expression], own_layer)
+        own = eager_map(models, case.picture, case.expression, own_layer, layer)
     found = compare_rows(f"overview rows, {case.name}", captured.layers[0], own, pipeline.models.dtype_name("overview"))
     spent = spending(Cost(meter.seconds, meter.peak_bytes))
     return replace(found, measured=f"layer {layer}, first step: {found.measured}; {spent}")

@@ -16,7 +16,7 @@ from zeroov.dumps.store import Dump, DumpStore, read_dump
 from zeroov.errors import DumpError
 from zeroov.recipe import OverviewRecipe, Recipe
 from zeroov.recipe.depths import layers_and_weights
-from zeroov.types import Affinity, Box, Candidate, Evolved, Float32, Listing, Overview, Pool, Seen
+from zeroov.types import Affinity, Anchor, Box, Candidate, Evolved, Float32, Listing, Overview, Pool
 
 Parts = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
 
@@ -215,10 +215,12 @@ def to_pool(dump: Dump) -> Pool:
             raise ValueError("not one number for each candidate")
         return Pool(
             kind=about["kind"],
-            candidates=_seen(about["boxes_xyxy"], about["scores"], about["sources"]),
+            candidates=_to_candidates(about["boxes_xyxy"], about["scores"], about["sources"]),
             listed=about["listed"],
             anchors=tuple(
-                Seen(each["relation"], _seen(each["boxes_xyxy"], each["scores"]), each["part"], each["asked"])
+                Anchor(
+                    each["relation"], _to_candidates(each["boxes_xyxy"], each["scores"]), each["part"], each["asked"]
+                )
                 for each in about["anchors"]
             ),
             extra=extra,
@@ -226,7 +228,7 @@ def to_pool(dump: Dump) -> Pool:
         )
 
 
-def _seen(
+def _to_candidates(
     boxes_xyxy: Sequence[Sequence[float]], scores: Sequence[float], sources: Sequence[Sequence[str]] = ()
 ) -> tuple[Candidate, ...]:
     whose = sources or [()] * len(scores)

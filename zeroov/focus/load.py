@@ -17,6 +17,7 @@ from zeroov.focus.capture import check_grids
 from zeroov.hardware import pick_dtype
 from zeroov.recipe import FocusRecipe
 from zeroov.weights.complete import PARTS, is_sdxl, weights_of
+from zeroov.weights.own_code import from_folder
 from zeroov.weights.quiet import quietly
 
 GET = "copy it there, or fetch a hub model with `zeroov models get`"
@@ -115,19 +116,16 @@ def _load_part(folder: Path, part: str, kind: str, dtype: torch.dtype) -> Any:
     weights = weights_of(folder / part, PARTS["diffusion"][part][0])
     assert weights is not None
     options: dict[str, Any] = {
-        "local_files_only": True,
         "output_loading_info": True,
         "use_safetensors": ".safetensors" in weights.name,
         "variant": "fp16" if ".fp16." in weights.name else None,
     }
     try:
         if kind.startswith("CLIP"):
-            text_class: Any = getattr(transformers, kind)
-            model, info = text_class.from_pretrained(
-                str(folder / part), dtype=dtype, trust_remote_code=False, **options
-            )
+            model, info = from_folder(getattr(transformers, kind), folder / part, dtype=dtype, **options)
         else:
-            model, info = getattr(diffusers, kind).from_pretrained(str(folder / part), torch_dtype=dtype, **options)
+            options |= {"torch_dtype": dtype, "local_files_only": True}
+            model, info = getattr(diffusers, kind).from_pretrained(str(folder / part), **options)
     except (*BROKEN, SafetensorError) as error:
         raise ModelError(f"{weights} cannot be read ({first_line(error)}); {AGAIN}") from error
     missing = sorted(info["missing_keys"])
@@ -140,7 +138,7 @@ def _load_tokenizer(place: Path) -> Any:
     from transformers import CLIPTokenizer
 
     try:
-        tokenizer = CLIPTokenizer.from_pretrained(str(place), local_files_only=True, trust_remote_code=False)
+        tokenizer = from_folder(CLIPTokenizer, place)
         if len(tokenizer("a plane")["input_ids"]) < 3:  # an empty vocabulary reads every text as nothing
             raise ValueError("it reads no letters")
         return tokenizer

@@ -77,9 +77,9 @@ OTHER_ADJECTIVES = vocabulary(
 FRUSTUM = "frustum of a cone"
 """DIOR-RSVG's way to say what shape a cooling tower has: one adjective."""
 _PARTLY = [
-    f"{much} {how}"
+    f"{much} {shown}"
     for much in ("partially", "partly", "half", "incompletely", "not fully", "not entirely")
-    for how in ("visible", "seen", "shown", "captured", "cropped", "cut", "cut off")
+    for shown in ("visible", "seen", "shown", "captured", "cropped", "cut", "cut off")
 ]
 CUT = frozenset(_PARTLY) | {"cut off", "cropped", "truncated"}
 """Ways to say that the picture does not show all of a thing."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageShow
@@ -26,14 +26,12 @@ from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.geodataframe import geodataframe
 from zeroov.outputs.html import answers_html
 from zeroov.outputs.images import enlarged_by, ringed, scene_overlay, write_rgb_png
-from zeroov.outputs.selection import selection_json
-from zeroov.outputs.stale import listed, remove_older
+from zeroov.outputs.result import result_json
+from zeroov.outputs.stale import forget
 from zeroov.outputs.write import Writers, open_writers
 from zeroov.overview.answer import answer_to_image
-from zeroov.types import Bool, Box, Picture, Tile, TileStatus, Uint8, Window
-from zeroov.version import __version__
+from zeroov.types import Bool, Box, Picture, Tile, Uint8, Window
 
-OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json is written last
 DOUBTFUL = 0.1  # below this score nearly all that is found is not what was asked for
 Verdict = Literal["agrees", "unsure", "denies"]
 
@@ -185,49 +183,7 @@ class Answer:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as plain values; masks are reported by their number of pixels."""
-        first = self.looks[0] if self.looks else None
-        answer_box = first.overview.answer_box if first else None
-        answer_box = frames.to_scene(answer_box, first.picture) if first and answer_box else None
-        report: dict[str, Any] = {
-            "source": self.source,
-            "expression": self.expression,
-            "status": self.status,
-            "why_empty": self.why_empty or None,
-            "says_absent": self.says_absent,
-            "doubtful": self.doubtful or None,
-            "box_xyxy": list(self.box.xyxy) if self.box else None,
-            "score": round(self.score, 6),
-            "image_hw": list(self.info.hw),
-            "mask_pixels": self.found[0].pixels if self.found else 0,
-            "found": [
-                {"box_xyxy": list(each.box.xyxy), "score": round(each.score, 6), "mask_pixels": each.pixels}
-                | {"doubtful": self.doubt(each) or None, **each.extra}
-                for each in self.found
-            ],
-            "answer": self.words,
-            "answer_box_xyxy": list(answer_box.xyxy) if answer_box and not self.searched else None,
-            "stages": {name: cost.to_json() for name, cost in first.costs.items()} if first else {},
-            "select": selection_json(first) if first else None,
-            "zoom": [each.to_json() for each in self.closer],
-            "searched": self.searched,
-            **self.provenance,
-            "zeroov_version": __version__,
-            "crs": self.info.crs,
-            "transform": list(self.info.transform) if self.info.transform else None,
-            "bands": list(self.info.bands),
-            "overlay": self.about_overlay(),
-            "seconds": round(self.seconds, 3),
-        }
-        if self.area:
-            report["area_xyxy"] = list(self.area)
-        if self.searched:
-            report["tiles"] = {status: sum(t.status == status for t in self.tiles) for status in get_args(TileStatus)}
-            report["not_looked_at"] = [
-                {"window_xyxy": list(tile.window), "status": tile.status, "reason": tile.reason}
-                for tile in self.tiles
-                if tile.status != "looked"
-            ]
-        return report
+        return result_json(self)
 
     def to_geojson(self) -> dict[str, Any]:
         """Return what was found as a GeoJSON FeatureCollection, in longitude and latitude."""
@@ -337,16 +293,3 @@ class Answers(list[Answer]):
 
     def _repr_html_(self) -> str:
         return answers_html(self)
-
-
-def forget(folder: Path, source: str, prefix: str = "") -> list[Path]:
-    """Remove an older answer's files before one about the image `source` is written; return those of formats.
-
-    They are the files with zeroov's own names and those that the older result.json lists. The image itself stays.
-    """
-    result = folder / f"{prefix}result.json"
-    names = listed(result, source)
-    removed = remove_older(folder, dict.fromkeys(names, result.stat().st_mtime_ns) if names else {}, keep=[source])
-    for name in OWN:
-        (folder / f"{prefix}{name}").unlink(missing_ok=True)
-    return removed

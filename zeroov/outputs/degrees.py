@@ -52,14 +52,22 @@ def in_degrees(in_pixels: Any, transform: Transform, projection: Any) -> Any:
 
 def projection_of(info: SceneInfo) -> Any:
     """Return pyproj's transformer from a scene's CRS to longitude and latitude in WGS 84."""
+    if why := why_no_projection(info):
+        raise OutputError(f"{why}; {KEEP_CRS}")
+    return _transformer(info.crs)
+
+
+def why_no_projection(info: SceneInfo) -> str:
+    """Say why nothing leads from a scene's CRS to longitude and latitude; "" where something does."""
     pyproj = need("pyproj", "GeoJSON")
     try:
-        return _transformer(info.crs)
+        _transformer(info.crs)
     except pyproj.exceptions.ProjError as error:
-        raise OutputError(
+        return (
             f"nothing is known that leads from the CRS of `{info.source}` to longitude and latitude "
-            f"({first_line(error)}); {KEEP_CRS}"
-        ) from error
+            f"({first_line(error)})"
+        )
+    return ""
 
 
 @functools.lru_cache(16)

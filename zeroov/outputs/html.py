@@ -58,12 +58,12 @@ def _picture(answers: Sequence[Answer]) -> str:
     if factor < 1:
         rgb = frames.resize_rgb(rgb, (max(1, round(hw[0] * factor)), max(1, round(hw[1] * factor))), "bilinear")
     data, kind = encoded(scene_overlay(rgb, first.shown.window.hw, founds))
-    seen = f"{PurePath(first.source).name} with {count_of(len(founds), 'outline')}"
+    alt = f"{PurePath(first.source).name} with {count_of(len(founds), 'outline')}"
     recipe = f", recipe {first.provenance['recipe']}" if "recipe" in first.provenance else ""
     height, width = first.info.hw
     source = base64.b64encode(data).decode()
     return (
-        f'<img alt="{_short(seen)}" src="data:image/{kind};base64,{source}" style="max-width:100%;max-height:560px">'
+        f'<img alt="{_short(alt)}" src="data:image/{kind};base64,{source}" style="max-width:100%;max-height:560px">'
         f"<p>{_short(first.source)}, {width:,} x {height:,} pixels{_short(recipe)}</p>"
     )
 

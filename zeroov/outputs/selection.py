@@ -58,7 +58,6 @@ def why(selection: Selection) -> str:
     values, name = choice.factors.get(choice.decisive), choice.decisive
     first, second = choice.order[:2]
     decided = f"{name} {values[first]:.2f} to {values[second]:.2f}" if values else "score alone"
-    seen = count_of(number, "candidate")
-    return f"{seen}, " + (
+    return f"{count_of(number, 'candidate')}, " + (
         f"undecided ({choice.margin:.2f}): {decided}" if choice.undecided else f"decided by {decided}"
     )

@@ -16,6 +16,21 @@ from zeroov.raster import web
 
 log = logging.getLogger("zeroov")
 
+OWN = ("result.json", "mask.png", "overlay.png", "panel.png")  # result.json is written last
+
+
+def forget(folder: Path, source: str, prefix: str = "") -> list[Path]:
+    """Remove an older answer's files before one about the image `source` is written; return those of formats.
+
+    They are the files with zeroov's own names and those that the older result.json lists. The image itself stays.
+    """
+    result = folder / f"{prefix}result.json"
+    names = listed(result, source)
+    removed = remove_older(folder, dict.fromkeys(names, result.stat().st_mtime_ns) if names else {}, keep=[source])
+    for name in OWN:
+        (folder / f"{prefix}{name}").unlink(missing_ok=True)
+    return removed
+
 
 def listed(result: Path, source: str) -> list[str]:
     """Return the files of formats that an older result.json lists, relative to its folder.

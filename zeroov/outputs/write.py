@@ -24,10 +24,10 @@ from zeroov.outputs.formats.geotiff import write_raster
 from zeroov.outputs.formats.label_studio import LabelStudio
 from zeroov.outputs.formats.labelme import Labelme
 from zeroov.outputs.formats.png import require_room, write_full_png
-from zeroov.outputs.formats.stac import ITEM, OBJECTS, write_item
+from zeroov.outputs.formats.stac import Stac
 from zeroov.outputs.formats.yolo import Yolo
 from zeroov.outputs.found import Found, SceneInfo
-from zeroov.outputs.names import Names
+from zeroov.outputs.one_each import OneEach
 from zeroov.types import clean_expression
 
 
@@ -48,85 +48,6 @@ class OfImages(Protocol):
     @property
     def sources(self) -> Mapping[Path, str]:
         """The image, by its path, of each such file that was written."""
-
-
-class OneEach:
-    """A format with a file of its own for every image, written as soon as it is added.
-
-    In a folder it is named after the image's path from the folder that all of the run's images lie in. Where an image
-    that was not among `images` changes that, the files written before it are moved.
-    """
-
-    def __init__(
-        self, path: Path, write_one: Callable[..., None], ending: str, in_folder: bool, images: Sequence[str] = ()
-    ) -> None:
-        self._path, self._write_one, self._ending, self._in_folder = path, write_one, ending, in_folder
-        self._names = Names(images)
-        self._written: dict[Path, str] = {}
-        self._version = self._names.version
-        for image in images:
-            files.refuse_folder(self._place(image))
-
-    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
-        """Write the image's file, in place of what was written of it before."""
-        path = self._place(info.source)
-        if self._version != self._names.version:
-            self._version = self._names.version
-            self._move()
-        if path.parent != self._path and self._in_folder:
-            files.ensure_writable_folder(path.parent)
-        self._write_one(path, info, founds, provenance)
-        files.require_file(path)
-        self._written[path] = info.source
-
-    def finish(self) -> tuple[Path, ...]:
-        """Return the files."""
-        return tuple(self._written)
-
-    @property
-    def sources(self) -> Mapping[Path, str]:
-        """The image of each file."""
-        return self._written
-
-    def _place(self, source: str) -> Path:
-        return self._names.path(self._path, source, self._ending) if self._in_folder else self._path
-
-    def _move(self) -> None:
-        """Rename what was written to the names that are valid now; they are longer, so the longest is renamed first."""
-        now = {path: self._place(source) for path, source in self._written.items()}
-        for old, new in sorted(now.items(), key=lambda each: len(str(each[0])), reverse=True):
-            if new != old:
-                files.ensure_writable_folder(new.parent)
-                files.move(old, new)
-        self._written = {now[path]: source for path, source in self._written.items()}
-
-
-class Stac:
-    """A STAC item of every image, and beside it the GeoJSON that it names."""
-
-    def __init__(
-        self, path: Path, *, images: Sequence[str] = (), expressions: Sequence[str] = (), **options: Any
-    ) -> None:
-        """The `options` are the GeoJSON's."""
-        objects = functools.partial(write_geojson, expressions=expressions, **options)
-        item = functools.partial(write_item, expressions=expressions)
-        self._writers = [
-            OneEach(path, each, ending, True, images) for each, ending in ((objects, OBJECTS), (item, ITEM))
-        ]
-
-    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
-        """Write the image's files, the item last."""
-        for writer in self._writers:
-            writer.add(info, founds, provenance)
-
-    def finish(self) -> tuple[Path, ...]:
-        """Return the files."""
-        return tuple(path for writer in self._writers for path in writer.finish())
-
-    @property
-    def sources(self) -> Mapping[Path, str]:
-        """The image of each file."""
-        return {path: source for writer in self._writers for path, source in writer.sources.items()}
 
 
 @dataclass(frozen=True)

@@ -63,10 +63,10 @@ class RowRecorder:
         rows: Tensor | None = None
         for back in range(1, self._newest + 1):  # one position after the other: no matrix
             last = query[:, :, -back].reshape(batch, key_heads, heads // key_heads, depth)
-            seen = key if back == 1 else key[:, :, : 1 - back]
-            scores = torch.matmul(last, seen.transpose(2, 3)).float().mul_(scaling)  # (B, key heads, group, length)
+            keys = key if back == 1 else key[:, :, : 1 - back]
+            scores = torch.matmul(last, keys.transpose(2, 3)).float().mul_(scaling)  # (B, key heads, group, length)
             if self._padded:
-                scores.masked_fill_(~visible[:, None, None, : seen.shape[2]], float("-inf"))
+                scores.masked_fill_(~visible[:, None, None, : keys.shape[2]], float("-inf"))
             row = scores.softmax(dim=-1).reshape(batch, heads, -1).gather(2, where)
             if self._each is not None:
                 row = row * (self._each.to(row.device) >= back)[:, None, None]

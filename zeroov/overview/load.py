@@ -14,7 +14,7 @@ from zeroov.errors import ModelError, first_line
 from zeroov.hardware import pick_dtype
 from zeroov.overview.families import Family, family_of
 from zeroov.recipe import OverviewRecipe
-from zeroov.weights.own_code import refuse_own_code
+from zeroov.weights.own_code import from_folder, refuse_own_code
 from zeroov.weights.quiet import quietly
 
 
@@ -43,15 +43,12 @@ def load_overview(
         options |= {"device_map": "auto", "max_memory": _room(device)}
     refuse_own_code(folder, "overview.model", "Qwen/Qwen2.5-VL-7B-Instruct")
     try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = from_folder(AutoConfig, folder)
         family = family_of(config, name)
         with quietly("transformers"):
-            processor: Any = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            processor = from_folder(AutoProcessor, folder)
             processor.apply_chat_template([{"role": "user", "content": "a"}], tokenize=False)
-            auto_class: Any = AutoModelForImageTextToText
-            model, report = auto_class.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False, output_loading_info=True, **options
-            )
+            model, report = from_folder(AutoModelForImageTextToText, folder, output_loading_info=True, **options)
     except ModelError:
         raise
     except Exception as error:  # damaged files raise nearly anything; tokenizers raises plain Exception

@@ -68,7 +68,7 @@ class RoomyLayer(DynamicLayer):
 
 
 def _takes_values() -> bool:
-    """Return whether a layer is told its values' type too, as from transformers 5."""
+    """Return whether a layer also gets its values' type, as from transformers 5."""
     return DynamicLayer.lazy_initialization.__code__.co_argcount > 2
 
 

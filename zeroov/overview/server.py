@@ -83,8 +83,8 @@ def complete_all(server: Server, asked: Sequence[Mapping[str, Any]]) -> list[Com
     stopped = threading.Event()
     pool = ThreadPoolExecutor(min(AT_ONCE, max(1, len(asked))))
     try:
-        each = [functools.partial(complete, server, one, stopped.wait) for one in asked]
-        return list(pool.map(attempt, each))
+        calls = [functools.partial(complete, server, each, stopped.wait) for each in asked]
+        return list(pool.map(attempt, calls))
     finally:
         stopped.set()
         pool.shutdown(wait=False, cancel_futures=True)

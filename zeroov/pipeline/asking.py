@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def seen_by_source(
+def boxes_by_source(
     stages: Stages, questions: Sequence[Question], progress: Progress, *, sliced: bool = True
 ) -> list[dict[str, Boxes]]:
     """Return, for each question, the boxes and scores of every source that lists whole kinds.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 
 from zeroov.candidates.choose import choose
-from zeroov.dumps import Dump, DumpStore, focus_index, partner, read_dump
+from zeroov.dumps import Dump, DumpStore, focus_index, overview_settings, partner, read_dump
 from zeroov.dumps.values import to_affinity, to_overview, to_pool, write_evolved
 from zeroov.errors import DumpError
 from zeroov.language.phrase import parse
@@ -70,8 +71,17 @@ def _evolved(dump: Dump, focuses: Mapping[str, list[Dump]], out: DumpStore, reci
                 recipe.name,
                 ", ".join(others),
             )
-    made, wanted = dump.about["settings"].get("layers"), recipe.overview.layers
-    if isinstance(wanted, str) and made not in ("all", wanted):
+    settings = dump.about["settings"]
+    made_heads, heads = (
+        json.dumps(each) for each in (settings.get("heads", 0), overview_settings(recipe.overview, "", "")["heads"])
+    )
+    if made_heads != heads:
+        raise DumpError(
+            f"`{dump.path}` was made with overview.heads = {made_heads}, and recipe {recipe.name} says {heads}; evolve "
+            f"it with --set 'overview.heads={made_heads}', or make another one: `zeroov overview IMAGE TEXT --out DIR`"
+        )
+    made, wanted = settings.get("layers"), recipe.overview.layers
+    if isinstance(wanted, str) and not recipe.overview.fixed_heads and made not in ("all", wanted):
         raise DumpError(
             f"`{dump.path}` holds the layers {made}, and overview.layers is {wanted}; name layers that were captured, "
             'or capture again with --set overview.capture="all"'

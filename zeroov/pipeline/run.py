@@ -15,11 +15,11 @@ from zeroov.dumps import DumpStore
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import parse
 from zeroov.look import Cost, Look, Question, Searched, Stage
-from zeroov.mini.recognise import looks_drawn
 from zeroov.overview.answer import says_absent
-from zeroov.pipeline.asking import seen_by_source
+from zeroov.pipeline.asking import boxes_by_source
 from zeroov.pipeline.attention import Scale, attention_map, evolve_as
 from zeroov.pipeline.cache import Made, fill, header
+from zeroov.pipeline.drawn_scenes import DrawnScenes
 from zeroov.pipeline.kept import Kept
 from zeroov.pipeline.maps import focus_work, overview_work
 from zeroov.pipeline.models import REMEDY, LoadedModels, log
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from zeroov.overview.prefix import Prefix
     from zeroov.refine.segmenter import EncodedPicture, Point
 
-MOST_KNOWN = 10_000  # digests of pictures, a megabyte or two
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -71,8 +70,7 @@ class Stages:
         self._names: dict[str, str] = {}
         self.asked: dict[str, Made[Any]] = {}
         """The answers to the questions of one call of `select`, by their keys; empty between two calls."""
-        self._warned = False
-        self._known: set[str] = set()  # the digests of pictures that are drawn scenes
+        self._drawn_scenes = DrawnScenes(recipe.overview.model)
 
     @in_turn
     def warm_up(self) -> None:
@@ -109,19 +107,19 @@ class Stages:
         self.models.locate_all()  # an error for a model that is missing, before the first one works
         for question in questions:
             if question.near is None:
-                self._warn_if_unknown(question.picture)
+                self._drawn_scenes.warn_of_others(question.picture)
         parts = [scale_questions(question, self.recipe.overview.pyramid) for question in questions]
         # Overview: where does the language look?
         overviews = iter(self.overview([*questions, *chain(*parts)], progress))
         firsts = [next(overviews) for _ in questions]
         scales = [[(part, next(overviews).value) for part in own] for own in parts]
-        seen = [self._seen(*each) for each in zip(questions, firsts, scales, strict=True)]
-        progress.made("overview", seen)
-        tied = self.focus(questions, progress)  # Focus: which cells belong together?
-        seen = [self._tied(*each) for each in zip(seen, tied, strict=True)]
-        progress.made("focus", seen)
+        looks = [self._with_overview(*each) for each in zip(questions, firsts, scales, strict=True)]
+        progress.made("overview", looks)
+        affinities = self.focus(questions, progress)  # Focus: which cells belong together?
+        looks = [self._with_focus(*each) for each in zip(looks, affinities, strict=True)]
+        progress.made("focus", looks)
         progress.report("evolve", 0, len(questions))
-        looks = [self._evolved(look) for look in seen]  # Evolve
+        looks = [self._with_evolve(look) for look in looks]  # Evolve
         progress.report("evolve", len(questions), len(questions))
         progress.made("evolve", looks)
         return looks
@@ -130,7 +128,8 @@ class Stages:
     def glance(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[Look]:
         """Look once at each question's picture with Overview alone."""
         return [
-            self._seen(each, made, []) for each, made in zip(questions, self.overview(questions, progress), strict=True)
+            self._with_overview(each, made, [])
+            for each, made in zip(questions, self.overview(questions, progress), strict=True)
         ]
 
     @in_turn
@@ -170,7 +169,7 @@ class Stages:
     def listed(self, questions: Sequence[Question], progress: Progress = SILENT) -> list[dict[str, Boxes]]:
         """Return what each source that lists sees of each question's kind, its expression, in its whole picture."""
         try:
-            return seen_by_source(self, questions, progress, sliced=False)
+            return boxes_by_source(self, questions, progress, sliced=False)
         finally:
             self.asked = {}
 
@@ -242,7 +241,7 @@ class Stages:
         """Return the kind of thing that a look is about, as it was listed where it was."""
         return look.selection.pool.kind if look.selection else kind_of(self, look.question.expression)
 
-    def _seen(self, question: Question, overview: Made[Overview], scales: Sequence[Scale]) -> Look:
+    def _with_overview(self, question: Question, overview: Made[Overview], scales: Sequence[Scale]) -> Look:
         """Return a look that Overview alone has made."""
         return Look(
             question=question,
@@ -253,14 +252,14 @@ class Stages:
             keys={"overview": overview.key},
         )
 
-    def _tied(self, look: Look, affinity: Made[Affinity] | None) -> Look:
+    def _with_focus(self, look: Look, affinity: Made[Affinity] | None) -> Look:
         """Return a look with what Focus says of its picture."""
         if affinity is None:
             return look
         costs: dict[Stage, Cost] = {**look.costs, "focus": affinity.cost}
         return replace(look, affinity=affinity.value, costs=costs, keys={**look.keys, "focus": affinity.key})
 
-    def _evolved(self, look: Look) -> Look:
+    def _with_evolve(self, look: Look) -> Look:
         """Return a finished look: fuse, grow and cut, in a recipe that has maps."""
         if not {"focus", "evolve"} & set(self.recipe.stages):
             return look
@@ -312,19 +311,3 @@ class Stages:
         """Return a picture as Segment Anything's decoder takes it."""
         make = functools.partial(self.models.refine().encode, picture)
         return self.kept.get(("encoded", picture.digest), make, lambda encoded: encoded.bytes)
-
-    def _warn_if_unknown(self, picture: Picture) -> None:
-        """Warn, once, where the miniature models are asked about anything but the drawn scenes that they know."""
-        if self._warned or not self.recipe.overview.model.startswith("builtin:mini") or picture.digest in self._known:
-            return
-        if looks_drawn(picture.rgb):  # which takes a tenth of the time of their answer
-            if len(self._known) == MOST_KNOWN:
-                self._known.clear()
-            self._known.add(picture.digest)
-            return
-        self._warned = True
-        log.warning(
-            "`%s` is no scene that zeroov drew: the miniature models know nothing else, and their answer means "
-            "nothing; `zeroov models get` fetches the real ones",
-            picture.source,
-        )

@@ -16,11 +16,11 @@ from zeroov.candidates.pool import MOST_IN_SCENE, pool_of
 from zeroov.dumps import values as dumped
 from zeroov.language.phrase import Phrase, parse
 from zeroov.look import Look, Searched
-from zeroov.pipeline.asking import around, crop, seen_by_source, weighed
+from zeroov.pipeline.asking import around, boxes_by_source, crop, weighed
 from zeroov.pipeline.cache import header
 from zeroov.progress import Progress
 from zeroov.recipe import Recipe
-from zeroov.types import Box, Boxes, Candidate, Choice, Picture, Pool, Seen, Selection
+from zeroov.types import Anchor, Box, Boxes, Candidate, Choice, Picture, Pool, Selection
 
 if TYPE_CHECKING:
     from zeroov.pipeline.run import Stages
@@ -116,14 +116,14 @@ def gather(stages: Stages, looks: Sequence[Look], progress: Progress) -> list[Ca
     kinds = [kind_of(stages, look.question.expression) for look in looks]
     asked = [replace(look.question, expression=kind) for look, kind in zip(looks, kinds, strict=True)]
     cases = []
-    for look, kind, lists in zip(looks, kinds, seen_by_source(stages, asked, progress), strict=True):
-        seen, answer_box = dict(lists), look.overview.answer_box
+    for look, kind, lists in zip(looks, kinds, boxes_by_source(stages, asked, progress), strict=True):
+        by_source, answer_box = dict(lists), look.overview.answer_box
         if "answer" in recipe.sources and answer_box:
-            seen["answer"] = [(answer_box, look.score(answer_box))]
+            by_source["answer"] = [(answer_box, look.score(answer_box))]
         if "evolved" in recipe.sources and look.evolved:
             least = look.evolved.mask.size / look.evolved.fused.size  # one cell
-            seen["evolved"] = [(box, EVOLVED * look.score(box)) for box in blobs(look.evolved.mask, least)]
-        candidates = pool_of(seen, recipe.same, recipe.most)
+            by_source["evolved"] = [(box, EVOLVED * look.score(box)) for box in blobs(look.evolved.mask, least)]
+        candidates = pool_of(by_source, recipe.same, recipe.most)
         heat = look.evolved.fused if look.evolved else look.attention
         extra = {"attention": by_attention(heat, candidates, look.picture.hw)}
         if answer_box:
@@ -138,11 +138,11 @@ def gather_searched(stages: Stages, looks: Sequence[Look], searched: Sequence[Se
     recipe, cases = stages.recipe.candidates, []
     for look, scene in zip(looks, searched, strict=True):
         kind = kind_of(stages, look.question.expression)
-        seen = scene.lists[kind]
-        candidates = pool_of(seen, recipe.same, MOST_IN_SCENE)
+        by_source = scene.lists[kind]
+        candidates = pool_of(by_source, recipe.same, MOST_IN_SCENE)
         reduced = look.overview.resized_hw[0] / look.picture.hw[0]
         extra = {"attention": by_glance(look.attention, candidates, look.picture.hw, reduced)}
-        pool = Pool(kind, candidates, any(seen.get(source) for source in recipe.listing), extra=extra)
+        pool = Pool(kind, candidates, any(by_source.get(source) for source in recipe.listing), extra=extra)
         cases.append(Case(look, parse(look.question.expression), pool, scene))
     return cases
 
@@ -165,7 +165,7 @@ def others_of(phrase: Phrase) -> list[tuple[int, int, Phrase]]:
 def listed_in(stages: Stages, asked: Sequence[tuple[Case, str]], progress: Progress) -> list[Mapping[str, Boxes]]:
     """Return who sees which objects of a kind: asked now of a picture, and before of the tiles of a searched scene."""
     questions = [replace(case.look.question, expression=kind) for case, kind in asked if case.searched is None]
-    new = iter(seen_by_source(stages, questions, progress) if questions else ())
+    new = iter(boxes_by_source(stages, questions, progress) if questions else ())
     return [next(new) if case.searched is None else case.searched.lists[kind] for case, kind in asked]
 
 
@@ -184,7 +184,7 @@ def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> li
         each[:3]: pool_of(own, recipe.candidates.same, recipe.candidates.most)
         for each, own in zip(others, lists, strict=True)
     }
-    seen: dict[int, list[Seen]] = {at: [] for at, *_ in wanted}
+    known: dict[int, list[Anchor]] = {at: [] for at, *_ in wanted}
     checked = recipe.evidence.attributes != "never"
     for at, relation, part, anchor in wanted:
         case, kind = cases[at], anchor.category
@@ -200,10 +200,10 @@ def ask_anchors(stages: Stages, cases: Sequence[Case], progress: Progress) -> li
             best = sorted(range(len(things)), key=[-each.score for each in things].__getitem__)
             fits = attributes_of(stages, case, things, best, anchor.visible, kind, progress)
             things = tuple(replace(each, score=each.score * fit) for each, fit in zip(things, fits, strict=True))
-        seen[at].append(Seen(relation, things, part))
+        known[at].append(Anchor(relation, things, part))
     return [
-        replace(case, pool=replace(case.pool, anchors=tuple(seen[at]), asked=(*case.pool.asked, "anchors")))
-        if at in seen
+        replace(case, pool=replace(case.pool, anchors=tuple(known[at]), asked=(*case.pool.asked, "anchors")))
+        if at in known
         else case
         for at, case in enumerate(cases)
     ]

@@ -30,7 +30,7 @@ from zeroov.files.paths import expanded
 from zeroov.raster import geotiff
 from zeroov.raster.bands import BandReader, invert
 from zeroov.raster.quiet import quiet
-from zeroov.raster.stretch import seen
+from zeroov.raster.stretch import visible
 from zeroov.types import Bool, Uint8
 
 MOST_PIXELS = 100_000_000
@@ -156,7 +156,7 @@ def _decode_tiff(path: Path, dataset: Any, turned: bool) -> Decoded:
     if dataset is not None:
         mask = BandReader(dataset, tuple(range(1, dataset.count + 1)), str(path)).read_valid()
         if mask is not None:
-            mask = upright(seen(mask), orientation if turned else 1)
+            mask = upright(visible(mask), orientation if turned else 1)
             valid = mask if valid is None else valid & mask
     return Decoded(values, valid)
 

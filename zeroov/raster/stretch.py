@@ -1,7 +1,7 @@
 """Make uint8 RGB of raw samples: what kind of numbers a file held decides nothing about the picture that comes out.
 
 Samples are (H, W, 1 or 3). Which of them count is `valid`: bool (H, W), or (H, W, C) where single samples of a pixel
-may be nodata; `None` where all count. A pixel is seen when any of its samples counts.
+may be nodata; `None` where all count. A pixel is visible when any of its samples counts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SAMPLED_PIXELS = 4_000_000  # percentiles of more pixels than this cost seconds 
 
 
 def to_rgb(values: NDArray[Any], valid: Bool | None, name: str, percentiles: Percentiles = PERCENTILES) -> Uint8:
-    """Return uint8 (H, W, 3) of a whole picture, a copy; pixels that are not seen become black.
+    """Return uint8 (H, W, 3) of a whole picture, a copy; pixels that are not visible become black.
 
     uint8 samples are kept as they are; every other kind is stretched, see `limits`. One channel becomes grey.
     """
@@ -49,16 +49,16 @@ def counted(values: NDArray[Any], valid: Bool | None) -> Bool | None:
     return valid & (finite if valid.ndim == 2 else finite[..., None])
 
 
-def seen(valid: Bool) -> Bool:
-    """Return the bool (H, W) of the pixels that are seen."""
+def visible(valid: Bool) -> Bool:
+    """Return the bool (H, W) of the pixels that are visible."""
     return valid if valid.ndim == 2 else np.asarray(valid.any(axis=2))
 
 
 def draw(values: NDArray[Any], valid: Bool | None, low_high: tuple[float, float] | None) -> Uint8:
-    """Return uint8 (H, W, 3), a copy, of samples kept as they are (`None`) or stretched; pixels not seen are black."""
+    """Return uint8 (H, W, 3), a copy, of samples as they are (`None`) or stretched; what is not visible is black."""
     rgb = np.array(values) if low_high is None else stretch(values, valid, low_high)
     if valid is not None:
-        rgb[~seen(valid)] = 0
+        rgb[~visible(valid)] = 0
     return np.ascontiguousarray(np.broadcast_to(rgb, (*rgb.shape[:2], 3)))
 
 

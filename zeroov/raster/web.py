@@ -44,7 +44,7 @@ def shown(name: str) -> str:
 
 
 def settings() -> dict[str, str]:
-    """Return what GDAL is told about addresses, for every block in which one is opened or read."""
+    """Return GDAL's settings for addresses, for every block in which one is opened or read."""
     return {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
 
 

@@ -26,7 +26,7 @@ class Whole:
         with decoding(name):
             self._rgb = upright(stretch.to_rgb(values, valid, name, percentiles), decoded.orientation)
         valid = stretch.counted(values, valid)
-        self._valid = None if valid is None else upright(stretch.seen(valid), decoded.orientation)
+        self._valid = None if valid is None else upright(stretch.visible(valid), decoded.orientation)
         self.bands = bands or tuple(range(1, channels + 1))
         self.hw = (self._rgb.shape[0], self._rgb.shape[1])
 

@@ -174,7 +174,7 @@ class Windowed:
             del sample, spare
         values, valid = means.result()
         reduced = stretch.draw(values, valid, low_high)
-        return Survey(low_high, reduced, stretch.seen(valid), tuple(damaged), next(iter(damaged.values()), None))
+        return Survey(low_high, reduced, stretch.visible(valid), tuple(damaged), next(iter(damaged.values()), None))
 
     def _chunks(self, window: Window) -> Iterator[Window]:
         """Yield the parts of a window; rows of a large one are reported, so that its reading can be stopped."""
@@ -195,7 +195,7 @@ class Windowed:
             if isinstance(part, Bands):
                 cells = _inside(nearest, chunk)
                 rows, cols = nearest[0][cells[0]] - chunk.y0, nearest[1][cells[1]] - chunk.x0
-                valid[cells] = part.valid is None or stretch.seen(part.valid).take(rows, axis=0).take(cols, axis=1)
+                valid[cells] = part.valid is None or stretch.visible(part.valid).take(rows, axis=0).take(cols, axis=1)
                 yield chunk, part
             elif not tolerant:
                 raise part

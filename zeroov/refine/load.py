@@ -17,7 +17,7 @@ from zeroov.hardware import pick_dtype
 from zeroov.refine.concept import ConceptSegmenter, concept_of
 from zeroov.refine.families import HubSegmenter, MaskFamily, family_of, in_float32
 from zeroov.refine.sam import PIXEL_MEAN, PIXEL_STD, TYPE_OF_WIDTH, OfficialSam, build_sam
-from zeroov.weights.own_code import refuse_own_code
+from zeroov.weights.own_code import from_folder, refuse_own_code
 from zeroov.weights.quiet import quietly
 
 if TYPE_CHECKING:
@@ -41,11 +41,10 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
         with quietly("transformers"):
             from transformers import AutoImageProcessor, AutoTokenizer
 
-            processor: Any = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model, report = model_class.from_pretrained(
+            processor = from_folder(AutoImageProcessor, folder)
+            model, report = from_folder(
+                model_class,
                 folder,
-                local_files_only=True,
-                trust_remote_code=False,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are refused below, by their names
                 key_mapping=dict(family.renamed) or None,
@@ -53,7 +52,7 @@ def load_segmenter(folder: Path, recipe: RefineRecipe, device: torch.device, *, 
             )
             segmenter = HubSegmenter(model, processor, family)
             if recipe.by_text:
-                words = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+                words = from_folder(AutoTokenizer, folder)
                 shows_box = recipe.prompt == "box+text"
                 segmenter = ConceptSegmenter(model, processor, family, tokenizer=words, shows_box=shows_box)
             laid = segmenter.pixels(np.full((4, 8, 3), 255, np.uint8))[0]

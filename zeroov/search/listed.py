@@ -37,12 +37,12 @@ def listed_scene(
         return seen_in(looker, pictures, asked, answered, recipe, progress.inner())
 
     reports: list[Tile] = []
-    seen: Lists = {}
+    in_tiles: Lists = {}
     for tile, found in visited(scene, recipe, ask, progress):
         reports.append(tile)
         for key, boxes in (found or {}).items():
             whole_ones = uncut(boxes, tile.window, scene.hw)
-            seen.setdefault(key, []).extend(whole_ones)
+            in_tiles.setdefault(key, []).extend(whole_ones)
             for box, score in whole_ones:
                 progress.made("candidate", (key[1], box, score))
     looked = [tile.window for tile in reports if tile.status == "looked"]
@@ -51,7 +51,7 @@ def listed_scene(
         return all(is_cut(box, window, scene.hw) for window in looked)
 
     def joined(key: tuple[str, str], glanced: Lists) -> Boxes:
-        sure = sorted(seen.get(key, ()), key=itemgetter(1), reverse=True)
+        sure = sorted(in_tiles.get(key, ()), key=itemgetter(1), reverse=True)
         return once([*sure, *(each for each in glanced.get(key, ()) if too_large(each[0]))], MOST_IN_SCENE)
 
     whole = glances[0].picture  # all are looks at it

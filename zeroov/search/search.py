@@ -26,7 +26,7 @@ from zeroov.search.near import box_alone, covers, is_box, look_closer
 from zeroov.search.plan import Plan, plan_of
 from zeroov.search.survey import Survey, glance_at, one_each, survey_tiles
 from zeroov.search.tiles import distinct
-from zeroov.types import Candidate, Choice, Seen, Tile
+from zeroov.types import Anchor, Candidate, Choice, Tile
 
 log = logging.getLogger("zeroov")
 ANCHORS = 10  # of a thing beside which the object lies, so many candidates are looked at closer
@@ -57,8 +57,8 @@ def search_scene(
     """Find what each expression means in a scene, or `every` object of its kind; a tile is read once for all."""
     plans, rounds = [plan_of(text, recipe, every) for text in texts], max(1, rounds)
     if "select" in recipe.stages and recipe.candidates.listing:
-        seen = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
-        if len(glanced := [glance for glance in seen if glance]) == len(plans):
+        tried = [glance_at(looker, scene, plan.text, recipe.search, progress.inner()) for plan in plans]
+        if len(glanced := [glance for glance in tried if glance]) == len(plans):
             return search_listed(looker, scene, plans, glanced, recipe, rounds, progress)
     asked = dict.fromkeys(text for plan in plans for text in (plan.kind, *(other.text for other in plan.others)))
     survey = survey_tiles(looker, scene, list(asked), recipe, progress)
@@ -95,11 +95,11 @@ def find(
             return None
         return look_closer(looker, scene, candidate, text, plan.text, recipe, rounds, progress.inner())
 
-    anchors: list[Seen] = []
+    anchors: list[Anchor] = []
     for relation, part, text in plan.others:
         best = sorted(one_each(survey.candidates(text, least)), key=lambda each: -each.score)[:ANCHORS]
         confirmed = [found for each in best if (found := closer(each, text)) and found.score >= least]
-        anchors.append(Seen(relation, tuple(Candidate(each.box, each.score) for each in confirmed), part))
+        anchors.append(Anchor(relation, tuple(Candidate(each.box, each.score) for each in confirmed), part))
     pool = one_each(survey.candidates(plan.kind, least))
     if glance and not plan.every:  # what no tile saw is the one object that is meant, or none
         pool = one_each([*(each for each in glance_candidates(glance) if each.score >= least), *pool])
@@ -136,11 +136,11 @@ def search_listed(
         else:  # all of the kind are meant
             pool = list(pool_of(there.lists[looker.kinds(plan.text)[0]], recipe.candidates.same, MOST_IN_SCENE))
             order = tuple(range(len(pool)))
-        seen = [replace(pool[at], box=frames.to_scene(pool[at].box, look.picture)) for at in order]
-        drawn = drawn_from(looker, scene, plan, seen, recipe, rounds, progress)
+        to_check = [replace(pool[at], box=frames.to_scene(pool[at].box, look.picture)) for at in order]
+        drawn = drawn_from(looker, scene, plan, to_check, recipe, rounds, progress)
         is_one = chosen is not None and not chosen.choice.group
         found = each_once(itertools.islice(drawn, 1) if is_one else drawn)
-        progress.report("closer looks", len(seen), len(seen))  # those that were not needed are done, too
+        progress.report("closer looks", len(to_check), len(to_check))  # those that were not needed are done, too
         done.append(Sought(plan.text, tuple(found), reports, look))
     return done
 
@@ -190,7 +190,7 @@ def glance_candidates(glance: Look) -> list[Candidate]:
     return [Candidate(frames.to_scene(box, glance.picture), glance.score(box), whole=False)] if box else []
 
 
-def chooser(plan: Plan, anchors: Sequence[Seen], glance: Look | None, scene_hw: frames.HW, recipe: Recipe) -> Chooser:
+def chooser(plan: Plan, anchors: Sequence[Anchor], glance: Look | None, scene_hw: frames.HW, recipe: Recipe) -> Chooser:
     """Return a function that says which of some candidates the expression means."""
     attention = glance.attention if glance and not plan.every else None
     reduced = glance.overview.resized_hw[0] / scene_hw[0] if glance else 1.0

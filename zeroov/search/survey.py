@@ -24,7 +24,7 @@ log = logging.getLogger("zeroov")
 AT_ONCE = 16  # tiles in memory together, where each model is loaded once for all of them
 STOPPED = "the search was stopped before it"
 
-Seen = dict[str, list[Candidate]]
+Candidates = dict[str, list[Candidate]]
 """Candidates by what was asked."""
 
 
@@ -33,30 +33,30 @@ class Survey:
     """What the tiles of a scene are, and which candidates they showed, by what was asked."""
 
     tiles: tuple[Tile, ...]
-    seen: Seen
+    by_text: Candidates
 
     def candidates(self, text: str, least_score: float) -> list[Candidate]:
         """Return the candidates for what was asked whose score is high enough."""
-        return [each for each in self.seen.get(text, ()) if each.score >= least_score]
+        return [each for each in self.by_text.get(text, ()) if each.score >= least_score]
 
 
 def survey_tiles(looker: Looker, scene: Scene, asked: Sequence[str], recipe: Recipe, progress: Progress) -> Survey:
     """Ask every tile everything."""
 
-    def ask(pictures: Sequence[Picture]) -> list[Seen]:
+    def ask(pictures: Sequence[Picture]) -> list[Candidates]:
         questions = [Question(picture, text, placed=False) for picture in pictures for text in asked]
         looks = iter(looker.look(questions, progress.inner()))
         return [{text: _candidates_of(next(looks), picture, scene) for text in asked} for picture in pictures]
 
-    seen: Seen = {text: [] for text in asked}
+    candidates: Candidates = {text: [] for text in asked}
     reports: list[Tile] = []
     for tile, found in visited(scene, recipe, ask, progress):
         reports.append(tile)
-        for text, candidates in (found or {}).items():
-            seen[text] += candidates
-            for each in candidates:
+        for text, shown in (found or {}).items():
+            candidates[text] += shown
+            for each in shown:
                 progress.made("candidate", (text, each.box, each.score))
-    return Survey(tuple(reports), seen)
+    return Survey(tuple(reports), candidates)
 
 
 def visited(

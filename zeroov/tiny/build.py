@@ -14,6 +14,7 @@ from zeroov.tiny.seeds import seeded
 from zeroov.tiny.segmenters import write_sam2
 from zeroov.tiny.tokenizers import QWEN_SPECIAL, write_clip_tokenizer, write_qwen_tokenizer
 from zeroov.weights.complete import faults
+from zeroov.weights.own_code import from_folder
 from zeroov.weights.quiet import quietly
 
 IMAGE_PROCESSOR = {
@@ -150,7 +151,7 @@ def write_detector(folder: Path) -> None:
         projection_dim=32,
     )
     seeded(lambda: Owlv2ForObjectDetection(config)).save_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=16, trust_remote_code=False)
+    tokenizer = from_folder(AutoTokenizer, folder, model_max_length=16)
     Owlv2Processor(Owlv2ImageProcessor(size={"height": 64, "width": 64}), tokenizer).save_pretrained(folder)
 
 

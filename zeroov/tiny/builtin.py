@@ -34,7 +34,7 @@ def _tiny(part: str) -> Path:
 
 @functools.cache
 def _tiny_sources() -> str:
-    """Return a digest of what makes the tiny models, so that a change of it makes them anew."""
+    """Return a digest of what makes the tiny models, so that a change of it makes them again."""
     made_with = [version(library) for library in ("transformers", "diffusers")]  # each writes files of its own time
     digest = hashlib.sha256(repr(made_with).encode())
     for source in [*sorted((PACKAGE / "tiny").glob("*.py")), PACKAGE / "refine" / "sam.py"]:

@@ -1,9 +1,10 @@
-"""Python code in a model's folder: zeroov never runs it."""
+"""Load what lies in a model's folder; Python code that lies there too is never run."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from zeroov.errors import ModelError
 
@@ -24,6 +25,14 @@ def refuse_own_code(folder: Path, key: str, instead: str) -> None:
             f"the model in `{folder}` brings Python code of its own ({asking[0]}), which zeroov never runs; no model "
             f"that zeroov supports needs any: set {key} to one of those, e.g. {instead}"
         )
+
+
+def from_folder(kind: Any, folder: Path, **options: Any) -> Any:
+    """Return what a class of transformers makes of a folder: nothing is downloaded, and no code of the folder is run.
+
+    Call `refuse_own_code` before: of some folders transformers runs code all the same.
+    """
+    return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **options)
 
 
 def _has_auto_map(path: Path) -> bool:

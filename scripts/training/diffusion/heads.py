@@ -61,10 +61,10 @@ class CellHeads(nn.Module):
         for head, seen in zip(self.heads, self.seen, strict=True):
             owner = owners[round(seen.shape[1] ** 0.5)].flatten(1).long()
             there = owner >= 0
-            told = facts.gather(1, owner.clamp(min=0)[..., None].expand(-1, -1, facts.shape[2]))
-            kind = torch.where(there, told[..., 0].long() + 1, 0)
-            colour = torch.where(there, told[..., 1].long() + 1, 0)
-            box = torch.where(there[..., None], told[..., 2:], told.new_tensor(GROUND_BOX))
+            truths = facts.gather(1, owner.clamp(min=0)[..., None].expand(-1, -1, facts.shape[2]))
+            kind = torch.where(there, truths[..., 0].long() + 1, 0)
+            colour = torch.where(there, truths[..., 1].long() + 1, 0)
+            box = torch.where(there[..., None], truths[..., 2:], truths.new_tensor(GROUND_BOX))
             of_kind, of_colour, place = head(seen).split([KIND_OUT, COLOUR_OUT, PLACE_OUT], dim=-1)
             losses = {
                 "kind": F.cross_entropy(LOGIT_SCALE * of_kind.transpose(1, 2), kind, reduction="none"),

@@ -17,9 +17,10 @@ from zeroov.bench.report.cases import Case
 from zeroov.bench.report.markup import Markup, element, joined, quoted, table
 from zeroov.bench.report.plots import MOST, Group, histogram, interval_plot
 from zeroov.bench.runs.records import Run
+from zeroov.bench.scoring.about import about, changes, made_with
 from zeroov.bench.scoring.protocols import TARGETS, Target
 from zeroov.bench.scoring.publish import models_of, recipe_keys, without_folders
-from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score, about, changes, made_with
+from zeroov.bench.scoring.score import IN_GROUPS, Figure, Row, Score
 from zeroov.bench.scoring.tables import percent
 from zeroov.errors import count_of
 from zeroov.version import __version__

@@ -10,20 +10,11 @@ from typing import Any
 import numpy as np
 
 from zeroov.bench.runs.records import Reading, Record, Run
+from zeroov.bench.scoring.about import about, changes, limited_from, of_split
 from zeroov.bench.scoring.metrics import figures
 from zeroov.bench.scoring.overlaps import Overlaps, overlaps_by_target
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Target
-from zeroov.bench.scoring.score import (
-    Row,
-    about,
-    changes,
-    limited_from,
-    of_split,
-    row_of,
-    statuses,
-    table_of,
-    why_nothing,
-)
+from zeroov.bench.scoring.score import Row, row_of, statuses, table_of, why_nothing
 from zeroov.bench.scoring.statistics import DRAWS, Paired, judged, resampled_sums
 from zeroov.bench.scoring.tables import Table, aligned, percent, with_best
 from zeroov.errors import UsageError, count_of

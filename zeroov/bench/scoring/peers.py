@@ -54,7 +54,7 @@ class _Odd:
 
     unknown: list[str] = field(default_factory=list)
     coco: list[str] = field(default_factory=list)
-    several: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
     reversed: list[str] = field(default_factory=list)
     resized: list[str] = field(default_factory=list)
     wordy: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
         if entry.coco:
             odd.coco.append(sample)
         if sample in answered:
-            odd.several.append(sample)
+            odd.repeated.append(sample)
             answer = max(answered[sample], answer, key=lambda each: each.score)  # of two alike the first
         answered[sample] = answer
     if not answered:
@@ -111,8 +111,8 @@ def read_peer(path: Path, run: Run, form: Format | None = None) -> Predictions:
             (odd.unknown, f"{count_of(len(odd.unknown), 'answer')} to no sample of the run, passed over"),
             (odd.coco, f"{count_of(len(odd.coco), 'COCO result')}, whose boxes are xywh unless --boxes says another"),
             (
-                odd.several,
-                f"{count_of(len(odd.several), 'COCO result')} more of a sample with one; the best score counts",
+                odd.repeated,
+                f"{count_of(len(odd.repeated), 'COCO result')} more of a sample with one; the best score counts",
             ),
             (list(answered) if any(asked.template) else [], f"the questions are read as `{asked.wording}`"),
             (

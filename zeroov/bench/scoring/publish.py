@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from zeroov.bench.runs.records import READINGS, Reading, Run
+from zeroov.bench.scoring.about import changes, limited_from, made_with
 from zeroov.bench.scoring.protocols import Protocol
-from zeroov.bench.scoring.score import Score, changes, limited_from, made_with, score, statuses
+from zeroov.bench.scoring.score import Score, score, statuses
 from zeroov.errors import UsageError, ZeroovError
 from zeroov.recipe import deciding
 from zeroov.weights.find import public_name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from zeroov import recipe as recipes
 from zeroov.bench.runs.records import STATUSES, Reading, Record, Run
+from zeroov.bench.scoring.about import about, limited_from, made_with, of_split
 from zeroov.bench.scoring.metrics import Floats, figures
 from zeroov.bench.scoring.overlaps import Overlaps, counted, overlaps_by_target, truth_share
 from zeroov.bench.scoring.protocols import TARGETS, Protocol, Rule, Target
@@ -25,7 +24,6 @@ DRAWS = 2_000  # for intervals, whose ends then err by some hundredths of their 
 SMALL, LARGE = 32 * 32 / (640 * 480), 96 * 96 / (640 * 480)
 SIZES = ("small", "medium", "large", "unknown")
 IN_GROUPS = ("Pr@0.5", "mIoU", "oIoU", "pointing")  # what the text shows of a group; the other formats hold all
-SHOWN = 4  # keys in which a run differs from its recipe
 
 
 @dataclass(frozen=True)
@@ -246,49 +244,6 @@ def why_nothing(run: Run, protocol: Protocol, reading: Reading) -> str:
     if protocol.skips_failed and all(record.status == "failed" for record in run.records):
         return f"every sample of `{run.name}` failed, and protocol {protocol.name} leaves such samples out"
     return f"protocol {protocol.name} scores a {' and a '.join(scored)}; `{run.name}` has none as its {reading} answer"
-
-
-def about(manifest: Mapping[str, Any]) -> str:
-    """Return what a manifest says of benchmark, split and recipe, and what differs from that recipe, in a few words."""
-    facts = {**made_with(manifest), **manifest}
-    values = (facts.get(key) for key in ("benchmark", "split", "recipe"))
-    differing = [f"{key} = {_short(value)}" for key, value in changes(manifest).items()]
-    more = len(differing) - SHOWN
-    shown = [*differing[:SHOWN], *([f"{more} more keys differ"] if more > 0 else [])]
-    return ", ".join([*(value for value in values if isinstance(value, str) and value), *shown])
-
-
-def limited_from(manifest: Mapping[str, Any]) -> int | None:
-    """Return how many samples the split of a run with `--limit` has; `None` of another run, and of an older one."""
-    whole, taken = manifest.get("split_samples"), made_with(manifest).get("samples")
-    return whole if isinstance(whole, int) and isinstance(taken, int) and taken < whole else None
-
-
-def of_split(whole: int | None) -> str:
-    """Return what follows a number of samples, where they are the first ones of `whole`."""
-    return "" if whole is None else f" of {whole:,} (--limit)"
-
-
-def changes(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys in which a run differs from the recipe it names, with the run's values.
-
-    An older run does not record them; then it is what differs from the recipe of that name which zeroov ships.
-    """
-    recorded, name = manifest.get("changes"), manifest.get("recipe")
-    if isinstance(recorded, Mapping):
-        return dict(recorded)
-    return recipes.changed(made_with(manifest), recipes.load(name)) if name in recipes.names() else {}
-
-
-def made_with(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a manifest says that decides a run's records; nothing where it does not say it."""
-    made = manifest.get("made_with")
-    return made if isinstance(made, Mapping) else {}
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def size_class(record: Record) -> str:

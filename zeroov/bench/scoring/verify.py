@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from zeroov.bench.runs.records import Run, reading_named
 from zeroov.bench.scoring import protocols
+from zeroov.bench.scoring.about import made_with
 from zeroov.bench.scoring.publish import answers, facts_of, recipe_keys
-from zeroov.bench.scoring.score import made_with, score
+from zeroov.bench.scoring.score import score
 from zeroov.bench.scoring.tables import aligned
 from zeroov.errors import UsageError, ZeroovError, count_of
 

@@ -10,7 +10,7 @@ import tomli_w
 from numpy.typing import NDArray
 
 from zeroov.bench.runs.records import Run
-from zeroov.bench.scoring.score import made_with
+from zeroov.bench.scoring.about import made_with
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.dumps import read_dump
 from zeroov.dumps.values import to_overview

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zeroov.bench.runs.records import Record, Run
+from zeroov.bench.scoring.about import made_with
 from zeroov.bench.scoring.metrics import Floats
 from zeroov.bench.scoring.overlaps import counted
 from zeroov.bench.scoring.protocols import Protocol
-from zeroov.bench.scoring.score import made_with, why_nothing
+from zeroov.bench.scoring.score import why_nothing
 from zeroov.bench.sweeps.choices import measure_choices
 from zeroov.bench.sweeps.cut import Case, measure
 from zeroov.bench.sweeps.maps import Maps

@@ -13,7 +13,7 @@ from zeroov.errors import OutputError, first_line
 from zeroov.files import atomic
 from zeroov.outputs.attributes import Provenance, attributes, layer_attributes
 from zeroov.outputs.classes import Classes
-from zeroov.outputs.degrees import KEEP_CRS, bounds_in_degrees, in_degrees, projection_of
+from zeroov.outputs.degrees import KEEP_CRS, bounds_in_degrees, in_degrees, projection_of, why_no_projection
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.measure import measured
@@ -21,7 +21,7 @@ from zeroov.outputs.polygons import box_polygon, exact_polygons, reshaped
 
 GRID = 5  # points along each side that say where a scene lies
 SLACK = 1e-6  # of a degree
-PLACE_ANEW = "set them right (gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE)"
+PLACE_AGAIN = "set them right (gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY FILE)"
 
 
 def write_geojson(
@@ -81,40 +81,38 @@ def feature_collection(
 
 def require_degrees(info: SceneInfo) -> None:
     """Refuse a scene without a georeference that leads to longitude and latitude, for formats that know only these."""
-    if not info.is_on_map:
+    if without := why_no_degrees(info):
+        why, remedy = without
+        asked = "" if info.is_on_map else "GeoJSON and GeoParquet are longitude and latitude, and "
+        raise OutputError(f"{asked}{why}; {remedy}")
+
+
+def why_no_degrees(info: SceneInfo) -> tuple[str, str] | None:
+    """Say why a scene's pixels have no longitude and latitude, or one beyond a pole, and what helps; `None`: they have.
+
+    Of a satellite's view some pixels may lie beside the Earth, but not all. Pixels' centres are asked, for global grids
+    may have them on the poles.
+    """
+    if info.crs is None or info.transform is None:
         missing = "CRS" if info.transform else "georeference" if info.crs is None else "transform"
         command = {
             "CRS": "gdal_edit.py -a_srs EPSG:32633",
             "transform": "gdal_edit.py -a_ullr ULX ULY LRX LRY",
             "georeference": "gdal_edit.py -a_srs EPSG:32633 -a_ullr ULX ULY LRX LRY",
         }[missing]
-        raise OutputError(
-            f"GeoJSON and GeoParquet are longitude and latitude, and `{info.source}` has no {missing}; "
-            f"give it one ({command} FILE), or write pixels: coco, yolo or labelstudio"
-        )
-    _require_earth(info)
-
-
-def _require_earth(info: SceneInfo) -> None:
-    """Refuse a scene whose pixels have no longitude and latitude, or one beyond a pole.
-
-    Of a satellite's view some pixels may lie beside the Earth, but not all. Pixels' centres are asked, for global grids
-    may have them on the poles.
-    """
-    assert info.transform is not None
-    projection = projection_of(info)
+        remedy = f"give it one ({command} FILE), or write pixels: coco, yolo or labelstudio"
+        return f"`{info.source}` has no {missing}", remedy
+    if why := why_no_projection(info):
+        return why, KEEP_CRS
     height, width = info.hw
     x, y = np.meshgrid(np.linspace(0.5, width - 0.5, GRID), np.linspace(0.5, height - 0.5, GRID))
     placed = frames.pixel_to_map(np.column_stack((x.ravel(), y.ravel())), info.transform)
-    longitudes, latitudes = projection.transform(placed[:, 0], placed[:, 1])
+    longitudes, latitudes = projection_of(info).transform(placed[:, 0], placed[:, 1])
     known = np.isfinite(longitudes) & np.isfinite(latitudes)
     if not known.any() or (need("pyproj", "GeoJSON").CRS(info.crs).is_geographic and not known.all()):
-        raise OutputError(
-            f"`{info.source}` lies where its CRS has no longitude and latitude; {PLACE_ANEW}, or {KEEP_CRS}"
-        )
+        return f"`{info.source}` lies where its CRS has no longitude and latitude", f"{PLACE_AGAIN}, or {KEEP_CRS}"
     furthest = float(latitudes[known][np.abs(latitudes[known]).argmax()])
     if abs(furthest) > 90 + SLACK:
-        raise OutputError(
-            f"`{info.source}` would reach latitude {furthest:.6g}, and none is beyond 90; "
-            f"its CRS or its corners are wrong: {PLACE_ANEW}, or {KEEP_CRS}"
-        )
+        why = f"`{info.source}` would reach latitude {furthest:.6g}, and none is beyond 90"
+        return why, f"its CRS or its corners are wrong: {PLACE_AGAIN}, or {KEEP_CRS}"
+    return None

@@ -21,7 +21,7 @@ from zeroov.outputs.attributes import Column, Provenance, Value, attributes, col
 from zeroov.outputs.classes import Classes
 from zeroov.outputs.degrees import in_degrees, projection_of
 from zeroov.outputs.extras import need
-from zeroov.outputs.formats.geojson import require_degrees
+from zeroov.outputs.formats.geojson import why_no_degrees
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.measure import UNKNOWN, measured
 from zeroov.outputs.polygons import box_polygon, exact_polygons, on_map, reshaped
@@ -120,13 +120,11 @@ class GeoPackage:
         if not others or set(others) == {info.crs}:
             return
         for scene in (*others.values(), info):
-            try:
-                require_degrees(scene)
-            except OutputError as error:
+            if without := why_no_degrees(scene):
                 raise OutputError(
                     f"`{info.source}` has another CRS than the scenes before it, and a layer of several CRSs is "
-                    f"longitude and latitude ({error}); write it into a folder of its own"
-                ) from error
+                    f"longitude and latitude, but {without[0]}; write it into a folder of its own"
+                )
 
     def _common_crs(self) -> str | None:
         found = list(dict.fromkeys(scene.crs for scene in self._scenes))

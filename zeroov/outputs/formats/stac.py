@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,13 +13,43 @@ from zeroov.files import atomic
 from zeroov.outputs.attributes import Provenance, layer_attributes
 from zeroov.outputs.degrees import bounds_in_degrees, in_degrees, projection_of
 from zeroov.outputs.extras import need
+from zeroov.outputs.formats.geojson import write_geojson
 from zeroov.outputs.found import Found, SceneInfo
+from zeroov.outputs.one_each import OneEach
 from zeroov.outputs.polygons import box_polygon
 from zeroov.raster import web
 from zeroov.types import Box
 
 VERSION = "1.1.0"
 ITEM, OBJECTS = ".stac.json", ".geojson"
+
+
+class Stac:
+    """A STAC item of every image, and beside it the GeoJSON that it names."""
+
+    def __init__(
+        self, path: Path, *, images: Sequence[str] = (), expressions: Sequence[str] = (), **options: Any
+    ) -> None:
+        """The `options` are the GeoJSON's."""
+        objects = functools.partial(write_geojson, expressions=expressions, **options)
+        item = functools.partial(write_item, expressions=expressions)
+        self._writers = [
+            OneEach(path, each, ending, True, images) for each, ending in ((objects, OBJECTS), (item, ITEM))
+        ]
+
+    def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
+        """Write the image's files, the item last."""
+        for writer in self._writers:
+            writer.add(info, founds, provenance)
+
+    def finish(self) -> tuple[Path, ...]:
+        """Return the files."""
+        return tuple(path for writer in self._writers for path in writer.finish())
+
+    @property
+    def sources(self) -> Mapping[Path, str]:
+        """The image of each file."""
+        return {path: source for writer in self._writers for path, source in writer.sources.items()}
 
 
 def write_item(
