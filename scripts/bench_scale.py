@@ -41,7 +41,8 @@ from zeroov.batch.write import Asking
 from zeroov.bench.mini.measure import questions
 from zeroov.ground import Pipeline
 from zeroov.outputs.rle import encode_rle
-from zeroov.scale.ray import Answers, Row, Work, connect, rows_for
+from zeroov.scale.pool import Answers, Row, connect
+from zeroov.scale.ray import Work, rows_for
 from zeroov.shards import Shard, parse
 
 EXPRESSION = "the white plane"

@@ -20,7 +20,7 @@ from zeroov.ground import Pipeline, ground_pictures
 from zeroov.progress import Progress
 from zeroov.raster.scene import open_source
 from zeroov.recipe import Recipe
-from zeroov.scale.ray import Answers, Described, Pool, Row, connect
+from zeroov.scale.pool import Answers, Described, Pool, Row, connect
 from zeroov.types import clean_expression
 
 
