@@ -34,6 +34,7 @@ from PIL import Image
 
 from zeroov import recipe as recipes
 from zeroov.batch import batch, finished_parts, merge, one_by_one, rows_in
+from zeroov.batch.ask import AskOptions
 from zeroov.batch.images import Asked
 from zeroov.batch.items import item_id
 from zeroov.batch.shards import done_path, journal_path, write_done
@@ -180,13 +181,12 @@ def on_ray(folder: Path, images: int) -> dict[str, Any]:
     shards = at_once(listed, folder / "shards", 2)
     _start_ray()
     pool = connect(2, "cpu")
-    options = {"every": False, "search": None, "bands": None, "aoi": None}
     asked = [Asked.of(row.image, (EXPRESSION,)) for row in rows_in([str(listed)])]
     todo = {each: [EXPRESSION] for each in asked}
     spent: dict[int, float] = {}
     arrived = []
     driver = time.process_time()
-    for _, items, _ in pool.run(Timed(RECIPE, "cpu", None, options), images, rows_for(asked, todo)):
+    for _, items, _ in pool.run(Timed(RECIPE, "cpu", None, AskOptions()), images, rows_for(asked, todo)):
         arrived.append(time.perf_counter())
         spent[items[0]["pid"]] = max(spent.get(items[0]["pid"], 0.0), items[0]["cpu_seconds"])
     driver = time.process_time() - driver

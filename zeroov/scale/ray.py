@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zeroov.batch.ask import Asker, Items, Texts
+from zeroov.batch.ask import Asker, AskOptions, Items, Texts
 from zeroov.batch.images import Asked
 from zeroov.batch.items import info_of
 from zeroov.batch.write import Output, warn_of_refusals
@@ -23,7 +23,6 @@ from zeroov.progress import SILENT, Progress
 from zeroov.raster import web
 from zeroov.recipe import Recipe
 from zeroov.scale.pool import Answers, Described, Pool, Row, connect
-from zeroov.search.area import Aoi
 
 log = logging.getLogger("zeroov")
 
@@ -35,7 +34,7 @@ class Work:
     recipe: Recipe
     device: str
     dumps: Path | None
-    options: Mapping[str, Any]
+    options: AskOptions
 
     def open(self) -> Answers:
         """Load the pipeline in this process; return what answers rows."""
@@ -47,8 +46,8 @@ class Work:
 class _Fused:
     """Answers rows with one pipeline that holds all models."""
 
-    def __init__(self, pipeline: Pipeline, options: Mapping[str, Any]) -> None:
-        self._asker = Asker(pipeline, {}, **options, progress=SILENT)
+    def __init__(self, pipeline: Pipeline, options: AskOptions) -> None:
+        self._asker = Asker(pipeline, {}, options, SILENT)
 
     def __call__(self, rows: Sequence[Row]) -> list[Row]:
         todo = {Asked(row["image"], row["place"], row["content"], tuple(row["texts"])): row for row in rows}
@@ -81,18 +80,9 @@ class RayEngine:
         return self.pool.describe(recipe)
 
     def __call__(
-        self,
-        pipeline: Any,
-        writers: Mapping[str, Output],
-        *,
-        every: bool,
-        search: bool | None,
-        bands: tuple[int, ...] | None,
-        aoi: Aoi | None,
-        progress: Progress,
+        self, pipeline: Any, writers: Mapping[str, Output], options: AskOptions, progress: Progress
     ) -> RayAsker:
         """Make an asker of the pipeline's recipe; its models are not loaded in this process."""
-        options = {"every": every, "search": search, "bands": bands, "aoi": aoi}
         return RayAsker(self.pool, Work(pipeline.recipe, self.pool.device, self._dumps, options), writers)
 
 

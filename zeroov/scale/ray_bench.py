@@ -5,19 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from zeroov.bench.data.sample import Sample, Split
+from zeroov.bench.data.sample import Sample
 from zeroov.bench.runs.order import TOGETHER, of_one_picture
 from zeroov.bench.runs.recording import failed_record, record
 from zeroov.bench.runs.records import Record
+from zeroov.bench.runs.run import Recording
 from zeroov.errors import Failed, Streak, attempt
-from zeroov.files.journal import Journal
 from zeroov.ground import Pipeline, ground_pictures
-from zeroov.progress import Progress
 from zeroov.raster.scene import open_source
 from zeroov.recipe import Recipe
 from zeroov.scale.pool import Answers, Described, Pool, Row, connect
@@ -79,18 +78,9 @@ class RayBench:
         """Ask the cluster what a recipe's models are there."""
         return self.pool.describe(recipe)
 
-    def run(
-        self,
-        split: Split,
-        recipe: Recipe,
-        journal: Journal,
-        contents: Mapping[str, str],
-        dumps: Path,
-        todo: Sequence[Sample],
-        progress: Progress,
-    ) -> None:
+    def run(self, recording: Recording, recipe: Recipe, dumps: Path) -> None:
         """Record every sample, in the order in which they are done."""
-        root = split.root.resolve()
+        root, todo, progress = recording.root.resolve(), recording.samples, recording.progress
         pictures = [
             picture[start : start + TOGETHER]
             for picture in of_one_picture(todo)
@@ -100,14 +90,14 @@ class RayBench:
             {
                 "number": number,
                 "samples": base64.b64encode(pickle.dumps(picture)),
-                "contents": [contents[sample.id] for sample in picture],
+                "contents": [recording.contents[sample.id] for sample in picture],
             }
             for number, picture in enumerate(pictures)
         )
         work, streak, done = BenchWork(recipe, self.pool.device, dumps.resolve(), root), Streak(), 0
         progress.report("samples", 0, len(todo))
         for _, items, foreseen in self.pool.run(work, len(pictures), rows):
-            journal.add(*items)
+            recording.journal.add(*items)
             errors = [item["error"] for item in items if item["error"]]
             streak.add(Failed(RuntimeError(errors[0])) if errors and not foreseen else items)
             done += len(items)
