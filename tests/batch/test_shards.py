@@ -109,6 +109,29 @@ def test_a_threshold_at_the_merge_asks_no_model(sharded: Path, monkeypatch: pyte
     assert json.loads(again.stdout)["shard"] == "2/3"
 
 
+def test_a_merge_removes_the_files_of_images_that_are_gone_and_no_others(
+    sharded: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(sharded, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    for index in (1, 2, 3):
+        run(copy, f"--shard={index}/3")  # the images lie elsewhere now
+    run(copy, "--merge", "--format=png,geojson", merging=True)
+    (copy / "out" / "4.mask.png").write_bytes(b"the user's own")
+    masks = {path.name for path in (copy / "out").glob("*.mask.png")}
+    assert masks == {"0.mask.png", "1.mask.png", "2.mask.png", "3.mask.png", "4.mask.png"}
+    (copy / "images" / "2.tif").unlink()
+    for index in (1, 2, 3):
+        run(copy, f"--shard={index}/3")
+    run(copy, "--merge", "--format=png", merging=True)
+    assert {path.name for path in (copy / "out").glob("*.mask.png")} == masks - {"2.mask.png"}
+    assert {path.name for path in (copy / "out").glob("*.geojson")} == {"0.geojson", "1.geojson", "3.geojson"}
+    assert "removed 2 files of images that were replaced or are gone" in caplog.text
+    run(copy, "--merge", "--format=coco", merging=True)
+    listed = json.loads((copy / "out" / "answers.written.json").read_bytes())
+    assert sorted(listed) == ["geojson", "png"], "one document of all images needs no list of them"
+
+
 def test_what_is_not_finished_or_does_not_belong_is_refused(sharded: Path, tmp_path: Path) -> None:
     shutil.copytree(sharded, tmp_path / "copy")
     copy = tmp_path / "copy"

@@ -204,8 +204,23 @@ def write_all(
     writing = Writing(writers, asking.classes, asking.by, provenance)
     held = [asked.place for asked in asking.images if writing.add(asked, answers)]
     outcome = writing.finish(done_now, changed)
-    listed = journal.with_suffix(".written.json")
-    tidied = attempt(partial(_tidy, listed, writers, outcome.written, outcome.unwritten, asking, held), ())
+    return tidied_up(outcome, list_path(journal), writers, asking, held)
+
+
+def list_path(journal: Path) -> Path:
+    """Return the file beside a batch's answers that lists what was written of them."""
+    return journal.with_suffix(".written.json")
+
+
+def tidied_up(
+    outcome: Outcome, listed: Path, writers: Mapping[str, Output], asking: Asking, held: Collection[str]
+) -> Outcome:
+    """Remove the files of older answers that a list names, and list what `writers` wrote.
+
+    `held` are the places of the images in it.
+    """
+    written = {name: paths for name, paths in outcome.written.items() if name in writers}
+    tidied = attempt(partial(_tidy, listed, writers, written, outcome.unwritten, asking, held), ())
     if isinstance(tidied, Failed):
         log.warning("files of older answers may be left: %s", tidied.reason)
         tidied = Tidied()
