@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
-from zeroov.bench.runs.answers import KnownAnswers, known_answers
+from zeroov.bench.runs.answers import KnownAnswers, known_answers, refuse_answers
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group, of_shard
 from zeroov.bench.runs.recording import contents_of, failed_record, image_hw, record
 from zeroov.bench.runs.records import Record
-from zeroov.errors import Failed, HardwareError, Streak, UsageError, attempt, first_few
+from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder, require_writable_folder
 from zeroov.files.journal import Journal, read_items
 from zeroov.frames import HW
@@ -95,9 +95,9 @@ def run(
     is a run whose answers a recipe with `overview.answer = "given"` reads; a sample that it did not answer fails. An
     `engine` records the samples elsewhere, each with all models loaded.
     """
+    if engine:
+        refuse_answers(answers)
     known = known_answers(answers, recipe)
-    if engine and known:
-        raise UsageError("another run's answers are read in this process; leave out --engine, or --answers")
     maps = manifest.dumps_folder(folder, dumps)
     started, shard, folder = time.time(), shard or Shard(), require_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))

@@ -65,7 +65,10 @@ def run(
 
     part = options.shard_of(shard, of)
     if cluster := options.require_engine(engine, actors):
+        from zeroov.bench.runs.answers import refuse_answers
         from zeroov.scale.ray_bench import RayBench
+
+        refuse_answers(answers)  # before a cluster is looked for
     read = registry.find(name).read(root, split)
     for remark in read.remarks[:5]:
         options.note(f"{remark}")
