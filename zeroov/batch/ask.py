@@ -18,7 +18,7 @@ from zeroov.frames import HW
 from zeroov.ground import Pipeline, ground_pictures, is_large
 from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo
-from zeroov.pipeline.models import MODEL_STAGES
+from zeroov.pipeline.models import MODEL_STAGES, NeedsModel
 from zeroov.progress import Progress
 from zeroov.raster import web
 from zeroov.raster.ahead import Ahead, whole
@@ -142,7 +142,8 @@ class Asker:
         """Return the items of an image that failed; that a model does not fit into memory is no image's fault."""
         if isinstance(failed.error, HardwareError) and not any(map(self._pipeline.models.holds, MODEL_STAGES)):
             raise failed.error
-        log.warning("%s: %s", asked.name, failed.reason)
+        if not isinstance(failed.error, NeedsModel):  # that is no failure: others go on with it
+            log.warning("%s: %s", asked.name, failed.reason)
         return [failed_item(asked, text, failed.reason) for text in expressions]
 
     def _open(self, image: str, progress: Progress) -> Scene:
