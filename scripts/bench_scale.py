@@ -26,6 +26,7 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from PIL import Image
 
 from zeroov import recipe as recipes
 from zeroov.batch import batch, finished_parts, merge, one_by_one, rows_in
+from zeroov.batch.ask import AskOptions
 from zeroov.batch.images import Asked
 from zeroov.batch.items import item_id
 from zeroov.batch.shards import done_path, journal_path, write_done
@@ -41,7 +43,9 @@ from zeroov.batch.write import Asking
 from zeroov.bench.mini.measure import questions
 from zeroov.ground import Pipeline
 from zeroov.outputs.rle import encode_rle
-from zeroov.scale.ray import Answers, Row, Work, connect, rows_for
+from zeroov.pipeline.models import ModelStage
+from zeroov.scale.pool import Answers, Row, connect
+from zeroov.scale.ray import Work, row_of
 from zeroov.shards import Shard, parse
 
 EXPRESSION = "the white plane"
@@ -159,8 +163,8 @@ def processes(folder: Path, images: int) -> dict[str, Any]:
 class Timed(Work):
     """Says of each row how many processor seconds its actor had spent on answers by then."""
 
-    def open(self) -> Answers:
-        answers, spent = super().open(), [0.0]
+    def open(self, stages: tuple[ModelStage, ...]) -> Answers:
+        answers, spent = super().open(stages), [0.0]
 
         def timed(rows: Sequence[Row]) -> list[Row]:
             began = time.process_time()
@@ -179,13 +183,12 @@ def on_ray(folder: Path, images: int) -> dict[str, Any]:
     shards = at_once(listed, folder / "shards", 2)
     _start_ray()
     pool = connect(2, "cpu")
-    options = {"every": False, "search": None, "bands": None, "aoi": None}
     asked = [Asked.of(row.image, (EXPRESSION,)) for row in rows_in([str(listed)])]
     todo = {each: [EXPRESSION] for each in asked}
     spent: dict[int, float] = {}
     arrived = []
     driver = time.process_time()
-    for _, items, _ in pool.run(Timed(RECIPE, "cpu", None, options), images, rows_for(asked, todo)):
+    for _, items, _ in pool.run(Timed(RECIPE, "cpu", None, AskOptions()), images, partial(row_of, asked, todo)):
         arrived.append(time.perf_counter())
         spent[items[0]["pid"]] = max(spent.get(items[0]["pid"], 0.0), items[0]["cpu_seconds"])
     driver = time.process_time() - driver
@@ -201,7 +204,7 @@ def on_ray(folder: Path, images: int) -> dict[str, Any]:
 class AtOnce:
     """Work that needs no model: every row is answered with the same found object."""
 
-    def open(self) -> Answers:
+    def open(self, stages: tuple[ModelStage, ...]) -> Answers:
         """Return what answers at once."""
 
         def answers(rows: Sequence[Row]) -> list[Row]:
@@ -215,16 +218,12 @@ def driver(rows: int) -> dict[str, Any]:
     """Send rows and take answers; look at this process's memory ten times, what it shares with Ray's store apart."""
     _start_ray()
     pool, sizes = connect(2, "cpu"), []
-    sent = (
-        {
-            "number": number,
-            "image": f"s3://survey/sheet-{number % 500:03}/tile-{number:07}.tif",
-            "place": f"s3://survey/sheet-{number % 500:03}/tile-{number:07}.tif",
-            "content": f"{number:040x}",
-            "texts": [EXPRESSION],
-        }
-        for number in range(rows)
-    )
+
+    def sent(number: int) -> Row:
+        address = f"s3://survey/sheet-{number % 500:03}/tile-{number:07}.tif"
+        about = {"image": address, "place": address, "content": f"{number:040x}"}
+        return {"number": number, **about, "texts": [EXPRESSION]}
+
     before, began = _memory(), time.perf_counter()
     for done, _ in enumerate(pool.run(AtOnce(), rows, sent), start=1):
         if done == 1:

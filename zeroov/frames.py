@@ -197,8 +197,11 @@ def to_picture(box: Box, picture: Picture) -> Box | None:
     return scale_box(image_to_crop(box, picture.window[:2]).xyxy, picture.window.hw, picture.hw)
 
 
-def pixel_to_map(points_xy: NDArray[Any], transform: Transform) -> Float64:
-    """Map points (..., 2) in pixels, of boxes' corners or polygons' rings as well, to map coordinates (..., 2)."""
+def pixel_to_map(points_xy: NDArray[Any], transform: Transform | Float64) -> Float64:
+    """Map points (..., 2) in pixels, of boxes' corners or polygons' rings as well, to map coordinates (..., 2).
+
+    A transform of (6, ...) numbers holds one for each point.
+    """
     a, b, c, d, e, f = transform
     x, y = np.moveaxis(np.asarray(points_xy, dtype=np.float64), -1, 0)
     return np.stack((a * x + b * y + c, d * x + e * y + f), axis=-1)

@@ -127,6 +127,11 @@ def ground(
                 f"{len(answered)} answers are given for {len(texts)} expressions; each expression has one, about the "
                 "whole picture: leave out --zoom, and search nothing (--no-scene)"
             )
+        if searching and pipeline.models.limited:  # what is drawn in the middle of a search is in no dump
+            raise UsageError(
+                f"`{scene.source}` of {scene.hw[1]} x {scene.hw[0]} pixels is searched, which asks all models in turn, "
+                "and here each has actors of its own; leave out --staged, or add --no-scene for one look at the whole"
+            )
         if searching:
             sought = search_scene(pipeline, scene, texts, recipe, every=every, rounds=rounds, progress=progress)
             answers = [search_answer(scene, each, recipe, pipeline.provenance) for each in sought]

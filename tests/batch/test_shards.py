@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 import zeroov
 from scripts import bench_scale
 from tests.raster.scenes import UTM, write_scene
-from zeroov.batch import Row, batch, finished_parts, one_by_one, rows_in
+from zeroov.batch import Row, batch, finished_parts, merge, one_by_one, rows_in
+from zeroov.batch import write as writing
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import OutputError, UsageError
@@ -106,6 +107,29 @@ def test_a_threshold_at_the_merge_asks_no_model(sharded: Path, monkeypatch: pyte
     again = run(sharded, "--shard=2/3", "--json")
     assert json.loads(again.stdout)["done_now"] == 0
     assert json.loads(again.stdout)["shard"] == "2/3"
+
+
+def test_a_merge_removes_the_files_of_images_that_are_gone_and_no_others(
+    sharded: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(sharded, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    for index in (1, 2, 3):
+        run(copy, f"--shard={index}/3")  # the images lie elsewhere now
+    run(copy, "--merge", "--format=png,geojson", merging=True)
+    (copy / "out" / "4.mask.png").write_bytes(b"the user's own")
+    masks = {path.name for path in (copy / "out").glob("*.mask.png")}
+    assert masks == {"0.mask.png", "1.mask.png", "2.mask.png", "3.mask.png", "4.mask.png"}
+    (copy / "images" / "2.tif").unlink()
+    for index in (1, 2, 3):
+        run(copy, f"--shard={index}/3")
+    run(copy, "--merge", "--format=png", merging=True)
+    assert {path.name for path in (copy / "out").glob("*.mask.png")} == masks - {"2.mask.png"}
+    assert {path.name for path in (copy / "out").glob("*.geojson")} == {"0.geojson", "1.geojson", "3.geojson"}
+    assert "removed 2 files of images that were replaced or are gone" in caplog.text
+    run(copy, "--merge", "--format=coco", merging=True)
+    listed = json.loads((copy / "out" / "answers.written.json").read_bytes())
+    assert sorted(listed) == ["geojson", "png"], "one document of all images needs no list of them"
 
 
 def test_what_is_not_finished_or_does_not_belong_is_refused(sharded: Path, tmp_path: Path) -> None:
@@ -210,6 +234,7 @@ def test_one_document_for_too_many_questions_is_refused_before_the_work(
 def test_merging_costs_memory_for_the_shard_in_hand_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "IN_MEMORY", 10_000)
     monkeypatch.setattr(geoparquet, "ROWS", 20)
+    monkeypatch.setattr(writing, "TOGETHER", 10)
     bench_scale.merging(tmp_path / "first", shards=4, results=8)  # what is imported and kept for all
     few = bench_scale.merging(tmp_path / "few", shards=4, results=20)
     many = bench_scale.merging(tmp_path / "many", shards=20, results=200)
@@ -217,3 +242,14 @@ def test_merging_costs_memory_for_the_shard_in_hand_alone(tmp_path: Path, monkey
     assert many["traced_mib"] < few["traced_mib"] + 0.35, (
         "rows that were held would be 0.5 MiB, and their table as much"
     )
+
+
+def test_objects_of_many_images_become_polygons_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench_scale.write_shards(tmp_path / "out", shards=3, results=30)
+    features = pytest.importorskip("rasterio.features")
+    calls, shapes = [], features.shapes
+    monkeypatch.setattr(features, "shapes", lambda *args, **options: calls.append(1) or shapes(*args, **options))
+    parts = finished_parts(tmp_path / "out")
+    outcome = merge(parts, one_by_one(tmp_path / "out", ["geoparquet"], parts.expressions, []), bench_scale.RECIPE)
+    assert outcome.answers["found"] == parquet.read_table(outcome.files[0]).num_rows == 30
+    assert len(calls) == 1

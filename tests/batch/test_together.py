@@ -11,7 +11,7 @@ from PIL import Image
 
 import zeroov
 from zeroov.batch import Asked, batch, images_in, one_by_one
-from zeroov.batch.ask import Asker
+from zeroov.batch.ask import Asker, AskOptions
 from zeroov.files.journal import read_items
 from zeroov.mini.scenes import SceneStyle, make_scene, seed_for
 from zeroov.overview import stage
@@ -77,10 +77,9 @@ def test_what_is_searched_or_unknown_is_asked_alone(tmp_path: Path) -> None:
         Image.new("RGB", hw[::-1]).save(tmp_path / f"{name}.png")
     (tmp_path / "odd.png").write_bytes(b"no image")
     todo = {Asked.of(image): ["the ship"] for image in images_in([tmp_path])}
-    none: dict[str, Any] = {"search": None, "bands": None, "aoi": None, "progress": SILENT}
     with zeroov.load("mini", device="cpu", runtime__batch=3) as pipeline:
-        together = Asker(pipeline, {}, every=False, **none)._groups(todo)
-        searched = Asker(pipeline, {}, every=True, **none)._groups(todo)
+        together = Asker(pipeline, {}, AskOptions(), SILENT)._groups(todo)
+        searched = Asker(pipeline, {}, AskOptions(every=True), SILENT)._groups(todo)
     names = ["".join(Path(each.image).stem for each in group) for group in together]
     assert names == ["large", "odd", "bda", "c"]
     assert all(len(group) == 1 for group in searched)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.outputs.found_objects import PLAIN, PROVENANCE, SCENE, airport, loaded, pond
 from zeroov.errors import OutputError
-from zeroov.outputs.found import SceneInfo
+from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.write import open_writers, write
+from zeroov.types import Box
 
 pyogrio = pytest.importorskip("pyogrio")
 shapely = pytest.importorskip("shapely")
-pytest.importorskip("pyproj")
+pyproj = pytest.importorskip("pyproj")
 pytest.importorskip("rasterio")
 parquet = pytest.importorskip("pyarrow.parquet")
 pyarrow = pytest.importorskip("pyarrow")
@@ -118,3 +120,31 @@ def test_a_scene_without_a_georeference_is_refused_alone(tmp_path):
     writers.add(replace(SCENE, source="b.tif"), [pond()], PROVENANCE)
     (path,) = writers.finish()
     assert read(path)[0]["id"].to_pylist() == [1, 2]
+
+
+@pytest.mark.parametrize("options", [{}, {"tolerance": 1.0, "square": True}])
+def test_scenes_added_together_are_those_added_one_by_one_and_a_refused_one_costs_itself_alone(tmp_path, options):
+    full_disc = "+proj=geos +h=35785831 +lon_0=0 +sweep=y +ellps=WGS84"
+    limb = SceneInfo("limb.tif", (300, 500), pyproj.CRS(full_disc).to_wkt(), (2e4, 0, -56e5, 0, -2e4, 2e6))
+    box = Box(0, 0, 60, 50)
+    off_earth = Found(np.ones((50, 60), np.bool_), (0, 0), box, 0.5, "the sea")
+    images = [
+        *((info, founds, PROVENANCE) for info, founds in SCENES.items()),
+        (limb, [off_earth], PROVENANCE),
+        (PLAIN, [airport()], PROVENANCE),
+        (replace(SCENE, source="c.tif"), [pond(), airport(), pond()], PROVENANCE),
+    ]
+    refusals = ["", "", "", "an object in `limb.tif` has no longitude", "has no georeference", ""]
+    together = open_writers(tmp_path / "together", ["geoparquet"], **OPTIONS, **options)
+    for failed, why in zip(together.add_all(images), refusals, strict=True):
+        assert why in failed.reason if why else failed is None
+    kept = {info: founds for (info, founds, _), why in zip(images, refusals, strict=True) if not why}
+    one_by_one = read(written(tmp_path / "single", scenes=kept, **options))
+    more = open_writers(tmp_path / "more", ["geoparquet"], **OPTIONS, **options)
+    assert more.add_all([(info, founds, PROVENANCE) for info, founds in kept.items()]) == [None] * 4
+    for writers in (together, more):
+        table, about, _ = read(*writers.finish())
+        assert table.drop_columns(["area_m2", "length_m"]) == one_by_one[0].drop_columns(["area_m2", "length_m"])
+        for name in ("area_m2", "length_m"):  # sums of numbers in another order
+            assert table[name].to_pylist() == pytest.approx(one_by_one[0][name].to_pylist(), rel=1e-9)
+        assert about == one_by_one[1]

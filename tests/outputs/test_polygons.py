@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from zeroov.errors import OutputError, UsageError
+from zeroov.outputs import polygons as outlines_of
 from zeroov.outputs.found import Found
-from zeroov.outputs.polygons import box_polygon, on_map, one_ring, polygons
+from zeroov.outputs.polygons import box_polygon, each_exact_polygons, on_map, one_ring, polygons
 from zeroov.types import Box
 
 shapely = pytest.importorskip("shapely")
@@ -38,6 +39,22 @@ def test_a_polygon_is_its_mask(mask: np.ndarray, origin_xy: tuple[int, int]) -> 
     assert shape.area == mask.sum()
     at_zero = shapely.transform(shape, lambda points: points - origin_xy)
     np.testing.assert_array_equal(drawn(at_zero, mask.shape), mask)
+
+
+@pytest.mark.parametrize("mosaic", [2**20, 1000, 1])
+def test_outlines_made_together_are_those_made_alone(mosaic: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    founds = []
+    for height, width, filled in [(1, 1, 1.0), (9, 30, 0.5), (30, 9, 0.8), (12, 12, 0.3), (40, 40, 0.95), (1, 7, 0.6)]:
+        mask = random.random((height, width)) < filled
+        mask[0, 0] = True
+        founds.append(found(mask, (int(random.integers(500)), int(random.integers(500)))))
+    monkeypatch.setattr(outlines_of, "MOSAIC", mosaic)
+    together = each_exact_polygons(founds)
+    assert [shape.geom_type for shape in together] == [polygons(each).geom_type for each in founds]
+    assert all(shape.equals_exact(polygons(each), 0) for shape, each in zip(together, founds, strict=True))
+    assert [shape.area for shape in together] == [each.pixels for each in founds]
+    assert each_exact_polygons([]) == []
 
 
 @given(MASKS, st.sampled_from((0.3, 0.5, 1.0, 2.5, 10.0)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 
 import zeroov
 from tests.layouts import write_layout
+from zeroov import recipe as recipes
 from zeroov.batch import batch, images_in, one_by_one
 from zeroov.bench.mini.measure import questions
 from zeroov.bench.runs.records import read_run
@@ -22,6 +25,9 @@ from zeroov.cli.main import app
 from zeroov.errors import HardwareError
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
+from zeroov.pipeline.models import MODEL_STAGES, LoadedModels, ModelStage
+from zeroov.scale.pool import Answers, Row
+from zeroov.scale.ray import RayEngine, Work
 
 pytestmark = [
     pytest.mark.far,
@@ -81,8 +87,6 @@ def held(out: Path) -> Any:
 def test_a_cluster_answers_as_one_process_does_and_goes_on(
     cluster: Any, pipeline: Pipeline, images: Path, alone: Path, tmp_path: Path
 ) -> None:
-    from zeroov.scale.ray import RayEngine
-
     outcome = go(pipeline, images, tmp_path / "out", engine=RayEngine(2, "cpu"))
     assert (outcome.done_now, len(outcome.failed)) == (13, 1)
     assert "damaged.png" in next(iter(outcome.failed))
@@ -93,7 +97,47 @@ def test_a_cluster_answers_as_one_process_does_and_goes_on(
     assert held(tmp_path / "out") == held(alone)
 
 
+class Watching(Work):
+    """Writes down which models each actor holds when it has answered rows."""
+
+    def open(self, stages: tuple[ModelStage, ...]) -> Answers:
+        answers = super().open(stages)
+
+        def watched(rows: Sequence[Row]) -> Sequence[Row]:
+            answered = answers(rows)
+            (holder,) = (each for each in gc.get_objects() if type(each) is LoadedModels and each.recipe is self.recipe)
+            held = [stage for stage in MODEL_STAGES if holder.holds(stage)]
+            assert self.dumps
+            (self.dumps / f"{os.getpid()}.held").write_text(" ".join(held))
+            return answered
+
+        return watched
+
+
+def test_models_with_actors_of_their_own_answer_as_one_process_does(
+    cluster: Any,
+    pipeline: Pipeline,
+    images: Path,
+    alone: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("zeroov.scale.ray.Work", Watching)
+    maps = tmp_path / "maps"
+    asked = RayEngine({"overview": 2, "rest": 2}, "cpu", maps, pipeline.recipe)
+    outcome = go(pipeline, images, tmp_path / "out", engine=asked)
+    assert (outcome.done_now, outcome.unanswered, len(outcome.failed)) == (13, 0, 1)
+    assert held(tmp_path / "out") == held(alone)
+    assert {path.read_text() for path in maps.glob("*.held")} == {"overview", "focus", "refine"}
+    lines = (tmp_path / "out" / "answers.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "out" / "answers.jsonl").write_bytes(b"".join(lines[:-6]))
+    assert go(pipeline, images, tmp_path / "out", engine=asked).done_now == 3
+    assert held(tmp_path / "out") == held(alone)
+
+
+@pytest.mark.parametrize("staged", [False, True])
 def test_a_lost_node_costs_no_answer_and_is_told(
+    staged: bool,
     cluster: Any,
     pipeline: Pipeline,
     images: Path,
@@ -102,7 +146,6 @@ def test_a_lost_node_costs_no_answer_and_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     from zeroov.progress import Progress
-    from zeroov.scale.ray import RayEngine
 
     other = cluster.list_all_nodes()[1]
     killed = []
@@ -114,20 +157,24 @@ def test_a_lost_node_costs_no_answer_and_is_told(
                 cluster.remove_node(other, allow_graceful=False)
 
     with caplog.at_level(logging.WARNING, "zeroov"):
-        outcome = go(pipeline, images, tmp_path / "out", engine=RayEngine(3, "cpu"), progress=Killing())
+        engine = RayEngine(1, "cpu", tmp_path / "maps", pipeline.recipe) if staged else RayEngine(3, "cpu")
+        outcome = go(pipeline, images, tmp_path / "out", engine=engine, progress=Killing())
     assert killed
     assert outcome.unanswered == 0
     assert held(tmp_path / "out") == held(alone)
     assert "1 node left the cluster; what was in hand there was asked again" in caplog.text
 
 
-def test_a_cluster_that_cannot_hold_the_pool_is_refused(cluster: Any) -> None:
-    from zeroov.scale.ray import RayEngine
-
+def test_a_cluster_that_cannot_hold_the_pools_is_refused(cluster: Any, tmp_path: Path) -> None:
     with pytest.raises(HardwareError, match=r"8 actors do not fit .* 2 nodes with 8 CPUs.*give --actors 7 or less"):
         RayEngine(8, "cpu")
     with pytest.raises(HardwareError, match="the cluster has no GPU"):
         RayEngine(1, "cuda")
+    recipe = recipes.load("mini")
+    with pytest.raises(HardwareError, match=r"9 actors \(overview 3, focus 3, rest 3\) do not fit .*give --actors 2"):
+        RayEngine(3, "cpu", tmp_path, recipe)
+    with pytest.raises(HardwareError, match=r"8 actors \(overview 6, focus 1, rest 1\) do not fit"):
+        RayEngine({"overview": 6}, "cpu", tmp_path, recipe)
 
 
 def test_a_benchmark_on_a_cluster_has_the_records_of_one_process(cluster: Any, tmp_path: Path) -> None:
@@ -136,12 +183,13 @@ def test_a_benchmark_on_a_cluster_has_the_records_of_one_process(cluster: Any, t
     command = ["bench", "run", "file", "--root", str(root), "--recipe=mini", "--device=cpu", "--json"]
     alone = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "alone")])
     assert alone.exit_code == 0, alone.output
-    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "ray"), "--engine=ray", "--actors=2"])
-    assert done.exit_code == 0, done.output
-    runs = [read_run(tmp_path / name).records for name in ("alone", "ray")]
+    for name, options in (("ray", ["--actors=2"]), ("staged", ["--staged"])):
+        done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / name), "--engine=ray", *options])
+        assert done.exit_code == 0, done.output
+    runs = [read_run(tmp_path / name).records for name in ("alone", "ray", "staged")]
     records = [{each.id: replace(each, seconds={}) for each in records} for records in runs]
     assert len(records[0]) == 5
-    assert records[0] == records[1]
+    assert records[0] == records[1] == records[2]
 
 
 def test_the_command_works_on_a_cluster_and_one_model_that_is_missing_ends_it_in_one_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from zeroov.frames import HW
 from zeroov.ground import Pipeline, ground_pictures, is_large
 from zeroov.outputs.decide import UNDECIDED
 from zeroov.outputs.found import SceneInfo
-from zeroov.pipeline.models import MODEL_STAGES
+from zeroov.pipeline.models import MODEL_STAGES, NeedsModel
 from zeroov.progress import Progress
 from zeroov.raster import web
 from zeroov.raster.ahead import Ahead, whole
@@ -32,6 +33,16 @@ Items = list[dict[str, Any]]
 Texts = Mapping[Asked, Sequence[str]]
 
 
+@dataclass(frozen=True)
+class AskOptions:
+    """How images are asked, besides the recipe; the names are those of `ground`."""
+
+    every: bool = False
+    search: bool | None = None
+    bands: tuple[int, ...] | None = None
+    aoi: Aoi | None = None
+
+
 class Asker:
     """Asks images in turn; where a call of a model takes more questions than an image has, several small ones at once.
 
@@ -42,16 +53,11 @@ class Asker:
         self,
         pipeline: Pipeline,
         writers: Mapping[str, Output],
-        *,
-        every: bool,
-        search: bool | None,
-        bands: tuple[int, ...] | None,
-        aoi: Aoi | None,
+        options: AskOptions,
         progress: Progress,
     ):
-        self._pipeline, self._writers, self._bands, self._progress = pipeline, writers, bands, progress
-        self._asking: dict[str, Any] = {"every": every, "search": search, "aoi": aoi}
-        self._in_one_look = not (every or search or aoi is not None)
+        self._pipeline, self._writers, self._options, self._progress = pipeline, writers, options, progress
+        self._in_one_look = not (options.every or options.search or options.aoi is not None)
         self._hws: dict[Asked, HW | None] = {}
 
     def ask(self, todo: Texts) -> Generator[tuple[Items, object], None, None]:
@@ -118,19 +124,27 @@ class Asker:
             if self._hw(asked):
                 scene = ahead.get(asked.image)
             else:
-                scene = opened.enter_context(open_source(asked.image, self._bands, progress=self._progress))
+                scene = opened.enter_context(open_source(asked.image, self._options.bands, progress=self._progress))
             info = SceneInfo.of(scene)
             warn_of_refusals(info, self._writers)
-            options = {**self._asking, "undecided": True, "progress": self._progress}
-            answers = self._pipeline.ground(scene, list(expressions), **options)
+            answers = self._pipeline.ground(
+                scene,
+                list(expressions),
+                every=self._options.every,
+                search=self._options.search,
+                aoi=self._options.aoi,
+                undecided=True,
+                progress=self._progress,
+            )
         return [item_of(asked, info, answer) for answer in answers]
 
     def _failed(self, asked: Asked, expressions: Sequence[str], failed: Failed) -> Items:
         """Return the items of an image that failed; that a model does not fit into memory is no image's fault."""
         if isinstance(failed.error, HardwareError) and not any(map(self._pipeline.models.holds, MODEL_STAGES)):
             raise failed.error
-        log.warning("%s: %s", asked.name, failed.reason)
+        if not isinstance(failed.error, NeedsModel):  # that is no failure: others go on with it
+            log.warning("%s: %s", asked.name, failed.reason)
         return [failed_item(asked, text, failed.reason) for text in expressions]
 
     def _open(self, image: str, progress: Progress) -> Scene:
-        return whole(open_source(image, self._bands, progress=progress))
+        return whole(open_source(image, self._options.bands, progress=progress))

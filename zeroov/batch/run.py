@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zeroov import recipe as recipes
-from zeroov.batch.ask import Asker, Items, Texts
+from zeroov.batch.ask import Asker, AskOptions, Items, Texts
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers, item_id
 from zeroov.batch.rows import Row, row_of
@@ -50,11 +50,7 @@ class Engine(Protocol):
         self,
         pipeline: Any,
         writers: Mapping[str, Output],
-        *,
-        every: bool,
-        search: bool | None,
-        bands: tuple[int, ...] | None,
-        aoi: Aoi | None,
+        options: AskOptions,
         progress: Progress,
     ) -> Asks:
         """Make an asker of a pipeline's recipe."""
@@ -111,7 +107,8 @@ def batch(
     `images` are those of this `shard`, which has a journal of its own; `merge` writes the formats of all shards.
     """
     texts = list(dict.fromkeys(map(clean_expression, expressions)))
-    made = {**made_with(pipeline.recipe, every, search, bands, aoi), "models": pipeline.models.identities()}
+    options = AskOptions(every, search, bands, aoi)
+    made = {**made_with(pipeline.recipe, options), "models": pipeline.models.identities()}
     path = journal_path(ensure_writable_folder(out), shard)
     _require_same_recipe(out, path, pipeline.recipe)
     refuse_other_shards(out, shard, made)
@@ -132,8 +129,7 @@ def batch(
             done_path(path).unlink(missing_ok=True)
         replaced = _changed(todo, answers, "asked again")
         end = partial(write_all, writers, asking, answers, provenance=pipeline.provenance, journal=path)
-        options: dict[str, Any] = {"every": every, "search": search, "bands": bands, "aoi": aoi}
-        asker = engine(pipeline, writers, **options, progress=progress.inner())
+        asker = engine(pipeline, writers, options, progress.inner())
         count, streak = len(asking.images), Streak()
         done = count - len(todo)
         progress.report("images", done, count)
@@ -187,7 +183,8 @@ def export(
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"`{path}` holds no answers of this version; ask first, without --export") from error
     _require_same_recipe(out, path, recipe)
-    with Journal(path, {**made_with(recipe, every, search, bands, aoi), "models": made["models"]}) as journal:
+    options = AskOptions(every, search, bands, aoi)
+    with Journal(path, {**made_with(recipe, options), "models": made["models"]}) as journal:
         asking, answers = _asking(images, texts, classes or {}, recipe), Answers(journal)
         missing = [each for each in asking.images if not answers.is_whole(each)]
         replaced = _changed(missing, answers, "no labels are written of them until they are asked, without --export")
@@ -209,16 +206,14 @@ def _asking(
     return Asking(list(asked), list(everything), classes, by)
 
 
-def made_with(
-    recipe: Recipe, every: bool, search: bool | None, bands: tuple[int, ...] | None, aoi: Aoi | None
-) -> dict[str, Any]:
+def made_with(recipe: Recipe, options: AskOptions) -> dict[str, Any]:
     """Return what makes answers incomparable, besides the models; not what is asked, and not what is shown."""
     deciding = {name: value for name, value in recipe.deciding().items() if name not in UNDECIDED}
     asked = {
-        "all": every,
-        "scene": search,
-        "bands": list(bands or ()),
-        "aoi": None if aoi is None else identity_of(aoi),
+        "all": options.every,
+        "scene": options.search,
+        "bands": list(options.bands or ()),
+        "aoi": None if options.aoi is None else identity_of(options.aoi),
     }
     return {"zeroov": __version__, **deciding, **asked}
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from zeroov.batch.images import Asked
 from zeroov.batch.items import Answers
-from zeroov.batch.write import Asking, Outcome, Output, Writing
+from zeroov.batch.write import Asking, Outcome, Output, Writing, list_path, tidied_up
 from zeroov.errors import OutputError, UsageError
 from zeroov.files.atomic import write_json
 from zeroov.files.journal import Items, about_path, require_same
 from zeroov.outputs.attributes import Provenance
 from zeroov.outputs.decide import Deciding
+from zeroov.outputs.write import OfImages
 from zeroov.progress import SILENT, Progress
 from zeroov.shards import WHOLE, Shard
 
@@ -75,6 +76,11 @@ class Parts:
     questions: int
 
     @property
+    def folder(self) -> Path:
+        """The folder of the shards."""
+        return self.paths[0].parent
+
+    @property
     def names(self) -> Iterator[str]:
         """The images of all shards, as results call them."""
         for path in self.paths:
@@ -118,18 +124,25 @@ def merge(
 ) -> Outcome:
     """Write the formats of all shards, one shard after another, as `by` decides; no model is needed.
 
-    Only where each answer of the shard in hand starts is in memory, and what the formats themselves keep.
+    Only where each answer of the shard in hand starts is in memory, and what the formats themselves keep. Of formats
+    of one file for each image, those of images that were replaced or are gone are removed, as `batch` does it.
     """
-    writing, done = Writing(writers, classes or parts.classes, by, parts.provenance), 0
+    classes = classes or parts.classes
+    writing, held = Writing(writers, classes, by, parts.provenance), bytearray()
     for path in parts.paths:
         part = _read(path)
         answers = Answers(Items(path.with_name(path.name.replace(".done.json", ".jsonl"))))
         for name, place, content, own, named in part["images"]:
             expressions = tuple(part["expressions"] if own is None else own)
-            writing.add(Asked(name, place, content, expressions, named), answers)
-            done += 1
-        progress.report("merging", done, parts.images)
-    return writing.finish()
+            held.append(writing.add(Asked(name, place, content, expressions, named), answers))
+        progress.report("merging", len(held), parts.images)
+    outcome, listed = writing.finish(), list_path(journal_path(parts.folder))
+    of_images = {name: writer for name, writer in writers.items() if isinstance(writer, OfImages) and writer.sources}
+    if not of_images and not listed.exists():
+        return outcome
+    images = [Asked(image[0], image[1], image[2]) for path in parts.paths for image in _read(path)["images"]]
+    places = [image.place for image, is_held in zip(images, held, strict=True) if is_held]
+    return tidied_up(outcome, listed, of_images, Asking(images, parts.expressions, classes, by), places)
 
 
 def _read(path: Path) -> dict[str, Any]:

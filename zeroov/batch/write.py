@@ -26,6 +26,7 @@ from zeroov.shards import WHOLE, Shard
 log = logging.getLogger("zeroov")
 Output = Writers | Pictures
 BY_SHARD = {"geoparquet": "objects.parquet"}
+TOGETHER, MOST_PIXELS = 256, 2**22  # images that are written together, and pixels of their masks
 COUNTED = ("found", "merged", "doubtful", "empty", "denied", "below")
 
 
@@ -125,6 +126,8 @@ class Writing:
         self._counts = dict.fromkeys(COUNTED, 0)
         self._images = self._unanswered = 0
         self._twice: list[Mapping[str, Any]] = []
+        self._waiting: list[Shown] = []
+        self._pixels = 0  # of the masks that wait
 
     def add(self, asked: Asked, answers: Answers) -> bool:
         """Write an image's answers into every format; return whether there are any: not where all of them failed."""
@@ -141,14 +144,15 @@ class Writing:
         _count(self._counts, decided, founds)
         self._twice += [self._pair(asked, *pair) for pair in under_two_classes(founds, self._classes)]
         shown = Shown(asked, info_of(asked, whole[0]), decided, founds, self._classes, self._by.min_score)
-        for name, writer in self._writers.items():
-            added = attempt(partial(self._add, writer, shown), fatal=())
-            if isinstance(added, Failed):
-                self._failed.setdefault(asked.name, []).append(f"not in {name}: {added.reason}")
+        self._waiting.append(shown)
+        self._pixels += sum(found.mask.size for found in founds)
+        if len(self._waiting) == TOGETHER or self._pixels > MOST_PIXELS:
+            self._write()
         return True
 
     def finish(self, done_now: int = 0, changed: tuple[str, ...] = ()) -> Outcome:
         """Finish every format."""
+        self._write()
         written: dict[str, tuple[Path, ...]] = {}
         unwritten: dict[str, str] = {}
         for name, writer in self._writers.items():
@@ -161,12 +165,20 @@ class Writing:
         counts, twice = self._counts, tuple(self._twice)
         return Outcome(self._images, done_now, changed, self._unanswered, counts, failed, unwritten, written, (), twice)
 
-    def _add(self, writer: Output, shown: Shown) -> None:
-        if isinstance(writer, Writers):
-            own = {"image_id": shown.asked.id} if shown.asked.id else {}
-            writer.add(shown.info, shown.founds, {**self._provenance, **own})
-        else:
-            writer.add(shown)
+    def _write(self) -> None:
+        """Write the images that wait into every format."""
+        waiting, self._waiting, self._pixels = self._waiting, [], 0
+        for name, writer in self._writers.items():
+            if isinstance(writer, Writers):
+                added = writer.add_all([(each.info, each.founds, self._about(each.asked)) for each in waiting])
+            else:
+                added = [attempt(partial(writer.add, each), fatal=()) for each in waiting]
+            for each, failed in zip(waiting, added, strict=True):
+                if isinstance(failed, Failed):
+                    self._failed.setdefault(each.asked.name, []).append(f"not in {name}: {failed.reason}")
+
+    def _about(self, asked: Asked) -> Provenance:
+        return {**self._provenance, **({"image_id": asked.id} if asked.id else {})}
 
     def _pair(self, asked: Asked, one: Found, other: Found, iou: float) -> dict[str, Any]:
         """Return plain values of one object under two classes."""
@@ -192,8 +204,23 @@ def write_all(
     writing = Writing(writers, asking.classes, asking.by, provenance)
     held = [asked.place for asked in asking.images if writing.add(asked, answers)]
     outcome = writing.finish(done_now, changed)
-    listed = journal.with_suffix(".written.json")
-    tidied = attempt(partial(_tidy, listed, writers, outcome.written, outcome.unwritten, asking, held), ())
+    return tidied_up(outcome, list_path(journal), writers, asking, held)
+
+
+def list_path(journal: Path) -> Path:
+    """Return the file beside a batch's answers that lists what was written of them."""
+    return journal.with_suffix(".written.json")
+
+
+def tidied_up(
+    outcome: Outcome, listed: Path, writers: Mapping[str, Output], asking: Asking, held: Collection[str]
+) -> Outcome:
+    """Remove the files of older answers that a list names, and list what `writers` wrote.
+
+    `held` are the places of the images in it.
+    """
+    written = {name: paths for name, paths in outcome.written.items() if name in writers}
+    tidied = attempt(partial(_tidy, listed, writers, written, outcome.unwritten, asking, held), ())
     if isinstance(tidied, Failed):
         log.warning("files of older answers may be left: %s", tidied.reason)
         tidied = Tidied()

@@ -27,6 +27,7 @@ from zeroov.cli.options import (
     Set,
     ShardOf,
     Square,
+    Staged,
     Tolerance,
     Zoom,
 )
@@ -104,6 +105,7 @@ def batch(
     ] = None,
     engine: Engine = None,
     actors: Actors = None,
+    staged: Staged = False,
     dumps: Dumps = None,
     profile: Profile = None,
     device: Device = "auto",
@@ -158,7 +160,9 @@ def batch(
         raise UsageError("--export and --merge ask nothing; leave out --retry-failed")
     if out.exists() and not out.is_dir():
         raise UsageError(f"`{out}` is a file; --out takes a folder, which then holds every format and the answers")
-    cluster = options.require_engine(engine, actors)
+    cluster, pools = options.require_engine(engine, actors, staged), options.actors_of(actors, staged)
+    if staged and (every or scene):
+        raise UsageError("a search asks all models in turn; leave out --staged, or --all and --scene")
     if slurm:
         if shard or of or merge or only_export or cluster:
             raise UsageError("--slurm sends shards; leave out --shard, --of, --merge, --export and --engine")
@@ -199,7 +203,8 @@ def batch(
         elif cluster:
             from zeroov.scale.ray import RayEngine
 
-            ray = RayEngine(actors, device, dumps and expanded(dumps).resolve())
+            shared = dumps and expanded(dumps).resolve()
+            ray = RayEngine(pools, device, shared, staged=chosen if staged else None)
             asking |= {"retry_failed": retry_failed, "shard": part, "engine": ray}
             with options.progress() as progress:
                 outcome = run(ray.describe(chosen), files, list(read), out, writers, **asking, progress=progress)

@@ -87,8 +87,20 @@ Engine = Annotated[
     typer.Option("--engine", metavar="ray", help="Work on a Ray cluster: that of RAY_ADDRESS, or this machine's own."),
 ]
 Actors = Annotated[
-    int | None,
-    typer.Option("--actors", min=1, metavar="N", help="With --engine ray: one for each GPU, or half of the CPUs."),
+    str | None,
+    typer.Option(
+        "--actors",
+        metavar="N|POOL=N,...",
+        help="With --engine ray: by default one for each GPU, or half of the CPUs. With --staged so many in each pool, "
+        "or overview=4,focus=1,rest=1.",
+    ),
+]
+Staged = Annotated[
+    bool,
+    typer.Option(
+        "--staged",
+        help="With --engine ray: each model has actors of its own; maps go between them by --dumps, seen by all nodes.",
+    ),
 ]
 Profile = Annotated[
     Path | None,
@@ -121,13 +133,30 @@ def shard_of(given: str | None, count: int | None) -> Shard:
     return part
 
 
-def require_engine(engine: str | None, actors: int | None) -> bool:
+def require_engine(engine: str | None, actors: str | None, staged: bool) -> bool:
     """Return whether the work is done on a Ray cluster; refuse any other engine."""
     if engine not in (None, "ray"):
         raise UsageError(f"--engine `{engine}` is unknown; it is ray, or left out")
-    if actors and not engine:
-        raise UsageError("--actors goes with --engine ray")
+    if (actors or staged) and not engine:
+        raise UsageError(f"{'--actors' if actors else '--staged'} goes with --engine ray")
     return engine is not None
+
+
+def actors_of(text: str | None, staged: bool) -> int | dict[str, int] | None:
+    """Read how many actors are wanted: `4`, or, of models with pools of their own, `overview=4,focus=1`."""
+    if text is None:
+        return None
+    parts = [part.partition("=") for part in text.replace(" ", "").split(",")]
+    alone = len(parts) == 1 and not parts[0][1]
+    numbers = [parts[0][0]] if alone else [number for _, _, number in parts]
+    names = [name for name, _, _ in parts]
+    if not all(number.isascii() and number.isdigit() and int(number) for number in numbers) or (
+        not alone and not (all(names) and len(set(names)) == len(names))
+    ):
+        raise UsageError(f"--actors {text}: write a number from 1 up, or overview=4,focus=1,rest=1")
+    if not alone and not staged:
+        raise UsageError(f"--actors {text}: pools by name go with --staged; without it every actor holds all models")
+    return int(numbers[0]) if alone else dict(zip(names, map(int, numbers), strict=True))
 
 
 def square_classes(names: list[str] | None) -> bool | tuple[str, ...]:

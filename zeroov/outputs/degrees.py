@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zeroov.errors import OutputError, first_line
 from zeroov.frames import Float64, Transform
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import SceneInfo
-from zeroov.outputs.polygons import on_map
+from zeroov.outputs.polygons import each_on_map
 
 KEEP_CRS = "write gpkg, which keeps the CRS"
 DECIMALS = 7  # of a degree, a centimetre
@@ -32,11 +34,18 @@ def in_degrees(in_pixels: Any, transform: Transform, projection: Any) -> Any:
 
     `projection` is pyproj's, from the scene's CRS to WGS 84. Outlines run counterclockwise.
     """
+    return each_in_degrees([in_pixels], [transform], projection)[0]
+
+
+def each_in_degrees(in_pixels: Sequence[Any], transforms: Sequence[Transform], projection: Any) -> list[Any]:
+    """Return polygons or multipolygons of scenes of one CRS in longitude and latitude, as `in_degrees` does it.
+
+    Many cost less together than one by one. One that has no place there is an error of them all.
+    """
     shapely = need("shapely", "GeoJSON")
-    placed = on_map(in_pixels, transform)
-    rings, of_part = shapely.get_rings(shapely.get_parts(placed), return_index=True)
-    pixel = math.sqrt(abs(transform[0] * transform[4] - transform[1] * transform[3]))
-    regions = np.array([_wrapped(_over_pole(outline)) for outline in outlines(rings, pixel, projection)])
+    parts, of_shape = shapely.get_parts(each_on_map(in_pixels, transforms), return_index=True)
+    rings, of_part = shapely.get_rings(parts, return_index=True)
+    regions = _regions(*outlines(rings, pixel_sides(transforms)[of_shape[of_part]], projection))
 
     inside = shapely.get_coordinates(shapely.point_on_surface(shapely.polygons(rings)))
     longitudes, latitudes = projection.transform(*inside.T)
@@ -44,10 +53,19 @@ def in_degrees(in_pixels: Any, transform: Transform, projection: Any) -> Any:
     turned = ~shapely.intersects_xy(regions, (longitudes + 180) % 360 - 180, latitudes)
     regions[turned] = shapely.difference(shapely.box(-180, -90, 180, 90), regions[turned])
 
-    parts = []
-    for outside, *holes in np.split(regions, np.flatnonzero(np.diff(of_part)) + 1):
-        parts.append(shapely.difference(outside, shapely.union_all(holes)) if holes else outside)
-    return _rounded(parts)
+    first = np.flatnonzero(np.diff(of_part, prepend=-1))
+    outsides, counts = regions[first], np.diff([*first, len(regions)])
+    for part in np.flatnonzero(counts > 1):
+        holes = regions[first[part] + 1 : first[part] + counts[part]]
+        outsides[part] = shapely.difference(outsides[part], shapely.union_all(holes))
+    return _rounded(outsides, of_shape, len(in_pixels))
+
+
+def pixel_sides(transforms: Sequence[Transform]) -> Float64:
+    """Return the side of a pixel of each scene, in units of its map."""
+    a, b, _, d, e, _ = np.array(transforms, np.float64).T
+    sides: Float64 = np.sqrt(np.abs(a * e - b * d))
+    return sides
 
 
 def projection_of(info: SceneInfo) -> Any:
@@ -95,10 +113,11 @@ def joined_bounds(bounds: Float64) -> Bounds:
     return float(west), float(south), float(east), float(north)
 
 
-def outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
-    """Return rings in map coordinates as longitudes and latitudes, without jumps of 360 degrees.
+def outlines(rings: Any, pixels: Float64, projection: Any) -> tuple[Float64, NDArray[np.int64]]:
+    """Return the points of rings in map coordinates as longitudes and latitudes, and of which ring each is.
 
-    An edge that bends by more than `MOST_BEND_PIXELS` gets points in between; `pixel` is a pixel's side on the map.
+    A ring has no jumps of 360 degrees. An edge that bends by more than `MOST_BEND_PIXELS` gets points in between;
+    `pixels` are the sides of a pixel on the map, one for each ring.
     """
     shapely = need("shapely", "GeoJSON")
     points, of_ring = shapely.get_coordinates(rings, return_index=True)
@@ -106,12 +125,12 @@ def outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
     first = np.flatnonzero(of_ring[1:] == of_ring[:-1])  # of each edge that is still to be looked at
     for _ in range(HALVINGS):
         edges, step = points[first + 1] - points[first], _turn(degrees[first + 1] - degrees[first])
-        pixels, bent = np.hypot(*edges.T) / pixel, np.zeros(len(first), np.bool_)
+        lengths, bent = np.hypot(*edges.T) / pixels[of_ring[first]], np.zeros(len(first), np.bool_)
         truly = {share: _degrees(points[first] + share * edges, projection) for share in QUARTERS}
         for share, placed in truly.items():
             shrunk = np.column_stack((np.cos(np.radians(placed[:, 1])), np.ones(len(placed))))  # of a degree eastwards
             bend = np.hypot(*(shrunk * _turn(degrees[first] + share * step - placed)).T)
-            bent |= bend * pixels > MOST_BEND_PIXELS * np.hypot(*(shrunk * step).T)
+            bent |= bend * lengths > MOST_BEND_PIXELS * np.hypot(*(shrunk * step).T)
         if not bent.any():
             break
         at = first[bent] + 1
@@ -121,9 +140,13 @@ def outlines(rings: Any, pixel: float, projection: Any) -> list[Float64]:
         added = at + np.arange(len(at))
         first = np.concatenate((added - 1, added))
         first.sort()
+    jumps = np.round(np.diff(degrees[:, 0], prepend=0.0) / 360)
+    starts = np.flatnonzero(np.diff(of_ring, prepend=-1))
+    jumps[starts] = 0
+    turns = np.cumsum(jumps)
+    turns -= turns[starts][of_ring]
     # A pixel whose centre lies on a pole reaches beyond it by half its height.
-    whole = np.column_stack((np.unwrap(degrees[:, 0], period=360), np.clip(degrees[:, 1], -90, 90)))
-    return np.split(whole, np.flatnonzero(np.diff(of_ring)) + 1)
+    return np.column_stack((degrees[:, 0] - 360 * turns, np.clip(degrees[:, 1], -90, 90))), of_ring
 
 
 def _degrees(points: Float64, projection: Any) -> Float64:
@@ -136,6 +159,24 @@ def _degrees(points: Float64, projection: Any) -> Float64:
 def _turn(differences: Float64) -> Float64:
     """Return differences of longitude and latitude with the longitudes' brought between -180 and 180."""
     return np.column_stack(((differences[:, 0] + 180) % 360 - 180, differences[:, 1]))
+
+
+def _regions(points: Float64, of_ring: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return what lies inside each outline, between -180 and 180."""
+    shapely = need("shapely", "GeoJSON")
+    starts = np.flatnonzero(np.diff(of_ring, prepend=-1))
+    longitudes = points[:, 0]
+    around = longitudes[[*(starts[1:] - 1), -1]] - longitudes[starts]
+    plain = (np.minimum.reduceat(longitudes, starts) >= -180) & (np.maximum.reduceat(longitudes, starts) <= 180)
+    plain &= np.abs(around) <= 180
+    regions = np.empty(len(starts), dtype=object)
+    if plain.any():
+        of_plain = plain[of_ring]
+        numbers = (np.cumsum(plain) - 1)[of_ring[of_plain]]
+        regions[plain] = shapely.make_valid(shapely.polygons(shapely.linearrings(points[of_plain], indices=numbers)))
+    for number in np.flatnonzero(~plain):
+        regions[number] = _wrapped(_over_pole(points[of_ring == number]))
+    return regions
 
 
 def _over_pole(outline: Float64) -> Any:
@@ -162,13 +203,21 @@ def _wrapped(shape: Any) -> Any:
     return pieces[0] if len(pieces) == 1 else shapely.union_all(pieces)
 
 
-def _rounded(parts: list[Any]) -> Any:
-    """Join parts, round them, and turn their outlines counterclockwise."""
+def _rounded(parts: NDArray[np.object_], of_shape: NDArray[np.int64], count: int) -> list[Any]:
+    """Join the parts of each of `count` shapes, round them, and turn their outlines counterclockwise."""
     shapely = need("shapely", "GeoJSON")
-    joined = shapely.union_all(parts)
+    first = np.flatnonzero(np.diff(of_shape, prepend=-1))
+    joined = shapely.union_all(parts[first][:, None], axis=1)
+    for shape in np.flatnonzero(np.bincount(of_shape) > 1):
+        joined[shape] = shapely.union_all(parts[of_shape == shape])
     rounded = shapely.set_precision(joined, 10.0**-DECIMALS)  # stays valid, unlike rounding number by number
-    if not rounded.is_empty:  # as it would be of pixels below a centimetre
-        joined = shapely.transform(rounded, lambda points: np.round(points, DECIMALS))
-    flat = [part for part in shapely.get_parts(shapely.get_parts(joined)) if part.geom_type == "Polygon"]
-    turned = [shapely.geometry.polygon.orient(part) for part in flat]
-    return turned[0] if len(turned) == 1 else shapely.MultiPolygon(turned)
+    whole = ~shapely.is_empty(rounded)  # as it would be of pixels below a centimetre
+    joined[whole] = shapely.transform(rounded[whole], lambda points: np.round(points, DECIMALS))
+    some, of_joined = shapely.get_parts(joined, return_index=True)
+    flat, of_some = shapely.get_parts(some, return_index=True)
+    shapes: list[list[Any]] = [[] for _ in range(count)]
+    right = shapely.is_ccw(shapely.get_exterior_ring(flat)) & (shapely.get_num_interior_rings(flat) == 0)
+    for part, shape, is_right in zip(flat, of_joined[of_some], right, strict=True):
+        if part.geom_type == "Polygon":
+            shapes[shape].append(part if is_right else shapely.geometry.polygon.orient(part))
+    return [own[0] if len(own) == 1 else shapely.MultiPolygon(own) for own in shapes]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zeroov import frames
 from zeroov.errors import OutputError, UsageError
@@ -14,6 +16,7 @@ from zeroov.outputs.found import Found
 from zeroov.outputs.square import LEAST_TOLERANCE, squared
 from zeroov.types import Box
 
+MOSAIC, MOST_IN_A_MOSAIC = 2**20, 65_535  # pixels, and masks, whose outlines are looked for in one call
 RING_CHANGE = 0.25  # of a ring's area by simplifying: within a tolerance of one pixel a pixel would be a triangle
 
 
@@ -34,12 +37,54 @@ def polygons(found: Found, tolerance: float = 0.0, square: bool = False) -> Any:
 
 def exact_polygons(found: Found) -> Any:
     """Return the exact outline of a found object's mask, in scene pixels; `polygons` says what it is like."""
-    shapely, rasterio = need("shapely", "a polygon"), need("rasterio", "a polygon")
+    return each_exact_polygons([found])[0]
+
+
+def each_exact_polygons(founds: Sequence[Found]) -> list[Any]:
+    """Return the exact outline of each found object's mask; many cost less together than one by one."""
+    shapely = need("shapely", "a polygon")
+    made: list[Any] = []
+    for some in _mosaics(founds):
+        points, lengths, of_part, of_found = [], [], [], []
+        starts = np.cumsum([0, *(found.mask.shape[0] + 1 for found in some)])
+        drawn = [(int(number) - 1, outline["coordinates"]) for outline, number in _shapes(some, starts)]
+        for part, (number, rings) in enumerate(sorted(drawn, key=lambda each: each[0])):
+            origin_xy = some[number].origin_xy - np.array((0, starts[number]))
+            for ring in rings:
+                points.append(np.asarray(ring) + origin_xy)
+                lengths.append(len(ring))
+                of_part.append(part)
+            of_found.append(number)
+        lines = shapely.linearrings(np.concatenate(points), indices=np.repeat(np.arange(len(lengths)), lengths))
+        parts = np.split(shapely.polygons(lines, indices=of_part), np.flatnonzero(np.diff(of_found)) + 1)
+        made += [own[0] if len(own) == 1 else shapely.MultiPolygon(list(own)) for own in parts]
+    return made
+
+
+def _mosaics(founds: Sequence[Found]) -> Iterator[list[Found]]:
+    """Yield objects in groups whose masks, one below the other, are one picture of `MOSAIC` pixels at most, or one."""
+    some: list[Found] = []
+    height = width = 0
+    for found in founds:
+        wider, higher = max(width, found.mask.shape[1]), height + found.mask.shape[0] + 1
+        if some and (wider * higher > MOSAIC or len(some) == MOST_IN_A_MOSAIC):
+            yield some
+            some, wider, higher = [], found.mask.shape[1], found.mask.shape[0] + 1
+        some.append(found)
+        width, height = wider, higher
+    if some:
+        yield some
+
+
+def _shapes(founds: Sequence[Found], starts: NDArray[np.int64]) -> Iterator[tuple[dict[str, Any], float]]:
+    """Yield the outlines of masks that stand below one another from the rows `starts`, and whose they are, from 1."""
     features = need("rasterio.features", "a polygon")
-    at_origin = rasterio.Affine(1, 0, found.origin_xy[0], 0, 1, found.origin_xy[1])
-    outlines = features.shapes(found.mask.astype(np.uint8), mask=found.mask, connectivity=4, transform=at_origin)
-    parts = [shapely.Polygon(rings[0], rings[1:]) for rings in (outline["coordinates"] for outline, _ in outlines)]
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    width = max(found.mask.shape[1] for found in founds)
+    drawn = np.zeros((starts[-1] - 1, width), np.min_scalar_type(len(founds)))
+    for number, (found, start) in enumerate(zip(founds, starts[:-1], strict=True), start=1):
+        height, own = found.mask.shape
+        drawn[start : start + height, :own][found.mask] = number
+    yield from features.shapes(drawn, mask=drawn > 0, connectivity=4)
 
 
 def outline_or_none(found: Found) -> dict[str, Any] | None:
@@ -100,7 +145,16 @@ def box_polygon(box: Box) -> Any:
 
 def on_map(geometry: Any, transform: Transform) -> Any:
     """Return a geometry in scene pixels in map coordinates."""
-    return need("shapely", "a polygon").transform(geometry, lambda points: frames.pixel_to_map(points, transform))
+    return each_on_map([geometry], [transform])[0]
+
+
+def each_on_map(geometries: Sequence[Any], transforms: Sequence[Transform]) -> NDArray[np.object_]:
+    """Return geometries in scene pixels in map coordinates, each by a transform of its own."""
+    shapely = need("shapely", "a polygon")
+    points, whose = shapely.get_coordinates(geometries, return_index=True)
+    placed = frames.pixel_to_map(points, np.array(transforms, np.float64)[whose].T)
+    moved: NDArray[np.object_] = shapely.set_coordinates(np.array(geometries, dtype=object), placed)
+    return moved
 
 
 def one_ring(geometry: Any) -> Float64:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from zeroov.errors import UsageError, did_you_mean
+from zeroov.errors import Failed, UsageError, attempt, did_you_mean
 from zeroov.files import atomic as files
 from zeroov.files.paths import expanded
 from zeroov.outputs.attributes import Provenance
@@ -17,7 +17,7 @@ from zeroov.outputs.classes import Classes, require_classes
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.coco import INSTEAD, Coco, require_countable
 from zeroov.outputs.formats.cvat import Cvat
-from zeroov.outputs.formats.geojson import require_degrees, write_geojson
+from zeroov.outputs.formats.geojson import Image, require_degrees, write_geojson
 from zeroov.outputs.formats.geopackage import GeoPackage, require_transform
 from zeroov.outputs.formats.geoparquet import GeoParquet
 from zeroov.outputs.formats.geotiff import write_raster
@@ -39,6 +39,14 @@ class Writer(Protocol):
 
     def finish(self) -> tuple[Path, ...]:
         """Write what is still to be written; return all files, of every image."""
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A writer to which many images cost less together than one by one."""
+
+    def add_all(self, images: Sequence[Image]) -> None:
+        """Add images, or none of them where one is refused."""
 
 
 @runtime_checkable
@@ -77,7 +85,7 @@ class Format:
         if "tolerance" in taken and taken["tolerance"] is None:
             taken["tolerance"] = self.tolerance
         if self.collection is None:
-            return OneEach(target, functools.partial(self.make, **taken), self.ending, in_folder, images)
+            return OneEach(target, partial(self.make, **taken), self.ending, in_folder, images)
         path = target / self.collection if in_folder else target
         if self.ending:
             files.refuse_folder(path)
@@ -95,10 +103,8 @@ CORRECTED: dict[str, Any] = {  # polygons that people correct by hand: few point
 }
 FORMATS = {
     "geotiff": Format(".mask.tif", write_raster, modules=("rasterio",)),
-    "geotiff-instances": Format(
-        ".instances.tif", functools.partial(write_raster, values="instances"), modules=("rasterio",)
-    ),
-    "geotiff-scores": Format(".scores.tif", functools.partial(write_raster, values="scores"), modules=("rasterio",)),
+    "geotiff-instances": Format(".instances.tif", partial(write_raster, values="instances"), modules=("rasterio",)),
+    "geotiff-scores": Format(".scores.tif", partial(write_raster, values="scores"), modules=("rasterio",)),
     "png": Format(".mask.png", write_full_png, check=require_room),
     "geojson": Format(
         ".geojson",
@@ -109,7 +115,7 @@ FORMATS = {
     ),
     "geojson-boxes": Format(
         ".boxes.geojson",
-        functools.partial(write_geojson, boxes=True),
+        partial(write_geojson, boxes=True),
         takes=CLASSES,
         modules=(*OUTLINES, "pyproj"),
         check=require_degrees,
@@ -138,7 +144,7 @@ FORMATS = {
     "yolo": Format("", Yolo, "yolo", CLASSES, may_be_empty=True),
     "yolo-seg": Format(
         "",
-        functools.partial(Yolo, segments=True),
+        partial(Yolo, segments=True),
         "yolo-seg",
         (*CLASSES, "tolerance"),
         modules=OUTLINES,
@@ -146,7 +152,7 @@ FORMATS = {
     ),
     "labelstudio": Format(".json", LabelStudio, "labelstudio.json", is_one_document=True, **CORRECTED),
     "labelstudio-boxes": Format(
-        ".json", functools.partial(LabelStudio, boxes=True), "labelstudio-boxes.json", CLASSES, is_one_document=True
+        ".json", partial(LabelStudio, boxes=True), "labelstudio-boxes.json", CLASSES, is_one_document=True
     ),
     "labelme": Format("", Labelme, "labelme", may_be_empty=True, **CORRECTED),
     "cvat": Format(".xml", Cvat, "cvat.xml", is_one_document=True, **CORRECTED),
@@ -198,6 +204,15 @@ class Writers:
         files.ensure_writable_folder(self._folder)
         for writer in self._writers.values():
             writer.add(info, founds, provenance)
+
+    def add_all(self, images: Sequence[Image]) -> list[Failed | None]:
+        """Add images; return how each one failed that was refused or could not be written, and `None` of the others."""
+        writer = next(iter(self._writers.values()))
+        if len(self._writers) == 1 and isinstance(writer, Together):
+            files.ensure_writable_folder(self._folder)
+            if not isinstance(attempt(partial(writer.add_all, images), fatal=()), Failed):
+                return [None] * len(images)
+        return [attempt(partial(self.add, *image), fatal=()) for image in images]
 
     def finish(self) -> tuple[Path, ...]:
         """Finish every format; return all files, each of which is there."""

@@ -45,7 +45,7 @@ class LoadedModels:
         self.device = device
         self._located: dict[ModelStage, Located] = {}
         self._models: dict[ModelStage, Any] = {}
-        self._only: ModelStage | None = None
+        self._only: tuple[ModelStage, ...] = MODEL_STAGES
 
     def reference(self, stage: ModelStage) -> str:
         """Return what the recipe calls a stage's model."""
@@ -72,20 +72,26 @@ class LoadedModels:
             self.locate(stage)
 
     def load_all(self) -> None:
-        """Load the model of every stage that the recipe has."""
+        """Load the model of every stage that the recipe has, in a block of `only` of those that it names."""
         for stage in self.stages:
-            self.load(stage)
+            if stage in self._only:
+                self.load(stage)
 
     @contextlib.contextmanager
-    def only(self, stage: ModelStage) -> Iterator[None]:
-        """Load no other stage's model in the block: a work that needs one raises `NeedsModel` instead."""
-        if not self.holds(stage):
+    def only(self, *stages: ModelStage) -> Iterator[None]:
+        """Load no other stages' models in the block: a work that needs one raises `NeedsModel` instead."""
+        if not any(map(self.holds, stages)):
             self.drop_all()
-        self._only = stage
+        self._only = stages
         try:
             yield
         finally:
-            self._only = None
+            self._only = MODEL_STAGES
+
+    @property
+    def limited(self) -> bool:
+        """Whether the models of some of the recipe's stages may not be loaded now."""
+        return not set(self.stages) <= set(self._only)
 
     def overview(self) -> OverviewModels:
         """Return the vision-language model, loading it when needed."""
@@ -136,7 +142,7 @@ class LoadedModels:
         """Load a stage's model unless it is loaded; return the seconds it took, 0 when it already was."""
         if stage in self._models:
             return 0.0
-        if self._only not in (None, stage):
+        if stage not in self._only:
             raise NeedsModel(stage)
         found = self.locate(stage)
         if not self.recipe.runtime.keep_loaded:

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from tests.bench.own import write_own
 from zeroov import recipe as recipes
@@ -23,6 +24,7 @@ from zeroov.bench.runs.run import Outcome, run
 from zeroov.bench.scoring.protocols import named
 from zeroov.bench.sweeps.maps import Maps
 from zeroov.bench.sweeps.sweep import sweep
+from zeroov.cli.main import app
 from zeroov.errors import HardwareError, ModelError, OutputError, UsageError, ZeroovError
 from zeroov.files.journal import read_items
 from zeroov.ground import Pipeline
@@ -160,6 +162,20 @@ def test_the_answers_of_another_run_are_read_and_not_decoded(
         go(csv, tmp_path / "none", changes=given)
     with pytest.raises(UsageError, match="closer looks"):
         go(csv, tmp_path / "none", changes=given | {"zoom.rounds": 1}, answers=first)
+
+
+def test_answers_of_another_run_do_not_go_to_a_cluster_and_none_is_looked_for(
+    csv: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = "another run's answers are read in this process; leave out --engine, or --answers"
+    given = {"overview.answer": "given"}
+    with pytest.raises(UsageError, match=refusal):
+        go(csv, tmp_path / "out", changes=given, answers=undisturbed, engine=cast(Any, object()))
+    monkeypatch.setattr("zeroov.scale.pool._ray", lambda: pytest.fail("a cluster was looked for"))
+    command = ["bench", "run", "file", "--root", str(csv), "--recipe=mini", "--engine=ray", "--out", str(tmp_path)]
+    refused = CliRunner().invoke(app, [*command, "--answers", str(undisturbed)])
+    assert refused.exit_code == 2
+    assert refusal in " ".join(refused.output.split())
 
 
 def test_a_run_that_goes_on_with_another_folder_of_maps_knows_both(

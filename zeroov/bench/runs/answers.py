@@ -39,6 +39,12 @@ class KnownAnswers:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
+def refuse_answers(run: Path | None) -> None:
+    """Refuse the answers of another run where samples are recorded elsewhere than in this process."""
+    if run is not None:
+        raise UsageError("another run's answers are read in this process; leave out --engine, or --answers")
+
+
 def known_answers(run: Path | None, recipe: Recipe) -> KnownAnswers | None:
     """Read the answers of a run, whole or a file of records, for a recipe that reads given answers."""
     if (run is None) == (recipe.overview.answer == "given"):

@@ -19,12 +19,12 @@ from typing import Any, Protocol
 
 from zeroov.bench.data.sample import Sample, Split
 from zeroov.bench.runs import manifest
-from zeroov.bench.runs.answers import KnownAnswers, known_answers
+from zeroov.bench.runs.answers import KnownAnswers, known_answers, refuse_answers
 from zeroov.bench.runs.merging import merge_when_all_are_done, refuse_other_runs
 from zeroov.bench.runs.order import TOGETHER, by_size, chunks, first_group, of_shard
 from zeroov.bench.runs.recording import contents_of, failed_record, image_hw, record
 from zeroov.bench.runs.records import Record
-from zeroov.errors import Failed, HardwareError, Streak, UsageError, attempt, first_few
+from zeroov.errors import Failed, HardwareError, Streak, attempt, first_few
 from zeroov.files.atomic import ensure_writable_folder, require_writable_folder
 from zeroov.files.journal import Journal, read_items
 from zeroov.frames import HW
@@ -52,23 +52,25 @@ class Outcome:
     failed: int
 
 
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """What is to be recorded: samples, whose images lie under `root`, with their contents, and the journal for it."""
+
+    root: Path
+    samples: Sequence[Sample]
+    contents: Mapping[str, str]
+    journal: Journal
+    progress: Progress
+
+
 class Engine(Protocol):
     """Where a run's samples are recorded instead of in this process."""
 
     def describe(self, recipe: Recipe) -> Any:
         """Return what stands for the pipeline: it knows what identifies its models."""
 
-    def run(
-        self,
-        split: Split,
-        recipe: Recipe,
-        journal: Journal,
-        contents: Mapping[str, str],
-        dumps: Path,
-        todo: Sequence[Sample],
-        progress: Progress,
-    ) -> None:
-        """Record every sample of `todo` in the journal."""
+    def run(self, recording: Recording, recipe: Recipe, dumps: Path) -> None:
+        """Record every sample."""
 
 
 def run(
@@ -93,9 +95,9 @@ def run(
     is a run whose answers a recipe with `overview.answer = "given"` reads; a sample that it did not answer fails. An
     `engine` records the samples elsewhere, each with all models loaded.
     """
+    if engine:
+        refuse_answers(answers)
     known = known_answers(answers, recipe)
-    if engine and known:
-        raise UsageError("another run's answers are read in this process; leave out --engine, or --answers")
     maps = manifest.dumps_folder(folder, dumps)
     started, shard, folder = time.time(), shard or Shard(), require_writable_folder(folder)
     one_model = dataclasses.replace(recipe, runtime=dataclasses.replace(recipe.runtime, keep_loaded=False))
@@ -119,14 +121,15 @@ def run(
         if todo:
             manifest.manifest_path(folder, shard).unlink(missing_ok=True)
             manifest.note_dumps(folder, shard, maps)
+        recording = Recording(split.root, todo, contents, journal, progress)
         peak_bytes: Mapping[str, int] = {}
         if engine is None:
             ahead = closing.enter_context(Ahead(_open_whole))
-            runner = _Runner(split, pipeline, journal, contents, ahead, known, progress)
-            runner.run(todo)
+            runner = _Runner(recording, pipeline, ahead, known)
+            runner.run()
             peak_bytes = runner.peak_bytes
         elif todo:
-            engine.run(split, recipe, journal, contents, maps, todo, progress)
+            engine.run(recording, recipe, maps)
         named: dict[str, Any] = {"recipe": recipe.name, "recipe_digest": recipe.digest}
         named |= {} if changes is None else {"changes": dict(changes)}
         failed = manifest.write(folder, shard, about, split, named, len(samples), peak_bytes, started)
@@ -159,20 +162,9 @@ class _Runner:
     next. It asks the samples of a chunk in the order of `order.groups`, and writes their records in that of the split.
     """
 
-    def __init__(
-        self,
-        split: Split,
-        pipeline: Pipeline,
-        journal: Journal,
-        contents: Mapping[str, str],
-        ahead: Ahead[Path],
-        known: KnownAnswers | None,
-        progress: Progress,
-    ):
-        self.split, self.pipeline, self.journal, self.progress = split, pipeline, journal, progress
-        self._ahead, self._known = ahead, known
+    def __init__(self, recording: Recording, pipeline: Pipeline, ahead: Ahead[Path], known: KnownAnswers | None):
+        self._work, self._pipeline, self._ahead, self._known = recording, pipeline, ahead, known
         self.peak_bytes: dict[str, int] = {}
-        self._contents = contents
         self._waiting: dict[str, ModelStage] = {}
         self._made: dict[str, Record] = {}  # of the chunk in hand
         self._batch = self._together = 1
@@ -181,24 +173,25 @@ class _Runner:
         self._draws_next = "refine" in recipe.stages and "select" not in recipe.stages and not recipe.zoom.rounds
         self._streak = Streak()
 
-    def run(self, todo: Sequence[Sample]) -> None:
+    def run(self) -> None:
         """Record every sample."""
+        todo = self._work.samples
         self._waiting = {sample.id: "overview" for sample in todo}
         while self._waiting:
             before = dict(self._waiting)
             counts = Counter(self._waiting.values())
             stage = max(counts, key=lambda each: (each != "refine", counts[each]))  # Refine ends most samples: last
             samples = [sample for sample in todo if self._waiting.get(sample.id) == stage]
-            with self.pipeline.models.only(stage):
+            with self._pipeline.models.only(stage):
                 self._pass(stage, samples)
             assert self._waiting != before, f"a pass with the {stage} model changed nothing"
 
     def _pass(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
-        recipe, done = self.pipeline.recipe, 0
+        recipe, done = self._pipeline.recipe, 0
         self._batch = 1 if stage == "refine" else recipe.runtime.batch  # a picture is encoded once for all its samples
         self._together = TOGETHER
         shared = stage != "focus" or "{expression}" not in recipe.focus.prompt  # a picture's samples cost one call
-        self.progress.report(stage, 0, len(samples))
+        self._work.progress.report(stage, 0, len(samples))
         parts = chunks(samples, self._batch)
         coming = by_size(parts[0], self._batch, self._hw)
         for chunk, after in zip(parts, [*parts[1:], []], strict=True):
@@ -210,17 +203,17 @@ class _Runner:
                     then = first_group(left or coming, self._batch, self._together, shared=shared)
                     self._ahead.hold([self._path(sample) for sample in (*group, *then)])
                     self._attempt(stage, group)
-                    self.pipeline.forget()  # its pictures do not come again in this pass
+                    self._pipeline.forget()  # its pictures do not come again in this pass
                     done += len(group)
-                    self.progress.report(stage, done, len(samples))
+                    self._work.progress.report(stage, done, len(samples))
             finally:
                 self._write(chunk)
 
     def _path(self, sample: Sample) -> Path:
-        return self.split.root / sample.image
+        return self._work.root / sample.image
 
     def _hw(self, sample: Sample) -> HW:
-        return image_hw(sample, self.split.root)
+        return image_hw(sample, self._work.root)
 
     def _attempt(self, stage: ModelStage, samples: Sequence[Sample]) -> None:
         """Advance some samples; after a failure their halves or one by one; what fails alone is recorded as failed."""
@@ -229,7 +222,7 @@ class _Runner:
             self._streak.add(outcome)
             return
         short_of_memory = isinstance(outcome.error, HardwareError)
-        if short_of_memory and not self.pipeline.models.holds(stage):  # the model itself does not fit
+        if short_of_memory and not self._pipeline.models.holds(stage):  # the model itself does not fit
             raise outcome.error
         if len(samples) == 1:
             self._fail(samples[0], stage, outcome)
@@ -246,31 +239,33 @@ class _Runner:
         samples = [sample for sample in samples if sample.id in self._waiting]
         asked = [(self._ahead.get(self._path(sample)), clean_expression(sample.expression)) for sample in samples]
         if stage == "focus" and self._draws_next:
-            self.pipeline.focus([Question(scene.read(), text) for scene, text in asked])
+            self._pipeline.focus([Question(scene.read(), text) for scene, text in asked])
             self._waiting |= {sample.id: "refine" for sample in samples}
             return
         try:
-            given = [self._known.of(sample, self._contents[sample.id]) for sample in samples] if self._known else []
-            answers = ground_pictures(self.pipeline, asked, rounds=self.pipeline.recipe.zoom.rounds, given=given)
+            given = (
+                [self._known.of(sample, self._work.contents[sample.id]) for sample in samples] if self._known else []
+            )
+            answers = ground_pictures(self._pipeline, asked, rounds=self._pipeline.recipe.zoom.rounds, given=given)
         except NeedsModel as needed:
             self._waiting |= {sample.id: needed.stage for sample in samples}
             return
         for sample, answer in zip(samples, answers, strict=True):
             self._meter(answer)
             with span("writing"):
-                self._made[sample.id] = record(sample, self._contents[sample.id], answer, self.split.root)
+                self._made[sample.id] = record(sample, self._work.contents[sample.id], answer, self._work.root)
             del self._waiting[sample.id]
 
     def _write(self, samples: Sequence[Sample]) -> None:
         """Write the records that were made of some samples, in the order of the split."""
         made = [self._made.pop(sample.id) for sample in samples if sample.id in self._made]
         if made:
-            self.journal.add(*(each.to_json() for each in made))
+            self._work.journal.add(*(each.to_json() for each in made))
 
     def _fail(self, sample: Sample, stage: str, failed: Failed) -> None:
         reason = f"{stage}: {failed.reason}"
         log.warning("sample %s failed: %s", sample.id, reason)
-        self._made[sample.id] = failed_record(sample, self._contents[sample.id], self.split.root, reason)
+        self._made[sample.id] = failed_record(sample, self._work.contents[sample.id], self._work.root, reason)
         del self._waiting[sample.id]
         self._streak.add(failed)
 

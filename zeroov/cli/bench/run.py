@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zeroov.cli import options
-from zeroov.cli.options import Actors, Device, Engine, Json, Of, Profile, RecipeName, Set, ShardOf
+from zeroov.cli.options import Actors, Device, Engine, Json, Of, Profile, RecipeName, Set, ShardOf, Staged
 from zeroov.errors import UsageError, count_of
 
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the data set is.")]
@@ -26,6 +26,7 @@ def run(
     of: Of = None,
     engine: Engine = None,
     actors: Actors = None,
+    staged: Staged = False,
     dumps: Annotated[
         Path | None,
         typer.Option(
@@ -64,8 +65,12 @@ def run(
     from zeroov.recipe import changed
 
     part = options.shard_of(shard, of)
-    if cluster := options.require_engine(engine, actors):
+    pools = options.actors_of(actors, staged)
+    if cluster := options.require_engine(engine, actors, staged):
+        from zeroov.bench.runs.answers import refuse_answers
         from zeroov.scale.ray_bench import RayBench
+
+        refuse_answers(answers)  # before a cluster is looked for
     read = registry.find(name).read(root, split)
     for remark in read.remarks[:5]:
         options.note(f"{remark}")
@@ -88,7 +93,7 @@ def run(
             dumps=dumps,
             answers=answers,
             changes=changed(chosen.deciding(), options.chosen(recipe, None)),
-            engine=RayBench(actors, device) if cluster else None,
+            engine=RayBench(pools, device, chosen if staged else None) if cluster else None,
             progress=progress,
         )
     if json:

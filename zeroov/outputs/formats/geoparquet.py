@@ -17,7 +17,7 @@ from zeroov.files.spool import Spool
 from zeroov.outputs.attributes import Columns, Provenance, Value, file_attributes
 from zeroov.outputs.degrees import joined_bounds
 from zeroov.outputs.extras import need
-from zeroov.outputs.formats.geojson import feature_collection
+from zeroov.outputs.formats.geojson import Image, placed
 from zeroov.outputs.found import Found, SceneInfo
 
 GEOMETRY = "geometry"  # the column's name in all examples of the standard
@@ -46,27 +46,32 @@ class GeoParquet:
         self._scenes: set[int] = set()  # their hashes, for there may be millions
         self._found: dict[str, None] = {}
         self._columns: Columns | None = None
-        self._rows = Spool(self._path.parent)
+        self._rows = Spool(self._path.parent)  # the rows of one `add_all` together
+        self._count = 0
         self._kinds: set[str] = set()
         self._bounds = array("d")  # of all parts, four numbers each
 
     def add(self, info: SceneInfo, founds: Sequence[Found], provenance: Provenance) -> None:
         """Add a scene and what was found in it. One that has no longitude and latitude is refused."""
+        self.add_all([(info, founds, provenance)])
+
+    def add_all(self, images: Sequence[Image]) -> None:
+        """Add scenes, or none of them where one is refused; many cost less together than one by one."""
         shapely = need("shapely", "GeoParquet")
-        features = feature_collection(info, founds, provenance, **self._options)["features"]
+        objects = [each for own in placed(images, **self._options) for each in own]
         if not self._first:
-            self._first = {info: provenance}
+            self._first = {info: provenance for info, _, provenance in images[:1]}
         self._columns = self._columns or Columns(self._first)
-        self._scenes.add(hash(info))
-        for feature in features:
-            row = {**feature["properties"], "id": len(self._rows) + 1}
-            del row["box_xyxy"]
-            shape = shapely.geometry.shape(feature["geometry"])
+        self._scenes.update(hash(info) for info, _, _ in images)
+        shapes = np.array([each.geometry for each in objects], dtype=object)
+        rows = [{**each.attributes, "id": number} for number, each in enumerate(objects, start=self._count + 1)]
+        for row in rows:
             self._found[str(row["expression"])] = None
             self._columns.note(row)
-            self._kinds.add(shape.geom_type)
-            self._bounds.extend(shapely.bounds(shapely.get_parts(shape)).ravel())
-            self._rows.add((row, shapely.to_wkb(shape)))
+        self._kinds.update(shape.geom_type for shape in shapes)
+        self._bounds.extend(shapely.bounds(shapely.get_parts(shapes)).ravel())
+        self._rows.add(list(zip(rows, shapely.to_wkb(shapes), strict=True)))
+        self._count += len(rows)
 
     def finish(self) -> tuple[Path, ...]:
         """Write the file, some rows at a time."""
@@ -75,7 +80,7 @@ class GeoParquet:
         about = {"geo": self._geo(), "zeroov": spoken}
         schema = self._table([]).schema.with_metadata({name: json.dumps(value) for name, value in about.items()})
         with atomic.written(self._path) as file, parquet.ParquetWriter(file, schema) as writer:
-            rows = iter(self._rows)
+            rows = itertools.chain.from_iterable(self._rows)
             while part := list(itertools.islice(rows, ROWS)):
                 writer.write_table(self._table(part).replace_schema_metadata(schema.metadata))
         self._rows.close()
