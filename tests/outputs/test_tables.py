@@ -53,6 +53,9 @@ def test_a_geodataframe_needs_a_place_and_no_crs_stays_none() -> None:
     assert table.crs is None
     assert table.area_m2.isna().all()
     assert table.geometry.area.iloc[0] > 0
+    site = 'LOCAL_CS["site",UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'  # nothing leads from it to degrees
+    local = replace(answer, info=replace(answer.info, crs=site)).to_geodataframe()
+    assert (local.crs.name, local.area_m2.isna().all()) == ("site", True)
 
 
 @pytest.mark.far

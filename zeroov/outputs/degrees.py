@@ -75,6 +75,14 @@ def projection_of(info: SceneInfo) -> Any:
     return _transformer(info.crs)
 
 
+def projection_or_none(info: SceneInfo) -> Any:
+    """Return `projection_of` a scene, or `None` where there is none: then nothing can be measured on the ground."""
+    try:
+        return projection_of(info) if info.is_on_map else None
+    except OutputError:
+        return None
+
+
 def why_no_projection(info: SceneInfo) -> str:
     """Say why nothing leads from a scene's CRS to longitude and latitude; "" where something does."""
     pyproj = need("pyproj", "GeoJSON")

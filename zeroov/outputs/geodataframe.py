@@ -7,7 +7,7 @@ from typing import Any
 
 from zeroov.errors import OutputError
 from zeroov.outputs.attributes import Provenance, attributes, columns_of
-from zeroov.outputs.degrees import projection_of
+from zeroov.outputs.degrees import projection_or_none
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import Found, SceneInfo
 from zeroov.outputs.measure import UNKNOWN, measured
@@ -26,7 +26,7 @@ def geodataframe(info: SceneInfo, founds: Sequence[Found], provenance: Provenanc
             "to_detections(), which count in pixels"
         )
     info.require_inside(founds)
-    projection = projection_of(info) if info.is_on_map else None
+    projection = projection_or_none(info)
     shapes, rows = [], []
     for number, found in enumerate(founds, start=1):
         exact = exact_polygons(found)

@@ -19,7 +19,7 @@ from zeroov.errors import OutputError, first_few, first_line
 from zeroov.files import atomic
 from zeroov.outputs.attributes import Column, Provenance, Value, attributes, columns_of, file_attributes
 from zeroov.outputs.classes import Classes
-from zeroov.outputs.degrees import in_degrees, projection_of
+from zeroov.outputs.degrees import in_degrees, projection_of, projection_or_none
 from zeroov.outputs.extras import need
 from zeroov.outputs.formats.geojson import why_no_degrees
 from zeroov.outputs.found import Found, SceneInfo
@@ -82,7 +82,7 @@ class GeoPackage:
         require_transform(info)
         info.require_inside(founds)
         self._require_common_crs(info)
-        projection = _projection_or_none(info)
+        projection = projection_or_none(info)
         self._scenes[info] = provenance
         for found in founds:
             exact = exact_polygons(found)
@@ -156,14 +156,6 @@ class GeoPackage:
                 placed = [shapely.MultiPolygon(shapely.get_parts(shape).tolist()) for shape in placed]
             layers[layer] = [shapely.to_wkb(shape) for shape in placed], "MultiPolygon" if parted else "Polygon"
         return layers
-
-
-def _projection_or_none(info: SceneInfo) -> Any:
-    """Return the way to degrees, or `None` where there is none: then nothing can be measured on the ground."""
-    try:
-        return projection_of(info) if info.is_on_map else None
-    except OutputError:
-        return None
 
 
 def _make(
