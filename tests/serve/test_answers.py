@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM, write_scene
+from tests.serve.conftest import png
 from tests.serve.running import Running
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import UsageError
@@ -67,6 +68,9 @@ def test_a_picture_is_sent_once_and_asked_about_often(
     models.Picture.model_validate(about)
     assert (about["name"], about["hw"], about["large"], about["place"]) == ("photo.png", [224, 224], False, None)
     assert server.json("POST", "/v1/pictures", photo) == (201, about)  # the same bytes
+    assert about["drawn"] is True
+    smooth = png(np.add.outer(np.arange(224), np.zeros((224, 3))).astype(np.uint8))  # of a drawn scene's size
+    assert server.json("POST", "/v1/pictures", smooth)[1]["drawn"] is False
     texts = [asked[0].expression.text, "the ship"]
     status, document = server.json("POST", f"/v1/pictures/{about['id']}/ground", {"expressions": texts})
     assert status == 200

@@ -154,7 +154,7 @@ class Place(Loose):
 
 
 class Picture(Loose):
-    """A picture that the server holds."""
+    """A picture that the server holds; `drawn`: a scene of the miniature world, null where the models know others."""
 
     id: str
     name: str
@@ -169,6 +169,7 @@ class Picture(Loose):
     place: Place | None
     metres_per_pixel: float | None
     nodata: bool
+    drawn: bool | None
 
 
 class Places(Loose):

@@ -95,6 +95,11 @@ class Service:
         """The pipeline that says what all of them are: they have one recipe."""
         return self.pipelines[0]
 
+    @property
+    def drawn_only(self) -> bool:
+        """Whether the models know the miniature world alone."""
+        return self.pipeline.recipe.overview.model.startswith("builtin:")
+
     def start(self) -> None:
         """Let the workers begin."""
         for worker in self.workers:

@@ -130,7 +130,7 @@ def test_a_picture_that_the_server_forgot(visit: Visit, scenes: Path) -> None:
 def test_miniature_models_on_a_real_picture(visit: Visit) -> None:
     file = io.BytesIO()
     noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    Image.fromarray(noise).resize((320, 240)).save(file, "PNG")
+    Image.fromarray(noise).resize((448, 224)).save(file, "PNG")  # as large as two drawn scenes
     page = visit.open()
     given = {"name": "noise.png", "mimeType": "image/png", "buffer": file.getvalue()}
     page.set_input_files("#file", [given])

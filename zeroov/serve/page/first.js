@@ -162,7 +162,7 @@ async function open(example) {
   if (!example.info) example.info = await api.get(`/v1/pictures/${example.picture}`);
   const made = example.layer;
   $("sentence").value = example.expression;
-  await show({ ...example.info, preview: null }, { drawn: true, layers: made ? [made] : [] });
+  await show({ ...example.info, preview: null }, { layers: made ? [made] : [] });
   if (made) state.stage = "refine";
   else await ask(example.expression, false);
   changed();

@@ -77,7 +77,7 @@ async def about(service: Served) -> Response:
         "description": recipe.description,
         "device": ", ".join(str(each.device) for each in service.pipelines),
         "stages": list(recipe.stages),
-        "drawn_only": recipe.overview.model.startswith("builtin:"),
+        "drawn_only": service.drawn_only,
         "address": {"host": access.host, "loopback": access.is_local},
         "limits": {
             "bytes": limits.bytes,
