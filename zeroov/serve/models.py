@@ -220,7 +220,7 @@ class Results(Loose):
 
 
 class Job(Loose):
-    """A question on its way."""
+    """A question on its way; of one that waits, its place and about how long that takes, null where nobody knows."""
 
     id: str
     picture: str
@@ -231,6 +231,7 @@ class Job(Loose):
     done: int
     total: int
     position: int | None
+    wait_seconds: float | None
     message: str
     seconds: float
     results: list[str]

@@ -109,7 +109,8 @@ class Worker(threading.Thread):
             return
         for job, answers in zip(jobs, answers_of(answered, jobs), strict=True):
             if job in wanted:
-                self.queue.seconds += (job.seconds / len(jobs) - self.queue.seconds) / 8
+                if not job.searches:  # how long a search takes, its picture decides
+                    self.queue.took(job.seconds / len(jobs))
                 self.pictures.release(job.picture)
                 job.end([self.keep(answer, job) for answer in answers], stopped=watch.is_finishing and job.searches)
 

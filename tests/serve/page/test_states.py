@@ -87,10 +87,11 @@ def test_a_failure_names_its_stage_and_what_is_kept(asked: Visit) -> None:
 
 def test_a_queue_and_a_stop(asked: Visit) -> None:
     page = asked.page
-    page.route("**/v1/jobs/*/events", events(("queued", {"position": 3})))
+    page.route("**/v1/jobs/*/events", events(("queued", {"position": 3, "wait_seconds": 19.8})))
     page.fill("#sentence", "the dark roof")
     page.press("#sentence", "Enter")
     asked.says(".layer .busy", "3rd in the queue")
+    asked.says(STATE, "3rd in the queue. About 20 s.")
     assert page.inner_text("#find") == "Stop"
     page.keyboard.press("Escape")
     asked.says(STATE, "Stopped.")

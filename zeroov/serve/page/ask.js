@@ -58,7 +58,7 @@ export async function run(each, more = {}) {
 }
 
 function hear(each, name, data) {
-  if (name === "queued") Object.assign(each, { status: "queued", position: data.position });
+  if (name === "queued") Object.assign(each, { status: "queued", position: data.position, wait: data.wait_seconds });
   else if (name === "stage") {
     each.status = "working";
     const stage = String(data.stage ?? "").toLowerCase();

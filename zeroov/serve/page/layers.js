@@ -203,7 +203,7 @@ function workingNotice(each) {
     return el("div", { class: at }, at === "now" ? el("span", { class: "spin" }) : icon(at === "done" ? "disc" : "ring"), el("span", {}, name), el("span", {}, says));
   });
   const loading = /load/.test(each.progressStage) ? el("p", {}, el("b", {}, each.progressStage)) : null;
-  const queued = each.status === "queued" ? el("p", {}, el("b", {}, `${nth(each.position)} in the queue.`), " The question before it is answered first.") : null;
+  const queued = each.status === "queued" ? el("p", {}, el("b", {}, `${nth(each.position)} in the queue.`), each.wait >= 1 ? ` About ${seconds(each.wait)}.` : " What was asked before is answered first.") : null;
   return el("div", { class: "state" }, loading, queued, el("div", { class: "steps" }, steps),
     el("div", { class: "ways" }, el("button", { class: "edge", type: "button", "data-keep": "stop", onclick: () => stop(each) }, "Stop", key("Esc"))));
 }

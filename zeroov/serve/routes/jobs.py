@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Header
@@ -31,7 +32,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream"
 async def job(service: Served, id: str) -> Response:
     """Return how far a question is."""
     found = service.job(id)
-    return Document(found.to_json(service.queue.position(found)))
+    return Document(found.to_json(service.turn(found)))
 
 
 @router.delete("/{id}", response_model=JobModel)
@@ -39,7 +40,7 @@ async def stop_job(service: Served, id: str) -> Response:
     """Stop a question; a search ends within a tile and keeps what it found. A second time changes nothing."""
     found = service.job(id)
     service.dismiss(found)
-    return Document(found.to_json(service.queue.position(found)))
+    return Document(found.to_json(service.turn(found)))
 
 
 @router.get("/{id}/results", response_model=Results)
@@ -82,10 +83,10 @@ async def _told(service: Service, job: Job, last: int) -> AsyncIterator[str]:
             last, quiet = number, 0.0
         if ended:
             return
-        now = await run_in_threadpool(service.queue.position, job)
-        if now != position and now is not None:
-            position = now
-            yield f"event: queued\ndata: {json.dumps({'position': now})}\n\n"
+        turn = await run_in_threadpool(service.turn, job)
+        if turn and turn.position != position:
+            position = turn.position
+            yield f"event: queued\ndata: {json.dumps(asdict(turn))}\n\n"
         if quiet >= ALIVE:
             yield ": still here\n\n"
             quiet = 0.0
