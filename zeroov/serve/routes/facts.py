@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
 import mimetypes
 from importlib import resources
@@ -28,23 +30,37 @@ IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".gif", ".b
 MOST_LISTED = 2000
 
 
+@functools.cache
+def page_edition() -> str:
+    """Return what changes with any file of the page; its files are asked for under this name, and kept by browsers."""
+    digest = hashlib.sha256()
+    for file in sorted(PAGE.iterdir(), key=lambda file: file.name):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 def page() -> Response:
-    """Return the page."""
-    return page_file("index.html")
+    """Return the page; what it loads is named by what it holds, so that a browser asks for each file once."""
+    page_edition.cache_clear()  # somebody may be changing the page
+    text = PAGE.joinpath("index.html").read_text(encoding="utf-8")
+    text = text.replace('"/page/', f'"/page/{page_edition()}/')
+    return Response(text, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
 @router.api_route("/page/{name:path}", methods=["GET", "HEAD"], include_in_schema=False)
 def page_file(name: str) -> Response:
     """Return a file of the page."""
-    parts = name.split("/")
-    file = PAGE.joinpath(*parts)
-    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts) or not file.is_file():
+    edition, _, inside = name.partition("/")
+    is_kept = edition == page_edition()
+    name = inside if is_kept else name
+    file = PAGE.joinpath(name)
+    if name in ("", ".", "..") or set(name) & set("/\\\0") or not file.is_file():
         raise RequestError(404, f"the page has no file `{name[:80]}`")
-    ending = "." + parts[-1].rpartition(".")[2]
-    kind = KINDS.get(ending) or mimetypes.guess_type(parts[-1])[0] or "application/octet-stream"
+    kind = KINDS.get("." + name.rpartition(".")[2]) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     text = "; charset=utf-8" if kind.startswith("text/") else ""
-    return Response(file.read_bytes(), media_type=kind + text, headers={"Cache-Control": "no-cache"})
+    kept = "public, max-age=31536000, immutable" if is_kept else "no-cache"
+    return Response(file.read_bytes(), media_type=kind + text, headers={"Cache-Control": kept})
 
 
 @router.head("/health", include_in_schema=False)
