@@ -79,6 +79,48 @@ def test_a_look_tells_its_stages_and_maps(server: Running, photo: bytes) -> None
     assert server.refused("GET", f"/v1/jobs/{job}/explain?expression=2") == (404, "no_look")
 
 
+def test_a_model_that_is_loaded_is_told_and_what_its_last_load_took(
+    own: Running, photo: bytes, asked: list[Question]
+) -> None:
+    id = own.upload(photo)
+    question = {"expressions": [asked[0].expression.text]}
+    own.service.pipeline.close()
+    known = own.service.pipeline.models._took
+    known.pop("refine", None)
+    first = own.events(start(own, id, question))
+    loads = [(name, data["stage"], data["seconds"]) for _, name, data in first if name in ("loading", "loaded")]
+    assert [each[:2] for each in loads] == [
+        (name, stage) for stage in ("overview", "focus", "refine") for name in ("loading", "loaded")
+    ]
+    assert loads[-2][2] is None, "nobody knows yet how long it takes"
+    took = {stage: seconds for name, stage, seconds in loads if name == "loaded"}
+    assert took == {stage: round(known[stage], 3) for stage in took}
+    own.service.pipeline.close()
+    again = own.events(start(own, id, question))
+    told = {data["stage"]: data["seconds"] for _, name, data in again if name == "loading"}
+    assert told == took
+
+
+def test_what_is_tied_to_a_cell_is_there_while_the_answer_is_in_work(
+    own: Running, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, refine = threading.Event(), own.service.pipeline.refine
+    monkeypatch.setattr(own.service.pipeline, "refine", lambda *given: go.wait(60) and refine(*given))
+    job = start(own, own.upload(photo))
+    try:
+        wait_until(lambda: "evolve" in own.service.job(job).looks)
+        early = own.json("GET", f"/v1/jobs/{job}/focus?row=3&col=5")
+        assert early[0] == 200
+        assert own.refused("GET", f"/v1/jobs/{job}/focus?row=99&col=5")[0] == 422
+        assert own.refused("GET", f"/v1/jobs/{job}/focus?row=3&col=5&expression=1") == (404, "no_look")
+        assert own.json("GET", f"/v1/jobs/{job}")[1]["status"] == "running"
+    finally:
+        go.set()
+    (result,) = own.events(job)[-1][2]["results"]
+    assert own.json("GET", f"/v1/results/{result}/focus?row=3&col=5") == early
+    assert own.json("GET", f"/v1/jobs/{job}/focus?row=3&col=5") == early
+
+
 def test_a_job_that_has_ended_holds_no_maps(own: Running, photo: bytes, held: Held) -> None:
     """Its looks took megabytes each, as long as it was remembered."""
     job = start(own, own.upload(photo))

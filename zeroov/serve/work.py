@@ -35,6 +35,9 @@ class Telling(Watch):
         """Pass a value on to the jobs that it belongs to."""
         if what in LOOK_STAGES:
             self._looked(what, value)
+        elif what in ("loading", "loaded"):
+            stage, seconds = value
+            self._tell_all(what, stage=stage, seconds=None if seconds is None else round(seconds, 3))
         elif what == "window":
             self._tell_all("tile", window_xyxy=list(value), status="now", reason="")
         elif what == "tile":

@@ -12,14 +12,15 @@ from fastapi import APIRouter, Header
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from zeroov.look import Look
 from zeroov.serve.explain import explained
 from zeroov.serve.jobs import Job, as_event
-from zeroov.serve.models import Explained, Results
+from zeroov.serve.models import Explained, FloatMap, Results
 from zeroov.serve.models import Job as JobModel
 from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import result_json
 from zeroov.serve.routes.given import Served
-from zeroov.serve.routes.results import explain_result
+from zeroov.serve.routes.results import explain_result, focus_row, row_of
 from zeroov.serve.service import Service
 
 router = APIRouter(prefix="/v1/jobs")
@@ -60,10 +61,24 @@ def explain_job(service: Served, id: str, expression: int = 0) -> Response:
     found = service.job(id)
     if found.has_ended and 0 <= expression < len(found.results):
         return explain_result(service, found.results[expression])
-    looks = next(iter(found.looks.values()), ())
+    return Document(explained(_look_of(found, expression), service.pipeline.recipe))
+
+
+@router.get("/{id}/focus", response_model=FloatMap)
+def focus_row_of_job(service: Served, id: str, row: int, col: int, expression: int = 0) -> Response:
+    """Return what is tied to a cell of the grid, as soon as Focus has looked at one of the job's expressions."""
+    found = service.job(id)
+    if found.has_ended and 0 <= expression < len(found.results):
+        return focus_row(service, found.results[expression], row, col)
+    return row_of(_look_of(found, expression).affinity, row, col)
+
+
+def _look_of(job: Job, expression: int) -> Look:
+    """Return what the stages have made until now of one of a job's expressions."""
+    looks = next(iter(job.looks.values()), ())
     if not 0 <= expression < len(looks):
         raise RequestError(404, "no stage of this job has a map yet", "wait for its event `map`", "no_look")
-    return Document(explained(looks[expression], service.pipeline.recipe))
+    return looks[expression]
 
 
 @router.get("/{id}/events", response_class=StreamingResponse, responses=EVENTS)
