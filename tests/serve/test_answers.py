@@ -282,6 +282,13 @@ def test_examples_are_drawn_and_one_asks_for_what_is_not_there(server: Running) 
     assert len({each["picture"] for each in examples}) == 6
     assert len({each["expression"].split()[1] for each in examples}) >= 3
     assert server.json("GET", "/v1/examples") == (200, examples)
+    assert server.json("GET", "/v1")[1]["examples"] == 6
+    assert [server.json("GET", f"/v1/examples/{place}")[1] for place in range(6)] == examples
+    server.json("DELETE", f"/v1/pictures/{examples[2]['picture']}")
+    assert server.json("GET", "/v1/examples/2")[1] == examples[2]
+    assert server.json("GET", f"/v1/pictures/{examples[2]['picture']}")[0] == 200, "it is drawn again"
+    for wrong in (6, -1):
+        assert server.refused("GET", f"/v1/examples/{wrong}")[0] == 404
 
 
 def test_no_reply_names_a_format_that_the_server_does_not_have(server: Running, photo: bytes, tmp_path: Path) -> None:
@@ -337,6 +344,10 @@ def test_tiles_of_the_web_s_maps_show_the_picture_where_it_lies(
     id = server.upload(path.read_bytes())
     about = server.json("GET", f"/v1/pictures/{id}")[1]
     assert about["nodata"]
+    small = np.asarray(Image.open(io.BytesIO(server.ask("GET", f"/v1/pictures/{id}/preview?max=100")[2])))
+    assert small.shape[2] == 4
+    assert small[30:, :, 3].all()
+    assert not small[:20, :, 3].any()
     west, south, east, north = about["place"]["bounds_lonlat"]
     x, y = _tile_at((west + east) / 2, (south + north) / 2, 18)
     tile = _map_tile(server, id, 18, x, y)

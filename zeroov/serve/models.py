@@ -105,6 +105,7 @@ class About(Loose):
     device: str
     stages: list[str]
     drawn_only: bool
+    examples: int
     address: Address
     limits: LimitsAbout
     doubt: float

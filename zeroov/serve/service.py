@@ -81,7 +81,7 @@ class Service:
         self.pictures = Pictures(kept, limits.store_bytes, limits.pixels)
         self.shown, self.clicked = Reader(limits.pixels), Reader(limits.pixels)  # for tiles, and for clicks
         self.uploads, self.clicks = (threading.BoundedSemaphore(MOST_AT_ONCE) for _ in range(2))
-        self.examples: list[dict[str, Any]] = []
+        self.examples: dict[int, dict[str, Any]] = {}  # by their places
         self.queue = Queue(limits.queue)
         self.metrics = Metrics()
         self.stopping = threading.Event()

@@ -36,9 +36,14 @@ def levels_of(hw: tuple[int, int]) -> int:
 
 
 def preview(reader: Reader, upload: Upload, most: int) -> bytes:
-    """Return a picture as a PNG, reduced where its longer side has more than `most` pixels."""
+    """Return a picture as a PNG, reduced where its longer side has more than `most` pixels.
+
+    What is not valid is transparent.
+    """
     picture = reader.read(upload, lambda scene: scene.read(most=min(most, LARGEST), tolerant=True))
-    return png(picture.rgb)
+    if picture.valid is None:
+        return png(picture.rgb)
+    return png(np.dstack([picture.rgb, picture.valid * np.uint8(255)]))
 
 
 def own_tile(reader: Reader, upload: Upload, z: int, x: int, y: int) -> bytes:

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from zeroov.outputs.answer import DOUBTFUL
 from zeroov.serve.answer import without_folders
-from zeroov.serve.examples import examples
+from zeroov.serve.examples import EXAMPLES, example
 from zeroov.serve.explain import tuning
 from zeroov.serve.models import About, Example, Folder, Health
 from zeroov.serve.refusal import Document, RequestError
@@ -94,6 +94,7 @@ async def about(service: Served) -> Response:
         "device": ", ".join(str(each.device) for each in service.pipelines),
         "stages": list(recipe.stages),
         "drawn_only": service.drawn_only,
+        "examples": len(EXAMPLES),
         "address": {"host": access.host, "loopback": access.is_local},
         "limits": {
             "bytes": limits.bytes,
@@ -120,7 +121,15 @@ async def about(service: Served) -> Response:
 @router.get("/v1/examples", response_model=list[Example])
 def drawn_examples(service: Served) -> Response:
     """Return six scenes of the drawn world, each with something to ask; one asks for what is not there."""
-    return Document(examples(service))
+    return Document([example(service, place) for place in range(len(EXAMPLES))])
+
+
+@router.get("/v1/examples/{place}", response_model=Example)
+def drawn_example(service: Served, place: int) -> Response:
+    """Return one of the six, by its place from 0 to 5: drawn when somebody first asks for it."""
+    if not 0 <= place < len(EXAMPLES):
+        raise RequestError(404, f"there is no example {place}, they are 0 to {len(EXAMPLES) - 1}")
+    return Document(example(service, place))
 
 
 @router.get("/v1/folders/{name}", response_model=Folder)
