@@ -186,9 +186,12 @@ def test_nothing_is_cut_off(browser: Any, served: str, scenes: Path, width: int,
     visit = Visit(browser, served, width, height)
     page = visit.open()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("(({ scrollWidth: a, clientWidth: b }) => a - b)(document.querySelector('.hero h2'))") <= 0
     visit.file(scenes / "scene.png")
     visit.ask("the plane on the upper left")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ends = "['.brand span', '#chip'].map((each) => document.querySelector(each).getBoundingClientRect())"
+    assert width < 720 or page.evaluate(f"(([name, chip]) => name.right <= chip.left)({ends})")
     if width == 720:
         page.click("#drawer")
     sides = page.evaluate(
