@@ -279,5 +279,6 @@ def test_stopping_a_search_keeps_what_it_found(visit: Visit, scenes: Path) -> No
     page.click("[data-keep=stop]")
     visit.answered()
     visit.says("#s-state p", "Stopped after ")
+    assert page.get_attribute("#s-state .main", "title") == "Asks every tile again, and those that failed too"
     assert page.locator(".object").count() >= 1
     visit.is_clean()

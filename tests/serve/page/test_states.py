@@ -41,6 +41,7 @@ def test_nothing_found_is_an_answer(visit: Visit) -> None:
     page.click("text=Show where it looked")
     page.wait_for_selector("text=Hide the ring")
     assert page.locator(".tag.coloured").count() == 0
+    visit.says("#s-tune .sub .quiet", "grey: not in this sentence")
     visit.is_clean()
 
 
