@@ -44,9 +44,10 @@ class Progress:
         """Take a value as soon as it exists.
 
         A look gives the list of its `Look`s under the name of the stage that made them what they are: "overview",
-        "focus", "evolve", "select", "refine". A search gives a "window" that it turns to, each "tile" (a `Tile`) that
-        it is done with, each "candidate" (the expression, a `Box` in pixels of the scene and its score) and each
-        "found" object (a `Found`).
+        "focus", "evolve", "select", "refine". A model that is "loading" gives its stage and the seconds of its last
+        load, `None` before the first; one that is "loaded" those of this one. A search gives a "window" that it turns
+        to, each "tile" (a `Tile`) that it is done with, each "candidate" (the expression, a `Box` in pixels of the
+        scene and its score) and each "found" object (a `Found`).
         """
 
     def inner(self) -> Progress:

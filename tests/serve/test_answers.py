@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.raster.scenes import UTM, write_scene
+from tests.serve.conftest import png
 from tests.serve.running import Running
 from zeroov.bench.mini.measure import Question
 from zeroov.errors import UsageError
@@ -67,6 +68,9 @@ def test_a_picture_is_sent_once_and_asked_about_often(
     models.Picture.model_validate(about)
     assert (about["name"], about["hw"], about["large"], about["place"]) == ("photo.png", [224, 224], False, None)
     assert server.json("POST", "/v1/pictures", photo) == (201, about)  # the same bytes
+    assert about["drawn"] is True
+    smooth = png(np.add.outer(np.arange(224), np.zeros((224, 3))).astype(np.uint8))  # of a drawn scene's size
+    assert server.json("POST", "/v1/pictures", smooth)[1]["drawn"] is False
     texts = [asked[0].expression.text, "the ship"]
     status, document = server.json("POST", f"/v1/pictures/{about['id']}/ground", {"expressions": texts})
     assert status == 200
@@ -278,6 +282,13 @@ def test_examples_are_drawn_and_one_asks_for_what_is_not_there(server: Running) 
     assert len({each["picture"] for each in examples}) == 6
     assert len({each["expression"].split()[1] for each in examples}) >= 3
     assert server.json("GET", "/v1/examples") == (200, examples)
+    assert server.json("GET", "/v1")[1]["examples"] == 6
+    assert [server.json("GET", f"/v1/examples/{place}")[1] for place in range(6)] == examples
+    server.json("DELETE", f"/v1/pictures/{examples[2]['picture']}")
+    assert server.json("GET", "/v1/examples/2")[1] == examples[2]
+    assert server.json("GET", f"/v1/pictures/{examples[2]['picture']}")[0] == 200, "it is drawn again"
+    for wrong in (6, -1):
+        assert server.refused("GET", f"/v1/examples/{wrong}")[0] == 404
 
 
 def test_no_reply_names_a_format_that_the_server_does_not_have(server: Running, photo: bytes, tmp_path: Path) -> None:
@@ -333,6 +344,10 @@ def test_tiles_of_the_web_s_maps_show_the_picture_where_it_lies(
     id = server.upload(path.read_bytes())
     about = server.json("GET", f"/v1/pictures/{id}")[1]
     assert about["nodata"]
+    small = np.asarray(Image.open(io.BytesIO(server.ask("GET", f"/v1/pictures/{id}/preview?max=100")[2])))
+    assert small.shape[2] == 4
+    assert small[30:, :, 3].all()
+    assert not small[:20, :, 3].any()
     west, south, east, north = about["place"]["bounds_lonlat"]
     x, y = _tile_at((west + east) / 2, (south + north) / 2, 18)
     tile = _map_tile(server, id, 18, x, y)

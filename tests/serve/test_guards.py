@@ -62,7 +62,16 @@ def test_the_page_and_its_files_come_from_here(server: Running) -> None:
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert b"<html" in body
-    assert server.ask("GET", "/page/index.html")[2] == body
+    assert headers["Cache-Control"] == "no-cache"
+    files = re.findall(r'(?:href|src)="(/page/[^"]*)"', body.decode())
+    assert {name.rpartition("/")[2] for name in files} == {"brand.svg", "style.css", "main.js"}
+    for name in files:
+        status, headers, inside = server.ask("GET", name)
+        assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable"), name
+        plain = "/page/" + name.rpartition("/")[2]  # the same file by a name that says nothing of what it holds
+        status, headers, same = server.ask("GET", plain)
+        assert (status, headers["Cache-Control"], same) == (200, "no-cache", inside)
+        assert server.refused("GET", plain.replace("/page/", "/page/0123456789ab/"))[0] == 404
     for name in ("../app.py", "..%2fapp.py", "nope.js", "%2e%2e/app.py", "", "./index.html", "a%00b"):
         assert server.refused("GET", f"/page/{name}")[0] == 404, name
 

@@ -79,6 +79,48 @@ def test_a_look_tells_its_stages_and_maps(server: Running, photo: bytes) -> None
     assert server.refused("GET", f"/v1/jobs/{job}/explain?expression=2") == (404, "no_look")
 
 
+def test_a_model_that_is_loaded_is_told_and_what_its_last_load_took(
+    own: Running, photo: bytes, asked: list[Question]
+) -> None:
+    id = own.upload(photo)
+    question = {"expressions": [asked[0].expression.text]}
+    own.service.pipeline.close()
+    known = own.service.pipeline.models._took
+    known.pop("refine", None)
+    first = own.events(start(own, id, question))
+    loads = [(name, data["stage"], data["seconds"]) for _, name, data in first if name in ("loading", "loaded")]
+    assert [each[:2] for each in loads] == [
+        (name, stage) for stage in ("overview", "focus", "refine") for name in ("loading", "loaded")
+    ]
+    assert loads[-2][2] is None, "nobody knows yet how long it takes"
+    took = {stage: seconds for name, stage, seconds in loads if name == "loaded"}
+    assert took == {stage: round(known[stage], 3) for stage in took}
+    own.service.pipeline.close()
+    again = own.events(start(own, id, question))
+    told = {data["stage"]: data["seconds"] for _, name, data in again if name == "loading"}
+    assert told == took
+
+
+def test_what_is_tied_to_a_cell_is_there_while_the_answer_is_in_work(
+    own: Running, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, refine = threading.Event(), own.service.pipeline.refine
+    monkeypatch.setattr(own.service.pipeline, "refine", lambda *given: go.wait(60) and refine(*given))
+    job = start(own, own.upload(photo))
+    try:
+        wait_until(lambda: "evolve" in own.service.job(job).looks)
+        early = own.json("GET", f"/v1/jobs/{job}/focus?row=3&col=5")
+        assert early[0] == 200
+        assert own.refused("GET", f"/v1/jobs/{job}/focus?row=99&col=5")[0] == 422
+        assert own.refused("GET", f"/v1/jobs/{job}/focus?row=3&col=5&expression=1") == (404, "no_look")
+        assert own.json("GET", f"/v1/jobs/{job}")[1]["status"] == "running"
+    finally:
+        go.set()
+    (result,) = own.events(job)[-1][2]["results"]
+    assert own.json("GET", f"/v1/results/{result}/focus?row=3&col=5") == early
+    assert own.json("GET", f"/v1/jobs/{job}/focus?row=3&col=5") == early
+
+
 def test_a_job_that_has_ended_holds_no_maps(own: Running, photo: bytes, held: Held) -> None:
     """Its looks took megabytes each, as long as it was remembered."""
     job = start(own, own.upload(photo))
@@ -249,6 +291,32 @@ def test_a_full_queue_says_when_to_come_again(server: Running, photo: bytes, hel
     assert server.json("GET", "/health")[1]["queue"] == 0
 
 
+def test_who_waits_is_told_how_long_where_that_is_known(own: Running, photo: bytes, held: Held) -> None:
+    id = own.upload(photo)
+
+    def wait_of(job: str) -> Any:
+        return own.json("GET", f"/v1/jobs/{job}")[1]["wait_seconds"]
+
+    start(own, id, {"expressions": ["one"], "zoom": False})
+    assert held.begun.wait(60)
+    second = start(own, id)
+    assert wait_of(second) is None, "no look has ended, and nobody knows how long one takes"
+    own.service.queue.took(6.0)
+    assert wait_of(second) == 6.0
+    own.service.queue.took(14.0)
+    third = start(own, id, {"expressions": ["three"]})
+    assert (wait_of(second), wait_of(third)) == (7.0, 14.0)
+    own.json("DELETE", f"/v1/jobs/{second}")
+    search = start(own, id, {"expressions": ["a plane"], "search": True})
+    last = start(own, id, {"expressions": ["four"]})
+    assert wait_of(last) is None, "a search comes before it"
+    own.json("DELETE", f"/v1/jobs/{search}")
+    held.go.set()
+    turns = [data for _, name, data in own.events(third) if name == "queued"]
+    assert turns[0] == {"position": 2, "wait_seconds": 14.0}
+    assert own.json("GET", f"/v1/jobs/{third}")[1]["wait_seconds"] is None
+
+
 def test_nothing_is_computed_for_a_client_that_has_gone(server: Running, photo: bytes, held: Held) -> None:
     head = f"POST /ground?expression=nobody HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(photo)}\r\n\r\n"
     start(server, server.upload(photo + b"another"))
@@ -397,10 +465,16 @@ def test_the_queue_is_fair_between_clients() -> None:
 
     many = [job("a", f"a{n}") for n in range(5)]
     other = [job("b", f"b{n}") for n in range(2)]
-    assert [queue.position(each) for each in (many[0], many[4], other[0], other[1])] == [1, 7, 2, 4]
+    ahead = [queue.ahead(each) for each in (many[0], many[4], other[0], other[1])]
+    assert [[each.picture for each in found or ()] for found in ahead] == [
+        [],
+        ["a0", "a1", "a2", "a3", "b0", "b1"],
+        ["a0"],
+        ["a0", "a1", "b0"],
+    ]
     taken = [queue.take()[0] for _ in range(7)]
     assert [each.picture for each in taken] == ["a0", "b0", "a1", "b1", "a2", "a3", "a4"]
-    assert queue.position(many[0]) is None
+    assert queue.ahead(many[0]) is None
     for n in range(10):
         job("a", f"c{n}")
     with pytest.raises(RequestError, match="10 of them yours"):

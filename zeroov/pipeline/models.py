@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from zeroov import hardware
+from zeroov.progress import SILENT, Progress
 from zeroov.recipe import Recipe
 from zeroov.spans import span
 from zeroov.tiny.builtin import locate_builtin
@@ -46,6 +47,7 @@ class LoadedModels:
         self._located: dict[ModelStage, Located] = {}
         self._models: dict[ModelStage, Any] = {}
         self._only: tuple[ModelStage, ...] = MODEL_STAGES
+        self._took: dict[ModelStage, float] = {}  # seconds of the last load
 
     def reference(self, stage: ModelStage) -> str:
         """Return what the recipe calls a stage's model."""
@@ -138,7 +140,7 @@ class LoadedModels:
                 self._models.clear()
                 hardware.release(self.device)
 
-    def load(self, stage: ModelStage) -> float:
+    def load(self, stage: ModelStage, progress: Progress = SILENT) -> float:
         """Load a stage's model unless it is loaded; return the seconds it took, 0 when it already was."""
         if stage in self._models:
             return 0.0
@@ -147,11 +149,14 @@ class LoadedModels:
         found = self.locate(stage)
         if not self.recipe.runtime.keep_loaded:
             self.drop_all()
+        progress.made("loading", (stage, self._took.get(stage)))
         start = time.perf_counter()
         guard = hardware.memory_guard(f"loading the {stage} model", REMEDY)
         with span("loading"), guard, hardware.no_garbage():
             self._models[stage] = self._load(stage, found)
-        return time.perf_counter() - start
+        self._took[stage] = time.perf_counter() - start
+        progress.made("loaded", (stage, self._took[stage]))
+        return self._took[stage]
 
     def _get(self, stage: ModelStage) -> Any:
         self.load(stage)

@@ -209,7 +209,8 @@ class Stages:
         for look, box in zip(looks, boxes, strict=True):
             if box:  # nothing to draw loads no model
                 text = self._kind_in(look) if self.recipe.refine.by_text else ""
-                refined, cost = self.draw(look.picture, box, look.evolved, alone=box != look.coarse.box, text=text)
+                alone = box != look.coarse.box
+                refined, cost = self.draw(look.picture, box, look.evolved, alone=alone, text=text, progress=progress)
                 costs: dict[Stage, Cost] = {**look.costs, "refine": cost}
                 look = replace(look, refined=refined, costs=costs)
             drawn.append(look)
@@ -274,7 +275,14 @@ class Stages:
 
     @in_turn
     def draw(
-        self, picture: Picture, box: Box, evolved: Evolved | None = None, *, alone: bool = False, text: str = ""
+        self,
+        picture: Picture,
+        box: Box,
+        evolved: Evolved | None = None,
+        *,
+        alone: bool = False,
+        text: str = "",
+        progress: Progress = SILENT,
     ) -> tuple[Refined, Cost]:
         """Draw the object in a box (pixels of the picture) with Segment Anything, with what the recipe adds to the box.
 
@@ -282,7 +290,7 @@ class Stages:
         """
         from zeroov.refine.draw import refine
 
-        load_seconds = self.models.load("refine")
+        load_seconds = self.models.load("refine", progress)
         segmenter = self.models.refine()
         recipe = self.recipe.refine
         if alone and not recipe.by_text:

@@ -17,18 +17,20 @@ SCENES = ((4, 2, "position"), (65, 1, "colour"), (26, 3, "relation"), (32, 1, "r
 ABSENT = 79  # the scene of which something is asked that is not there
 
 
-def examples(service: Service) -> list[dict[str, Any]]:
-    """Return the scenes as pictures that the server holds, each with its expression; drawn again where forgotten."""
-    if service.examples and all(service.pictures.find(each["picture"]) for each in service.examples):
-        return service.examples
-    found = []
-    for number, target, form in (*SCENES, (ABSENT, 0, "absent")):
-        scene = make_scene(seed_for("test", number))
-        upload = take_bytes(service, png(scene.image), f"scene-{number}.png", None)
-        if form == "absent":
-            said = absent_expression(scene, np.random.default_rng(number))
-        else:
-            said = next(each for each in expressions_for(scene, target) if each.form == form)
-        found.append({"expression": said.text, "picture": upload.id, "absent": said.target is None})
-    service.examples = found
-    return found
+EXAMPLES = (*SCENES, (ABSENT, 0, "absent"))
+
+
+def example(service: Service, place: int) -> dict[str, Any]:
+    """Return a scene as a picture that the server holds, with its expression; it is drawn again where forgotten."""
+    known = service.examples.get(place)
+    if known and service.pictures.find(known["picture"]):
+        return known
+    number, target, form = EXAMPLES[place]
+    scene = make_scene(seed_for("test", number))
+    upload = take_bytes(service, png(scene.image), f"scene-{number}.png", None)
+    if form == "absent":
+        said = absent_expression(scene, np.random.default_rng(number))
+    else:
+        said = next(each for each in expressions_for(scene, target) if each.form == form)
+    service.examples[place] = {"expression": said.text, "picture": upload.id, "absent": said.target is None}
+    return service.examples[place]

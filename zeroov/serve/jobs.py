@@ -48,6 +48,14 @@ class Wish:
         return not alone and (self.every, self.zoom, self.area) == (other.every, other.zoom, other.area)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """When a job that waits will be asked: 1 is the next one. The seconds are `None` where they are not known."""
+
+    position: int
+    wait_seconds: float | None
+
+
 class Job:
     """One question on its way; whoever asks for its state, its events or its end may do so from any thread."""
 
@@ -135,8 +143,8 @@ class Job:
     def _end(self, status: Status) -> None:
         self.status, self.ended_at, self.watch, self.looks = status, time.monotonic(), None, {}
 
-    def to_json(self, position: int | None = None) -> dict[str, Any]:
-        """Return its state as plain values."""
+    def to_json(self, turn: Turn | None = None) -> dict[str, Any]:
+        """Return its state as plain values; `turn` is that of a job that waits."""
         return {
             "id": self.id,
             "picture": self.picture,
@@ -146,7 +154,8 @@ class Job:
             "stage": self.stage,
             "done": self.done,
             "total": self.total,
-            "position": position,
+            "position": turn.position if turn else None,
+            "wait_seconds": turn.wait_seconds if turn else None,
             "message": self.message,
             "seconds": round(self.seconds, 3),
             "results": list(self.results),

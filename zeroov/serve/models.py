@@ -105,6 +105,7 @@ class About(Loose):
     device: str
     stages: list[str]
     drawn_only: bool
+    examples: int
     address: Address
     limits: LimitsAbout
     doubt: float
@@ -154,7 +155,7 @@ class Place(Loose):
 
 
 class Picture(Loose):
-    """A picture that the server holds."""
+    """A picture that the server holds; `drawn`: a scene of the miniature world, null where the models know others."""
 
     id: str
     name: str
@@ -169,6 +170,7 @@ class Picture(Loose):
     place: Place | None
     metres_per_pixel: float | None
     nodata: bool
+    drawn: bool | None
 
 
 class Places(Loose):
@@ -219,7 +221,7 @@ class Results(Loose):
 
 
 class Job(Loose):
-    """A question on its way."""
+    """A question on its way; of one that waits, its place and about how long that takes, null where nobody knows."""
 
     id: str
     picture: str
@@ -230,6 +232,7 @@ class Job(Loose):
     done: int
     total: int
     position: int | None
+    wait_seconds: float | None
     message: str
     seconds: float
     results: list[str]

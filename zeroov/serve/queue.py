@@ -16,7 +16,7 @@ class Queue:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.seconds = 1.0  # that a job takes, by the last ones
+        self.seconds: float | None = None  # that a look takes, by the last ones; not known before the first one
         self._waiting: OrderedDict[str, deque[Job]] = OrderedDict()  # by client, the next one first
         self._changed = threading.Condition()
         self._closed = False
@@ -32,7 +32,7 @@ class Queue:
                 raise RequestError(503, "the server is stopping", "ask again when it is back", headers=retry_after(5))
             own, all_waiting = len(self._waiting.get(job.client, ())), sum(map(len, self._waiting.values()))
             if all_waiting >= self.most or own >= max(1, self.most // 2):
-                wait = min(60, max(1, round(all_waiting * self.seconds)))
+                wait = min(60, max(1, round(all_waiting * (self.seconds or 1.0))))
                 raise RequestError(
                     429,
                     f"{all_waiting} questions are waiting, {own} of them yours",
@@ -75,19 +75,23 @@ class Queue:
             self._tidy()
             return True
 
-    def position(self, job: Job) -> int | None:
-        """Return how many are asked before a job, and it: 1 is the next one; `None` for one that does not wait."""
+    def ahead(self, job: Job) -> list[Job] | None:
+        """Return the jobs that are asked before one; `None` for one that does not wait."""
         with self._changed:
             if job not in self._waiting.get(job.client, ()):
                 return None
-            own = list(self._waiting[job.client]).index(job)
+            own = self._waiting[job.client].index(job)
             clients = list(self._waiting)
-            before = sum(
-                min(len(line), own + (clients.index(client) < clients.index(job.client)))
-                for client, line in self._waiting.items()
-                if client != job.client
-            )
-            return own + before + 1
+            turns = [own + (at < clients.index(job.client)) for at in range(len(clients))]
+            turns[clients.index(job.client)] = own
+            return [
+                each for line, most in zip(self._waiting.values(), turns, strict=True) for each in list(line)[:most]
+            ]
+
+    def took(self, seconds: float) -> None:
+        """Take note of how long a look has taken."""
+        with self._changed:
+            self.seconds = seconds if self.seconds is None else self.seconds + (seconds - self.seconds) / 8
 
     def close(self) -> list[Job]:
         """Take no more, and return those that were waiting."""

@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from zeroov.ground import Pipeline, is_large
 from zeroov.outputs.answer import Answer
 from zeroov.pipeline.kept import Kept
 from zeroov.serve.folder import Folder
-from zeroov.serve.jobs import Job, Wish
+from zeroov.serve.jobs import Job, Turn, Wish
 from zeroov.serve.metrics import Metrics
 from zeroov.serve.queue import Queue, retry_after
 from zeroov.serve.refusal import RequestError
@@ -81,7 +81,7 @@ class Service:
         self.pictures = Pictures(kept, limits.store_bytes, limits.pixels)
         self.shown, self.clicked = Reader(limits.pixels), Reader(limits.pixels)  # for tiles, and for clicks
         self.uploads, self.clicks = (threading.BoundedSemaphore(MOST_AT_ONCE) for _ in range(2))
-        self.examples: list[dict[str, Any]] = []
+        self.examples: dict[int, dict[str, Any]] = {}  # by their places
         self.queue = Queue(limits.queue)
         self.metrics = Metrics()
         self.stopping = threading.Event()
@@ -94,6 +94,11 @@ class Service:
     def pipeline(self) -> Pipeline:
         """The pipeline that says what all of them are: they have one recipe."""
         return self.pipelines[0]
+
+    @property
+    def drawn_only(self) -> bool:
+        """Whether the models know the miniature world alone."""
+        return self.pipeline.recipe.overview.model.startswith("builtin:")
 
     def start(self) -> None:
         """Let the workers begin."""
@@ -167,8 +172,23 @@ class Service:
             self._jobs[job.id] = job
             for old in [id for id, each in self._jobs.items() if each.has_ended][: max(0, len(self._jobs) - MOST_JOBS)]:
                 del self._jobs[old]
-        job.emit("queued", position=self.queue.position(job))
+        if turn := self.turn(job):
+            job.emit("queued", **asdict(turn))
         return job
+
+    def turn(self, job: Job) -> Turn | None:
+        """Return when a job will be asked, and `None` where it does not wait.
+
+        The seconds are known once a look has ended, and where no search, of which nobody knows how long it takes, comes
+        before it.
+        """
+        ahead = self.queue.ahead(job)
+        if ahead is None:
+            return None
+        in_hand = [each for worker in self.workers if (now := worker.now) for each in now.jobs]
+        before, look = [*in_hand, *ahead], self.queue.seconds
+        known = look is not None and not any(each.searches for each in before)
+        return Turn(len(ahead) + 1, round(len(before) * look / len(self.workers), 1) if known and look else None)
 
     def same_job(self, picture: str, wish: Wish, client: str) -> Job | None:
         """Return a client's job that waits or works on the very same question."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from zeroov import frames
 from zeroov.errors import OutputError, UsageError
+from zeroov.mini.recognise import looks_drawn
 from zeroov.outputs.degrees import projection_of
 from zeroov.outputs.extras import need
 from zeroov.outputs.found import SceneInfo
@@ -21,6 +22,7 @@ from zeroov.serve.store import Reader, Upload
 from zeroov.types import Window
 
 SIDE = 256  # of a tile, in pixels
+MIDDLE = 512  # pixels a side by which a drawn scene is recognised
 LARGEST = 4096  # longer side of a preview
 MERCATOR = "EPSG:3857"
 HALF_WORLD = 20_037_508.342789244  # metres from the middle of Web Mercator to its edge
@@ -34,9 +36,14 @@ def levels_of(hw: tuple[int, int]) -> int:
 
 
 def preview(reader: Reader, upload: Upload, most: int) -> bytes:
-    """Return a picture as a PNG, reduced where its longer side has more than `most` pixels."""
+    """Return a picture as a PNG, reduced where its longer side has more than `most` pixels.
+
+    What is not valid is transparent.
+    """
     picture = reader.read(upload, lambda scene: scene.read(most=min(most, LARGEST), tolerant=True))
-    return png(picture.rgb)
+    if picture.valid is None:
+        return png(picture.rgb)
+    return png(np.dstack([picture.rgb, picture.valid * np.uint8(255)]))
 
 
 def own_tile(reader: Reader, upload: Upload, z: int, x: int, y: int) -> bytes:
@@ -136,8 +143,11 @@ def places(info: SceneInfo, points: frames.Float64) -> dict[str, Any]:
     return {"xy": frames.pixel_to_map(points, info.transform).tolist(), "lonlat": lonlat}
 
 
-def described(upload_name: str, scene: Scene, size: int, large: bool, id: str) -> dict[str, Any]:
-    """Return what is known of a picture, as its client reads it."""
+def described(upload_name: str, scene: Scene, size: int, large: bool, id: str, drawn_only: bool) -> dict[str, Any]:
+    """Return what is known of a picture, as its client reads it.
+
+    With `drawn_only` models, which know the miniature world alone, that is also whether it is a scene of that world.
+    """
     info = SceneInfo.of(scene)
     place = about_place(info)
     epsg = info.crs.removeprefix("EPSG:") if info.crs and info.crs.startswith("EPSG:") else None
@@ -155,12 +165,21 @@ def described(upload_name: str, scene: Scene, size: int, large: bool, id: str) -
         "place": place and {"bounds_lonlat": place["bounds_lonlat"]},
         "metres_per_pixel": place and place["metres_per_pixel"],
         "nodata": has_nodata(scene),
+        "drawn": is_drawn(scene) if drawn_only else None,
     }
 
 
 def has_nodata(scene: Scene) -> bool:
     """Whether some pixels of a scene are not valid, as far as a reduced look at it shows."""
     return scene.read(most=SIDE, tolerant=True).valid is not None
+
+
+def is_drawn(scene: Scene) -> bool:
+    """Whether a scene is one of the miniature world, by the grain of its middle."""
+    height, width = scene.hw
+    top, left = max(0, height - MIDDLE) // 2, max(0, width - MIDDLE) // 2
+    middle = Window(left, top, min(width, left + MIDDLE), min(height, top + MIDDLE))
+    return looks_drawn(scene.read(middle, tolerant=True).rgb)
 
 
 def name_of(path: Path | str) -> str:

@@ -73,7 +73,7 @@ def _looked_at(
         with open_upload(path, bands, service.limits.pixels) as scene:
             scene.source = name
             large = is_large(scene.hw, service.pipeline.recipe.search)
-            about = described(name, scene, size, large, id)
+            about = described(name, scene, size, large, id, service.drawn_only)
             _require_readable(scene, large)
             return Upload(id, name, path, bands, size, SceneInfo.of(scene), large, lent, about)
     except PictureError as error:

@@ -35,6 +35,9 @@ class Telling(Watch):
         """Pass a value on to the jobs that it belongs to."""
         if what in LOOK_STAGES:
             self._looked(what, value)
+        elif what in ("loading", "loaded"):
+            stage, seconds = value
+            self._tell_all(what, stage=stage, seconds=None if seconds is None else round(seconds, 3))
         elif what == "window":
             self._tell_all("tile", window_xyxy=list(value), status="now", reason="")
         elif what == "tile":
@@ -109,7 +112,8 @@ class Worker(threading.Thread):
             return
         for job, answers in zip(jobs, answers_of(answered, jobs), strict=True):
             if job in wanted:
-                self.queue.seconds += (job.seconds / len(jobs) - self.queue.seconds) / 8
+                if not job.searches:  # how long a search takes, its picture decides
+                    self.queue.took(job.seconds / len(jobs))
                 self.pictures.release(job.picture)
                 job.end([self.keep(answer, job) for answer in answers], stopped=watch.is_finishing and job.searches)
 

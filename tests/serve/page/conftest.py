@@ -65,6 +65,17 @@ def served(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     process.wait(60)
 
 
+FADES = """() => {
+    window.fades = [];
+    const { animate } = Element.prototype;
+    Element.prototype.animate = function (frames, long) {
+        fades.push(`${this.id} ${long}`);
+        return animate.call(this, frames, long);
+    };
+}"""
+"""Writes down what fades in the page, and for how many milliseconds."""
+
+
 class Visit:
     """A page in a context of its own, which remembers what went wrong and whom it asked."""
 

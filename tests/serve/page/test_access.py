@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.serve.page.conftest import Visit
+from tests.serve.page.conftest import FADES, Visit
 
 pytestmark = pytest.mark.far
 
@@ -77,10 +77,11 @@ def test_contrast_and_labels_of_a_map_and_narrow(browser: Any, served: str, scen
     page.wait_for_selector(".object", timeout=60_000)
     check(page, axe, "searching")
     visit.context.close()
-    narrow = Visit(browser, served, 390, 844)
+    narrow = Visit(browser, served, 390, 844, has_touch=True)
     page = narrow.open()
     narrow.file(scenes / "scene.png")
     narrow.ask("the plane on the upper left")
+    assert page.evaluate("document.activeElement.id") != "sentence", "a phone's keyboard would hide the answer"
     for tab in ("Why", "Layers", "Tune", "Download"):
         page.get_by_role("tab", name=tab).click()
         check(page, axe, f"narrow, {tab}")
@@ -185,9 +186,12 @@ def test_nothing_is_cut_off(browser: Any, served: str, scenes: Path, width: int,
     visit = Visit(browser, served, width, height)
     page = visit.open()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("(({ scrollWidth: a, clientWidth: b }) => a - b)(document.querySelector('.hero h2'))") <= 0
     visit.file(scenes / "scene.png")
     visit.ask("the plane on the upper left")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ends = "['.brand span', '#chip'].map((each) => document.querySelector(each).getBoundingClientRect())"
+    assert width < 720 or page.evaluate(f"(([name, chip]) => name.right <= chip.left)({ends})")
     if width == 720:
         page.click("#drawer")
     sides = page.evaluate(
@@ -201,7 +205,7 @@ def test_nothing_is_cut_off(browser: Any, served: str, scenes: Path, width: int,
     visit.context.close()
 
 
-def test_without_motion(browser: Any, served: str) -> None:
+def test_without_motion(browser: Any, served: str, scenes: Path) -> None:
     visit = Visit(browser, served, reduced_motion="reduce")
     page = visit.open()
     spin = page.evaluate(
@@ -209,4 +213,52 @@ def test_without_motion(browser: Any, served: str) -> None:
         return [getComputedStyle(e).animationName, getComputedStyle(e, '::before').content] }"""
     )
     assert spin == ["none", '"..."']
+    visit.file(scenes / "scene.png")
+    page.evaluate(FADES)
+    page.focus("#canvas")
+    page.keyboard.press("1")
+    page.wait_for_selector('.stage[data-stage="overview"][aria-selected="true"]')
+    assert page.evaluate("fades") == []
+    visit.context.close()
+
+
+def test_forced_colours_have_lines_where_fills_were(browser: Any, served: str, scenes: Path, axe: str) -> None:
+    visit = Visit(browser, served, forced_colors="active")
+    page = visit.open()
+
+    def lines(place: str) -> str:
+        """Return how an element is outlined."""
+        style = (
+            "((each) => { const { outlineStyle: a, outlineWidth: b } = getComputedStyle(each); return a + ' ' + b })"
+        )
+        return str(page.evaluate(f"{style}(document.querySelector({place!r}))"))
+
+    page.wait_for_selector(".hero-stage")
+    assert lines('.hero-stage[aria-pressed="true"] .thumb') == "solid 2px"
+    check(page, axe, "first visit, forced colours")
+    visit.file(scenes / "scene.png")
+    page.focus("#sentence")
+    assert lines("#ask") == "double 5px"
+    visit.ask("the plane on the upper left")
+    page.wait_for_selector(".candidate")
+    for chosen in (".stage", ".layer", ".candidate"):
+        assert lines(f'{chosen}[aria-selected="true"]{" .thumb" if chosen == ".stage" else ""}') == "solid 2px", chosen
+    for chosen in ("#how-many", "#tools"):
+        assert lines(f'{chosen} [aria-checked="true"]') == "solid 2px", chosen
+    assert lines('#how-many [aria-checked="false"]').startswith("none")
+    page.keyboard.press("Escape")
+    for name in ("#find", "#how-many button", "#candidates [tabindex='0']", "#layers [tabindex='0']"):
+        page.locator(name).first.focus()
+        page.keyboard.press("Shift")  # the focus is a keyboard's
+        assert lines(":focus-visible") == "double 5px", name
+    alpha = page.locator("#s-tune input[type=range]").nth(2)
+    alpha.focus()
+    alpha.press("ArrowRight")
+    assert lines(".range:has(:focus-visible)") == "double 5px"
+    track = "getComputedStyle(document.querySelector('#s-tune .range'), '::before')"
+    assert page.evaluate(f"[{track}.borderTopStyle, {track}.forcedColorAdjust]") == ["solid", "none"]
+    mark = page.evaluate("getComputedStyle(document.querySelector('.range.changed .mark'), '::before').backgroundColor")
+    assert mark == page.evaluate("getComputedStyle(document.body).color"), "the recipe's value is marked"
+    check(page, axe, "an answer, forced colours")
+    visit.is_clean()
     visit.context.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.serve.page.conftest import Visit
+from tests.serve.page.conftest import FADES, Visit
 
 pytestmark = pytest.mark.far
 
@@ -34,8 +34,17 @@ def drop(page: Any, file: Path, kind: str) -> None:
 
 
 def test_first_visit_is_alive_in_ten_seconds(visit: Visit) -> None:
+    held: list[Any] = []
+    visit.page.route("**/v1/examples/3", lambda route: held.append(route))
     page = visit.open()
-    visit.until("document.querySelectorAll('.example').length === 6")
+    visit.until("document.querySelectorAll('.example:enabled canvas').length === 3")
+    assert page.locator(".example").count() == 6, "each has its place before it is drawn"
+    places = "[...document.querySelectorAll('.example')].map((each) => JSON.stringify(each.getBoundingClientRect()))"
+    before = page.evaluate(places)
+    held.pop().continue_()
+    visit.until("document.querySelectorAll('.example:enabled').length === 6")
+    assert page.evaluate(places) == before
+    assert page.evaluate("fetch(document.querySelector('.foot a').href).then((answer) => answer.status)") == 200
     visit.until("document.querySelectorAll('.hero-stage .thumb:not(.empty)').length === 4")
     assert "Asked" in page.inner_text("#hero-asked")
     page.hover(".example:nth-child(3)")
@@ -193,13 +202,24 @@ def test_focus_of_a_cell_and_stages_by_key(visit: Visit, scenes: Path) -> None:
     visit.file(scenes / "scene.png")
     visit.ask("the yellow ship")
     page.focus("#canvas")
+    page.evaluate(FADES)
     page.keyboard.press("2")
+    visit.until("String(fades) === 'fade 120'")
     box = page.locator("#canvas").bounding_box()
     with page.expect_response(lambda answer: "/focus?" in answer.url):
         page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.keyboard.press("3")
     page.keyboard.press("3")
     visit.says('#legend [aria-checked="true"]', "Fused")
+    alpha = page.locator("#s-tune input[type=range]").nth(2)
+    page.keyboard.press("4")
+    visit.until("fades.length === 3")
+    alpha.focus()
+    alpha.press("ArrowRight")
+    page.wait_for_selector("#legend")
+    assert page.evaluate("fades.length") == 3, "what a slider changes is there at once"
+    page.focus("#canvas")
+    page.keyboard.press("3")
     page.keyboard.down("Space")
     page.wait_for_selector("#legend", state="hidden")
     page.keyboard.up("Space")
@@ -213,6 +233,9 @@ def test_a_map_is_searched_and_an_object_opened(visit: Visit, scenes: Path) -> N
     page.click("[role=menuitem]:has-text('folder')")
     page.click("[role=menuitem]:has-text('map.tif')")
     page.wait_for_selector('body[data-screen="map"]')
+    strip = "document.getElementById('canvas').getContext('2d').getImageData(20, 150, 40, 1).data"
+    reds = f"[...new Set({strip}.filter((_, at) => at % 4 === 0))]"
+    visit.until(f"String({reds}.sort()) === '163,189'")  # no data: two greys in squares
     page.click('[data-every="1"]')
     visit.ask("plane")
     assert [page.inner_text(f'.stage[data-stage="{name}"] span >> nth=-1') for name in ("picture", "tiles")] == [
@@ -256,5 +279,6 @@ def test_stopping_a_search_keeps_what_it_found(visit: Visit, scenes: Path) -> No
     page.click("[data-keep=stop]")
     visit.answered()
     visit.says("#s-state p", "Stopped after ")
+    assert page.get_attribute("#s-state .main", "title") == "Asks every tile again, and those that failed too"
     assert page.locator(".object").count() >= 1
     visit.is_clean()

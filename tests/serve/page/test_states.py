@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -42,6 +41,7 @@ def test_nothing_found_is_an_answer(visit: Visit) -> None:
     page.click("text=Show where it looked")
     page.wait_for_selector("text=Hide the ring")
     assert page.locator(".tag.coloured").count() == 0
+    visit.says("#s-tune .sub .quiet", "grey: not in this sentence")
     visit.is_clean()
 
 
@@ -87,14 +87,36 @@ def test_a_failure_names_its_stage_and_what_is_kept(asked: Visit) -> None:
 
 def test_a_queue_and_a_stop(asked: Visit) -> None:
     page = asked.page
-    page.route("**/v1/jobs/*/events", events(("queued", {"position": 3})))
+    page.route("**/v1/jobs/*/events", events(("queued", {"position": 3, "wait_seconds": 19.8})))
     page.fill("#sentence", "the dark roof")
     page.press("#sentence", "Enter")
     asked.says(".layer .busy", "3rd in the queue")
+    asked.says(STATE, "3rd in the queue. About 20 s.")
     assert page.inner_text("#find") == "Stop"
     page.keyboard.press("Escape")
     asked.says(STATE, "Stopped.")
     assert page.inner_text("#find") == "Find"
+
+
+def test_a_load_and_each_map_are_shown_while_the_answer_is_in_work(asked: Visit) -> None:
+    page = asked.page
+    page.route("**/v1/jobs/*/events", events(("loading", {"stage": "overview", "seconds": 40.2})))
+    page.fill("#sentence", "the dark roof")
+    page.press("#sentence", "Enter")
+    asked.says(STATE, "Loading Overview, about 40 s")
+    page.route("**/v1/jobs/*/events", events(("loading", {"stage": "focus", "seconds": None})))
+    asked.until("/^Loading Focus, [0-9.]+ s$/.test(document.querySelector('#s-state p').innerText)")
+    page.keyboard.press("Escape")
+    asked.says(STATE, "Stopped.")
+    page.route("**/v1/jobs/*/events", events(("map", {"stage": "overview"}), ("map", {"stage": "evolve"})))
+    page.fill("#sentence", "the plane on the upper left")
+    page.press("#sentence", "Enter")
+    page.wait_for_selector(".layer:nth-child(3) .busy")
+    page.wait_for_selector('.stage[data-stage="focus"] .thumb:not(.empty)')
+    assert page.locator(".layer:nth-child(3) .busy").count() == 1
+    asked.until("/ s$/.test(document.querySelector('#s-state .steps .done').innerText)")
+    page.unroute("**/v1/jobs/*/events")
+    page.keyboard.press("Escape")
 
 
 def test_a_server_that_does_not_answer_leaves_what_is_shown(asked: Visit) -> None:
@@ -127,17 +149,17 @@ def test_a_picture_that_the_server_forgot(visit: Visit, scenes: Path) -> None:
     page.wait_for_selector(".candidate")
 
 
-def test_miniature_models_on_a_real_picture(visit: Visit) -> None:
+def test_miniature_models_on_a_real_picture(visit: Visit, scenes: Path) -> None:
     file = io.BytesIO()
-    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    Image.fromarray(noise).resize((320, 240)).save(file, "PNG")
+    with Image.open(scenes / "scene.png") as scene:  # of a drawn scene's size, and without its grain
+        scene.resize((448, 448)).crop((224, 80, 448, 304)).save(file, "PNG")
     page = visit.open()
-    given = {"name": "noise.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    given = {"name": "smooth.png", "mimeType": "image/png", "buffer": file.getvalue()}
     page.set_input_files("#file", [given])
     page.wait_for_selector('body[data-screen="picture"]')
-    visit.ask("the ship")
-    found = "Nothing" not in page.inner_text(".layer .verdict")
-    visit.says(STATE, "This answer means nothing." if found else "The model answered")
+    visit.ask("the yellow ship")
+    visit.says(STATE, "This answer means nothing.")
+    visit.says(".layer .verdict", "Doubtful")
     page.set_input_files("#file", [{**given, "buffer": b"no picture"}])
     page.wait_for_selector("#ask-note:visible")
     assert page.inner_text("#alarm")
@@ -168,7 +190,7 @@ def test_a_failed_tile_is_named(visit: Visit, scenes: Path) -> None:
     page.click('[data-every="1"]')
     page.fill("#sentence", "ship")
     page.press("#sentence", "Enter")
-    visit.says(".warned", "Tile 1 failed: out of memory")
+    visit.says(".warned", "Tile 1 failed: out of memory. This search does not ask it again.")
     assert page.inner_text(".part .two-ends").split("\n")[0] == "1 found, 1 doubtful"
     assert page.locator(".object").count() == 1
     page.unroute("**/v1/jobs/*/events")

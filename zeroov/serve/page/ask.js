@@ -32,7 +32,7 @@ export function ask(sentence, every, about = {}) {
 
 /** Send a layer's question, and follow it until it is answered. */
 export async function run(each, more = {}) {
-  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), ended: false, quarter: 0, tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
+  Object.assign(each, { status: "waiting", error: null, job: "", started: performance.now(), progress: {}, progressStage: "", made: new Set(), loading: null, ended: false, quarter: 0, tiles: [], found: [], result: null, objects: [], explain: null, tied: null, looked: false, live: null });
   each.least ??= null;
   each.searching = each.every || (state.picture.large && !each.area);
   each.stop = new AbortController();
@@ -58,7 +58,7 @@ export async function run(each, more = {}) {
 }
 
 function hear(each, name, data) {
-  if (name === "queued") Object.assign(each, { status: "queued", position: data.position });
+  if (name === "queued") Object.assign(each, { status: "queued", position: data.position, wait: data.wait_seconds });
   else if (name === "stage") {
     each.status = "working";
     const stage = String(data.stage ?? "").toLowerCase();
@@ -69,6 +69,7 @@ function hear(each, name, data) {
     each.made.add(data.stage);
     partial(each);
   }
+  else if (name === "loading" || name === "loaded") each.loading = name === "loading" ? { ...data, since: performance.now() } : null;
   else if (name === "tile") tile(each, data);
   else if (name === "found") {
     seen(each, object(data));
@@ -112,6 +113,7 @@ async function partial(each) {
     await new Promise((go) => setTimeout(go, 150)); // a quick answer needs none
     if (!each.job || each.ended) return;
     take(each, await api.get(`/v1/jobs/${each.job}/explain`));
+    if (isTied(each)) await tie(each);
     changed();
   } catch {
     // It is a foretaste: the whole comes with the answer.
@@ -127,13 +129,16 @@ function take(each, explain) {
   if (explain.recipe && !each.tuned) each.tune = recipeOf(explain); // a foretaste may lack the weights
 }
 
+const isTied = ({ explain, tied }) => Boolean(explain?.cross && explain.affinity && !tied);
+
 /** Fetch what one cell is tied to: by default that of the best seed. */
 export async function tie(each, cell = null) {
   const { cross } = each.explain;
   let [row, col] = cell ?? [0, 0];
   if (!cell) cross.at.forEach((value, i) => value > cross.at[row * cross.cols + col] && ([row, col] = [Math.floor(i / cross.cols), i % cross.cols]));
   try {
-    const map = api.array(await api.get(`/v1/results/${each.result.id}/focus?row=${row}&col=${col}`));
+    const from = each.job ? `jobs/${each.job}` : `results/${each.result.id}`; // as soon as its map is there
+    const map = api.array(await api.get(`/v1/${from}/focus?row=${row}&col=${col}`));
     each.tied = { row, col, map };
     changed();
   } catch (error) {
@@ -157,7 +162,7 @@ export async function answered(each, result) {
   }
   each.status = each.dismissed ? "stopped" : result.status === "found" ? "found" : "nothing";
   if (each.explain && each.tune) each.fits = { ...structuredClone(each.tune), chosen: live(each)?.chosen };
-  if (each.explain?.fused && each.explain.affinity && !each.tied) tie(each);
+  if (isTied(each)) tie(each);
   announce(each);
   changed();
 }

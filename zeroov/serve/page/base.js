@@ -55,10 +55,29 @@ function tile(z, x, y) {
   return null;
 }
 
+const SQUARE = 8; // pixels of the screen
+const GREYS = ["#BDBDBD", "#A3A3A3"];
+let squares = null;
+
+/** Fill the picture's place with squares, which are seen where it has no data; `scale` is the context's. */
+export function drawChecker(ctx, scale) {
+  const { nodata, hw } = state.picture;
+  if (!nodata) return;
+  if (!squares) {
+    squares = new OffscreenCanvas(2 * SQUARE, 2 * SQUARE);
+    const over = squares.getContext("2d");
+    for (const at of [0, 1, 2, 3]) (over.fillStyle = GREYS[at % 2 ^ (at >> 1)]), over.fillRect((at % 2) * SQUARE, (at >> 1) * SQUARE, SQUARE, SQUARE);
+  }
+  ctx.fillStyle = ctx.createPattern(squares, "repeat");
+  ctx.fillStyle.setTransform(new DOMMatrix().scale(1 / scale));
+  ctx.fillRect(0, 0, hw[1], hw[0]);
+}
+
 /** Draw the picture; the context is in its pixels. */
 export function drawBase(ctx) {
   const { picture } = state;
   const [height, width] = picture.hw;
+  drawChecker(ctx, view.scale);
   ctx.imageSmoothingEnabled = view.scale < 8;
   ctx.imageSmoothingQuality = "high";
   if (picture.preview) ctx.drawImage(picture.preview, 0, 0, width, height);
@@ -101,6 +120,7 @@ export function drawPart(canvas, [x0, y0, x1, y1], cover = true) {
   const scale = side / longer;
   ctx.setTransform(scale, 0, 0, scale, side / 2 - ((x0 + x1) / 2) * scale, side / 2 - ((y0 + y1) / 2) * scale);
   ctx.imageSmoothingQuality = "high";
+  drawChecker(ctx, scale);
   ctx.drawImage(preview, 0, 0, hw[1], hw[0]);
   return Object.assign(ctx, { scale });
 }

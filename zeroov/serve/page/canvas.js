@@ -12,6 +12,9 @@ import { COLOURS, isDoubtful, layer, state } from "./state.js";
 import { fit, isInSight, toScreen, view } from "./view.js";
 
 const SPARE = 8;
+const FADE = 120; // milliseconds from one stage to the next
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let last = {}; // what was painted before
 const canvas = $("canvas");
 export const colourOf = (each) => each.colour ?? COLOURS[(each.number - 1) % COLOURS.length];
 export const hits = []; // {box, layer, object} of tags, on the screen, for clicks
@@ -44,11 +47,12 @@ export function paint(extra) {
   const ctx = canvas.getContext("2d");
   const ratio = devicePixelRatio || 1;
   hits.length = 0;
+  const { stage, show } = shown();
+  const chosen = layer();
+  fadeOut(stage, chosen);
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   ctx.clearRect(0, 0, canvas.width, canvas.height);
   if (!state.picture) return;
-  const { stage, show } = shown();
-  const chosen = layer();
   const inPicture = () => ctx.setTransform(ratio * view.scale, 0, 0, ratio * view.scale, ratio * view.x, ratio * view.y);
   const onScreen = () => ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   inPicture();
@@ -70,6 +74,18 @@ export function paint(extra) {
   if (chosen && !chosen.hidden && (stage === "refine" || stage === "picture")) paintPoints(ctx, chosen);
   extra?.(ctx);
   if (state.picture.transform) drawEdges(ctx);
+}
+
+/** Let the stage before fade out over the one that is painted now; what a slider changes is there at once. */
+function fadeOut(stage, chosen) {
+  const now = { stage, picture: state.picture, chosen, place: [view.scale, view.x, view.y, canvas.width, canvas.height].join() };
+  const same = now.picture === last.picture && now.chosen === last.chosen && now.place === last.place;
+  if (same && now.stage !== last.stage && !state.peek && !still.matches) {
+    const over = Object.assign($("fade"), { width: canvas.width, height: canvas.height });
+    over.getContext("2d").drawImage(canvas, 0, 0);
+    over.animate({ opacity: [1, 0] }, FADE);
+  }
+  last = now;
 }
 
 function style(each, chosen) {

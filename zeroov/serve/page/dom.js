@@ -41,7 +41,7 @@ export function icon(name) {
 
 /** Bring the icons into the page, once: a reference to another file is fetched again with every icon that is made. */
 export async function loadIcons() {
-  const text = await (await fetch("/page/icons.svg")).text();
+  const text = await (await fetch(new URL("icons.svg", import.meta.url))).text();
   const sprite = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
   for (const each of sprite.children) each.id = `i-${each.id}`;
   sprite.setAttribute("class", "sprite");

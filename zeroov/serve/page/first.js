@@ -33,13 +33,13 @@ function dropbox() {
 
 function small() {
   const { address, limits } = state.info;
-  const host = `${address.host}${location.port ? "" : ""}`;
-  const where = address.loopback ? `the server at ${host}` : `the server at ${host}, another computer`;
+  const where = address.loopback ? `the server at ${address.host}` : `the server at ${address.host}, another computer`;
   return el("p", { class: "small" }, `PNG, JPEG, JPEG 2000, TIFF and GeoTIFF, up to ${size(limits.bytes)}.`, el("br"), `Large scenes open as a map. Images stay on ${where}.`);
 }
 
 export function layOut() {
-  const { info, examples } = state;
+  const { info } = state;
+  const examples = (state.examples = Array.from({ length: info.examples }, () => ({}))); // each in its place, before it is drawn
   fill(
     $("first"),
     el("div", { class: "hero" },
@@ -49,33 +49,51 @@ export function layOut() {
         dropbox(), small()),
       el("div", { class: "hero-picture" }, el("canvas", { id: "hero-canvas", "data-side": "348", role: "img", "aria-label": "A drawn scene with its answer" }), el("p", { id: "hero-asked" })),
       el("div", { class: "hero-stages", id: "hero-stages" })),
-    el("div", { class: "try" }, el("h2", {}, "Try one"), el("p", { id: "try-note" }, `${["No", "One", "Two", "Three", "Four", "Five", "Six"][examples.length] ?? examples.length} scenes drawn by this server.${examples.some(({ absent }) => absent) ? " One of them asks for something that is not there." : ""}`)),
-    el("div", { class: "examples" }, examples.map((example, i) => el("button", { class: "example", type: "button", "data-at": String(i), "aria-label": `Ask a drawn scene: ${example.expression}`, onclick: () => open(example), onpointerenter: () => lift(example), onfocus: () => lift(example) },
-      el("span", { class: "scene" }, el("canvas", { "data-side": "184", "aria-hidden": "true" }), el("span", { class: "go" }, "Ask this", icon("enter"))),
-      example.expression))),
+    el("div", { class: "try" }, el("h2", {}, "Try one"), el("p", { id: "try-note" }, `${["No", "One", "Two", "Three", "Four", "Five", "Six"][examples.length] ?? examples.length} scenes drawn by this server. One of them asks for something that is not there.`)),
+    el("div", { class: "examples", id: "examples" }),
   );
+  layOutExamples();
   fill($("foot"), el("div", {},
     info.drawn_only ? el("span", { class: "mini" }, icon("warn"), el("span", {}, el("b", {}, `Recipe ${info.recipe}${info.device === "cpu" ? ", on the CPU" : ""}:`), " knows drawn scenes only. For real images"), el("button", { class: "command", type: "button", "aria-label": "Copy zeroov models get", onclick: () => copy("zeroov models get") }, "zeroov models get", icon("copy")))
       : el("span", { class: "mini" }, el("b", {}, `Recipe ${info.recipe}`), info.device),
     el("button", { class: "as-link", type: "button", onclick: () => $("help").click() }, "Keys"),
-    el("a", { href: "/docs" }, "API"),
+    el("a", { href: info.links.openapi }, "API"),
     el("span", {}, `zeroov ${info.version}`)));
 }
 
-/** Fetch the examples' pictures, and where it costs little ask them, one after another. */
+function layOutExamples() {
+  fill($("examples"), state.examples.map((example, i) =>
+    el("button", { class: "example", type: "button", disabled: !example.info, "data-at": String(i), "data-keep": `e${i}`, "aria-label": `Ask a drawn scene: ${example.expression ?? "it is being drawn"}`, onclick: () => open(example), onpointerenter: () => lift(example), onfocus: () => lift(example) },
+      el("span", { class: "scene" }, el("canvas", { "data-side": "184", "aria-hidden": "true" }), el("span", { class: "go" }, "Ask this", icon("enter"))),
+      el("span", { class: "words" }, example.expression ?? ""))));
+}
+
+const excuse = (error) => ($("try-note").textContent = api.words(error));
+
+async function reveal(example) {
+  const of = `/v1/pictures/${example.picture}`;
+  const [known, preview] = await Promise.all([api.get(of), api.bitmap(`${of}/preview?max=700`)]);
+  example.info = { ...known, preview };
+  if (!example.absent) hero ??= { example, stage: "refine" };
+  layOutExamples();
+  paint();
+}
+
+/** Let the scenes be drawn one after another, and each be seen when it is there; then ask them where it costs little. */
 export async function enliven() {
   const { examples, info } = state;
-  await Promise.all(examples.map(async (example) => {
-    try {
-      example.info = await api.get(`/v1/pictures/${example.picture}`);
-      example.info.preview = await api.bitmap(`/v1/pictures/${example.picture}/preview?max=700`);
-    } catch {
-      example.info = null;
+  const shown = [];
+  try {
+    for (const [place, example] of examples.entries()) {
+      if (state.picture) return;
+      Object.assign(example, await api.get(`/v1/examples/${place}`));
+      shown.push(reveal(example).catch(excuse)); // while the next one is drawn
     }
-    paint();
-  }));
-  hero ??= { example: examples.find(({ absent, info: known }) => !absent && known) ?? null, stage: "refine" };
-  paint();
+    await Promise.all(shown);
+  } catch (error) {
+    excuse(error);
+  }
+  if (!hero) return;
   const cheap = info.drawn_only;
   for (const example of cheap ? [hero.example, ...examples.filter((each) => each !== hero.example)] : []) {
     if (!example?.info || example.layer || state.picture) continue;
@@ -159,10 +177,9 @@ function outlineHero(canvas, made) {
 /** Open a scene and ask it; its answer, where it is there already, comes with it. */
 async function open(example) {
   tell("");
-  if (!example.info) example.info = await api.get(`/v1/pictures/${example.picture}`);
   const made = example.layer;
   $("sentence").value = example.expression;
-  await show({ ...example.info, preview: null }, { drawn: true, layers: made ? [made] : [] });
+  await show({ ...example.info, preview: null }, { layers: made ? [made] : [] });
   if (made) state.stage = "refine";
   else await ask(example.expression, false);
   changed();

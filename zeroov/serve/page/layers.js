@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { isWorking, run, stop } from "./ask.js";
 import { colourOf } from "./canvas.js";
 import { $, alarm, arrows, copy, el, fill, icon, key, seconds, toast } from "./dom.js";
+import { AGAIN } from "./objects.js";
 import { isSearch, overlap } from "./search.js";
 import { choose } from "./stages.js";
 import { COLOURS, changed, isDoubtful, isStrange, layer, remember, snapshot, stages, state } from "./state.js";
@@ -189,21 +190,22 @@ function stoppedNotice(each) {
   const total = looked + nodata + failed + stopped;
   const count = each.objects.length || each.found.length;
   return state_(`Stopped after ${total - stopped} of ${total} tiles.`, `${count} ${count === 1 ? "object is" : "objects are"} kept. The tiles not searched stay veiled on the map.`,
-    button("Search the rest", () => run(each), true), button("Download these", () => $("s-download").querySelector("button:not(:disabled)")?.focus()));
+    Object.assign(button("Search the rest", () => run(each), true), { title: AGAIN }), button("Download these", () => $("s-download").querySelector("button:not(:disabled)")?.focus()));
 }
 
 function workingNotice(each) {
   const order = stages();
   const now = order.findIndex((stage) => !each.made.has(stage));
   const { done, total } = each.progress[each.progressStage] ?? {};
+  const named = (stage) => (stage === "select" || stage === "detector" ? "Choice" : stage[0].toUpperCase() + stage.slice(1));
+  const took = (stage) => (each.explain?.stages?.[stage] ? seconds(each.explain.stages[stage].seconds) : "done");
   const steps = order.map((stage, i) => {
     const at = each.made.has(stage) ? "done" : i === now && each.status === "working" ? "now" : "";
-    const says = at === "done" ? "done" : at === "now" ? (total > 1 ? `${done} of ${total} steps` : "works") : "waits";
-    const name = stage === "select" ? "Choice" : stage[0].toUpperCase() + stage.slice(1);
-    return el("div", { class: at }, at === "now" ? el("span", { class: "spin" }) : icon(at === "done" ? "disc" : "ring"), el("span", {}, name), el("span", {}, says));
+    const says = at === "done" ? took(stage) : at === "now" ? (total > 1 ? `${done} of ${total} steps` : "works") : "waits";
+    return el("div", { class: at }, at === "now" ? el("span", { class: "spin" }) : icon(at === "done" ? "disc" : "ring"), el("span", {}, named(stage)), el("span", {}, says));
   });
-  const loading = /load/.test(each.progressStage) ? el("p", {}, el("b", {}, each.progressStage)) : null;
-  const queued = each.status === "queued" ? el("p", {}, el("b", {}, `${nth(each.position)} in the queue.`), " The question before it is answered first.") : null;
+  const loading = each.loading && el("p", {}, el("b", {}, `Loading ${named(each.loading.stage)}`), ", ", each.loading.seconds >= 1 ? `about ${seconds(each.loading.seconds)}` : el("span", { class: "clock", "data-since": String(each.loading.since) }, seconds((performance.now() - each.loading.since) / 1000)));
+  const queued = each.status === "queued" ? el("p", {}, el("b", {}, `${nth(each.position)} in the queue.`), each.wait >= 1 ? ` About ${seconds(each.wait)}.` : " What was asked before is answered first.") : null;
   return el("div", { class: "state" }, loading, queued, el("div", { class: "steps" }, steps),
     el("div", { class: "ways" }, el("button", { class: "edge", type: "button", "data-keep": "stop", onclick: () => stop(each) }, "Stop", key("Esc"))));
 }

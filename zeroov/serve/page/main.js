@@ -47,6 +47,7 @@ function submit(event) {
   const most = state.info?.limits?.words ?? MOST_WORDS;
   if (words > most) return tell(`${words} words; at most ${most} are taken.`, true);
   tell("");
+  if (matchMedia("(pointer: coarse)").matches) $("sentence").blur(); // the keyboard of a phone would hide the answer
   if (!state.picture) {
     state.afterOpen = () => ask(text, every());
     return $("file").click();
@@ -265,7 +266,6 @@ async function start() {
     const kept = decode(location.hash);
     if (kept) await restore(kept);
     else {
-      state.examples = await api.get("/v1/examples");
       layOut();
       enliven();
     }

@@ -48,7 +48,7 @@ function searching(each) {
 }
 
 function warned(each) {
-  return el("p", { class: "warned" }, each.warned && [icon("warn"), `Tile ${each.warned.number} failed: ${each.warned.reason || "no reason was given"}`]);
+  return el("p", { class: "warned" }, each.warned && [icon("warn"), `Tile ${each.warned.number} failed: ${each.warned.reason || "no reason was given"}. This search does not ask it again.`]);
 }
 
 function histogram(each, objects) {
@@ -109,6 +109,9 @@ function open(each, object) {
   document.dispatchEvent(new CustomEvent("open-object", { detail: { each, area } }));
 }
 
+/** What the server does: it keeps no half a search. */
+export const AGAIN = "Asks every tile again, and those that failed too";
+
 export function drawObjects() {
   const each = layer();
   const place = $("s-objects");
@@ -133,7 +136,7 @@ export function drawObjects() {
       rows.length > MOST && el("p", { class: "note" }, `${rows.length - MOST} more are on the map and in the download`),
       !busy && el("div", { class: "ways" },
         chosen && el("button", { class: "edge", type: "button", "data-keep": "open", onclick: () => open(each, chosen) }, `Open object ${each.object + 1}`),
-        each.status === "found" && each.left > 0 && el("button", { class: "edge", type: "button", onclick: () => run(each) }, "Search the rest")),
+        each.status === "found" && each.left > 0 && el("button", { class: "edge", type: "button", title: AGAIN, onclick: () => run(each) }, "Search the rest")),
     ),
   );
   for (const canvas of place.querySelectorAll(".crop canvas")) crop(canvas, objects[Number(canvas.dataset.at)].box_xyxy);

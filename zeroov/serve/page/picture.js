@@ -11,11 +11,10 @@ import { fit, view } from "./view.js";
 let note = "";
 
 /** Show a picture that the server has. `kept` layers stay, as of a link. */
-export async function show(picture, { layers = [], drawn = false } = {}) {
+export async function show(picture, { layers = [] } = {}) {
   forgetTiles();
   forget();
   state.picture?.preview?.close();
-  Object.assign(picture, { drawn });
   Object.assign(state, { picture, layers, chosen: layers.length - 1, stage: "picture", peek: null, lost: null, cross: null });
   Object.assign(view, { width: 0, free: false });
   document.body.dataset.screen = picture.large ? "map" : "picture";

@@ -124,7 +124,7 @@ function click(x, y) {
   const place = toPicture(x, y);
   if (!inPicture(place)) return;
   const each = layer();
-  if (shown().stage === "focus" && each?.explain?.cross && each.result) {
+  if (shown().stage === "focus" && each?.explain?.cross) {
     const [x0, y0, x1, y1] = frameOf(each);
     const { rows, cols } = each.explain.cross;
     const [col, row] = [Math.floor(((place[0] - x0) / (x1 - x0)) * cols), Math.floor(((place[1] - y0) / (y1 - y0)) * rows)];

@@ -1,5 +1,6 @@
 // What a search adds to the canvas: the veil and its tiles, numbers, coordinates on the edges, the scale bar, the inset.
 
+import { drawChecker } from "./base.js";
 import { $, thin } from "./dom.js";
 import * as draw from "./draw.js";
 import { area, toMap } from "./search.js";
@@ -178,6 +179,7 @@ export function drawInset(each) {
   inset.style.width = `${w / ratio}px`;
   const ctx = inset.getContext("2d");
   ctx.setTransform(scale * ratio, 0, 0, scale * ratio, 0, 0);
+  drawChecker(ctx, scale * ratio);
   ctx.drawImage(picture.preview, 0, 0, width, height);
   for (const object of each?.objects ?? []) draw.line(ctx, objectPath(object), { scale }, { colour: "#FFFFFF", width: 1, casing: 0.5 });
   const [x0, y0, x1, y1] = inSight();

@@ -78,8 +78,8 @@ export function newLayer(sentence, every = false) {
   };
 }
 
-/** Whether the models know no more than drawn scenes, and this picture is none: these are 224 pixels a side. */
-export const isStrange = () => Boolean(state.info?.drawn_only && state.picture && !state.picture.drawn && state.picture.hw.some((side) => side % 224 !== 0));
+/** Whether the models know no more than drawn scenes, and the server says that this picture is none. */
+export const isStrange = () => state.picture?.drawn === false;
 
 /** Whether an answer is doubtful: the server says so, and nobody kept it; or the models know nothing of such pictures. */
 export const isDoubtful = (each) => Boolean(each.result?.doubtful || (each.result && isStrange())) && !each.kept;

@@ -112,7 +112,9 @@ function drawWeights(each, recipe) {
   }
   if (now === "none") return;
   const silent = listed.filter((one) => !heard.includes(one));
-  notHere.title = notHere.textContent = silent.length ? `${silent.map(({ name }) => name.toLowerCase()).join(", ")}: not in this sentence` : "";
+  const named = silent.map(({ name }) => name.toLowerCase()).join(", ");
+  notHere.title = silent.length ? `${named}: not in this sentence` : "";
+  notHere.textContent = silent.length > 2 ? "grey: not in this sentence" : notHere.title; // more names do not fit
   for (const evidence of listed) {
     const [first] = borne(each, evidence);
     if (!first) weights[evidence.key].set(1, { off: `${evidence.name}: not in this sentence` });

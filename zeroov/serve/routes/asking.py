@@ -64,7 +64,7 @@ def _results(service: Service, ids: tuple[str, ...], pictures: bool) -> dict[str
 
 def accepted(job: Job, service: Service) -> Response:
     """Return the answer that a question was accepted, and where it stands."""
-    return Document(job.to_json(service.queue.position(job)), 202, {"Location": f"/v1/jobs/{job.id}"})
+    return Document(job.to_json(service.turn(job)), 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
 def as_response(answer: Reply) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import itertools
 import mimetypes
 from importlib import resources
@@ -12,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from zeroov.outputs.answer import DOUBTFUL
 from zeroov.serve.answer import without_folders
-from zeroov.serve.examples import examples
+from zeroov.serve.examples import EXAMPLES, example
 from zeroov.serve.explain import tuning
 from zeroov.serve.models import About, Example, Folder, Health
 from zeroov.serve.refusal import Document, RequestError
@@ -28,23 +30,37 @@ IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".webp", ".gif", ".b
 MOST_LISTED = 2000
 
 
+@functools.cache
+def page_edition() -> str:
+    """Return what changes with any file of the page; its files are asked for under this name, and kept by browsers."""
+    digest = hashlib.sha256()
+    for file in sorted(PAGE.iterdir(), key=lambda file: file.name):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
 def page() -> Response:
-    """Return the page."""
-    return page_file("index.html")
+    """Return the page; what it loads is named by what it holds, so that a browser asks for each file once."""
+    page_edition.cache_clear()  # somebody may be changing the page
+    text = PAGE.joinpath("index.html").read_text(encoding="utf-8")
+    text = text.replace('"/page/', f'"/page/{page_edition()}/')
+    return Response(text, media_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
 
 
 @router.api_route("/page/{name:path}", methods=["GET", "HEAD"], include_in_schema=False)
 def page_file(name: str) -> Response:
     """Return a file of the page."""
-    parts = name.split("/")
-    file = PAGE.joinpath(*parts)
-    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts) or not file.is_file():
+    edition, _, inside = name.partition("/")
+    is_kept = edition == page_edition()
+    name = inside if is_kept else name
+    file = PAGE.joinpath(name)
+    if name in ("", ".", "..") or set(name) & set("/\\\0") or not file.is_file():
         raise RequestError(404, f"the page has no file `{name[:80]}`")
-    ending = "." + parts[-1].rpartition(".")[2]
-    kind = KINDS.get(ending) or mimetypes.guess_type(parts[-1])[0] or "application/octet-stream"
+    kind = KINDS.get("." + name.rpartition(".")[2]) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     text = "; charset=utf-8" if kind.startswith("text/") else ""
-    return Response(file.read_bytes(), media_type=kind + text, headers={"Cache-Control": "no-cache"})
+    kept = "public, max-age=31536000, immutable" if is_kept else "no-cache"
+    return Response(file.read_bytes(), media_type=kind + text, headers={"Cache-Control": kept})
 
 
 @router.head("/health", include_in_schema=False)
@@ -77,7 +93,8 @@ async def about(service: Served) -> Response:
         "description": recipe.description,
         "device": ", ".join(str(each.device) for each in service.pipelines),
         "stages": list(recipe.stages),
-        "drawn_only": recipe.overview.model.startswith("builtin:"),
+        "drawn_only": service.drawn_only,
+        "examples": len(EXAMPLES),
         "address": {"host": access.host, "loopback": access.is_local},
         "limits": {
             "bytes": limits.bytes,
@@ -104,7 +121,15 @@ async def about(service: Served) -> Response:
 @router.get("/v1/examples", response_model=list[Example])
 def drawn_examples(service: Served) -> Response:
     """Return six scenes of the drawn world, each with something to ask; one asks for what is not there."""
-    return Document(examples(service))
+    return Document([example(service, place) for place in range(len(EXAMPLES))])
+
+
+@router.get("/v1/examples/{place}", response_model=Example)
+def drawn_example(service: Served, place: int) -> Response:
+    """Return one of the six, by its place from 0 to 5: drawn when somebody first asks for it."""
+    if not 0 <= place < len(EXAMPLES):
+        raise RequestError(404, f"there is no example {place}, they are 0 to {len(EXAMPLES) - 1}")
+    return Document(example(service, place))
 
 
 @router.get("/v1/folders/{name}", response_model=Folder)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Header
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from zeroov.look import Look
 from zeroov.serve.explain import explained
 from zeroov.serve.jobs import Job, as_event
-from zeroov.serve.models import Explained, Results
+from zeroov.serve.models import Explained, FloatMap, Results
 from zeroov.serve.models import Job as JobModel
 from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import result_json
 from zeroov.serve.routes.given import Served
-from zeroov.serve.routes.results import explain_result
+from zeroov.serve.routes.results import explain_result, focus_row, row_of
 from zeroov.serve.service import Service
 
 router = APIRouter(prefix="/v1/jobs")
@@ -31,7 +33,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream"
 async def job(service: Served, id: str) -> Response:
     """Return how far a question is."""
     found = service.job(id)
-    return Document(found.to_json(service.queue.position(found)))
+    return Document(found.to_json(service.turn(found)))
 
 
 @router.delete("/{id}", response_model=JobModel)
@@ -39,7 +41,7 @@ async def stop_job(service: Served, id: str) -> Response:
     """Stop a question; a search ends within a tile and keeps what it found. A second time changes nothing."""
     found = service.job(id)
     service.dismiss(found)
-    return Document(found.to_json(service.queue.position(found)))
+    return Document(found.to_json(service.turn(found)))
 
 
 @router.get("/{id}/results", response_model=Results)
@@ -59,10 +61,24 @@ def explain_job(service: Served, id: str, expression: int = 0) -> Response:
     found = service.job(id)
     if found.has_ended and 0 <= expression < len(found.results):
         return explain_result(service, found.results[expression])
-    looks = next(iter(found.looks.values()), ())
+    return Document(explained(_look_of(found, expression), service.pipeline.recipe))
+
+
+@router.get("/{id}/focus", response_model=FloatMap)
+def focus_row_of_job(service: Served, id: str, row: int, col: int, expression: int = 0) -> Response:
+    """Return what is tied to a cell of the grid, as soon as Focus has looked at one of the job's expressions."""
+    found = service.job(id)
+    if found.has_ended and 0 <= expression < len(found.results):
+        return focus_row(service, found.results[expression], row, col)
+    return row_of(_look_of(found, expression).affinity, row, col)
+
+
+def _look_of(job: Job, expression: int) -> Look:
+    """Return what the stages have made until now of one of a job's expressions."""
+    looks = next(iter(job.looks.values()), ())
     if not 0 <= expression < len(looks):
         raise RequestError(404, "no stage of this job has a map yet", "wait for its event `map`", "no_look")
-    return Document(explained(looks[expression], service.pipeline.recipe))
+    return looks[expression]
 
 
 @router.get("/{id}/events", response_class=StreamingResponse, responses=EVENTS)
@@ -82,10 +98,10 @@ async def _told(service: Service, job: Job, last: int) -> AsyncIterator[str]:
             last, quiet = number, 0.0
         if ended:
             return
-        now = await run_in_threadpool(service.queue.position, job)
-        if now != position and now is not None:
-            position = now
-            yield f"event: queued\ndata: {json.dumps({'position': now})}\n\n"
+        turn = await run_in_threadpool(service.turn, job)
+        if turn and turn.position != position:
+            position = turn.position
+            yield f"event: queued\ndata: {json.dumps(asdict(turn))}\n\n"
         if quiet >= ALIVE:
             yield ": still here\n\n"
             quiet = 0.0

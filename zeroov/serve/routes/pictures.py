@@ -139,7 +139,7 @@ def forget(service: Served, id: str) -> Response:
 
 @router.get("/{id}/preview", response_class=Response, responses=PNG)
 def preview_of(service: Served, id: str, max: int = 1600) -> Response:
-    """Return a picture as a PNG, reduced where its longer side has more than `max` pixels."""
+    """Return a picture as a PNG, reduced where its longer side has more than `max` pixels; nodata is transparent."""
     if max < 1:
         raise UsageError(f"max is a number of pixels from 1 up, got {max}")
     return Response(preview(service.shown, service.pictures.get(id), max), media_type="image/png", headers=KEPT)

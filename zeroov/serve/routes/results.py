@@ -12,6 +12,7 @@ from zeroov.serve.models import Explained, FloatMap, Result
 from zeroov.serve.refusal import Document, RequestError
 from zeroov.serve.results import file_of, result_json
 from zeroov.serve.routes.given import Served
+from zeroov.types import Affinity
 
 router = APIRouter(prefix="/v1/results")
 BINARY: dict[int | str, dict[str, Any]] = {
@@ -40,7 +41,11 @@ def focus_row(service: Served, id: str, row: int, col: int) -> Response:
     """Return what is tied to a cell of the grid: the affinity's row of that cell, as a map (rows, cols)."""
     found = service.result(id)
     look = found.answer.looks[0] if found.answer.looks else None
-    affinity = service.affinity(look.keys.get("focus", "")) if look else None
+    return row_of(service.affinity(look.keys.get("focus", "")) if look else None, row, col)
+
+
+def row_of(affinity: Affinity | None, row: int, col: int) -> Response:
+    """Return the affinity's row of a cell as a map, where there is an affinity."""
     if affinity is None:
         raise RequestError(404, "the affinity of this answer is not kept", "ask again", "map_gone")
     rows, cols = affinity.grid_hw
