@@ -165,8 +165,8 @@ def test_a_run_of_a_benchmark_zooms_with_one_model_at_a_time(tmp_path: Path, mon
     held: list[int] = []
     original = LoadedModels.load
 
-    def watched(self: LoadedModels, stage: Any) -> float:
-        seconds = original(self, stage)
+    def watched(self: LoadedModels, stage: Any, *progress: Any) -> float:
+        seconds = original(self, stage, *progress)
         held.append(sum(self.holds(name) for name in MODEL_STAGES))
         return seconds
 

@@ -60,7 +60,7 @@ def batches(questions: Sequence[Question], runtime: RuntimeRecipe, reads: bool) 
         return question.picture.digest + question.expression
 
     work = Work("overview", "overview", {}, key, compute, cast("Any", None), cast("Any", None), reads=reads)
-    models = SimpleNamespace(recipe=SimpleNamespace(runtime=runtime), load=lambda _: 0.0, device=torch.device("cpu"))
+    models = SimpleNamespace(recipe=SimpleNamespace(runtime=runtime), load=lambda *_: 0.0, device=torch.device("cpu"))
     made = fill(work, questions, None, cast("LoadedModels", models), Kept(0), SILENT)
     assert [each.value for each in made] == [each.expression.upper() for each in questions]
     return calls

@@ -75,9 +75,8 @@ def fill(
     pending = list(waiting.items())
     if pending and store:
         require_writable_folder(store.folder)  # an error before the work, not after it
-    load_seconds = (
-        models.load(work.model, progress) if pending else 0.0
-    )  # before the meter, which measures the stage alone
+    # Before the meter, which measures the stage alone.
+    load_seconds = models.load(work.model, progress) if pending else 0.0
     part = work.stage if work.stage in ("overview", "focus") else "select"
     done = len(questions) - len(pending)
     for batch in _batches(pending, models.recipe.runtime, work.reads):

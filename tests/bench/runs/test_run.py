@@ -100,8 +100,8 @@ def test_one_model_at_a_time(csv: Path, tmp_path: Path, monkeypatch: pytest.Monk
     held: list[set[str]] = []
     original = LoadedModels.load
 
-    def watched(self: LoadedModels, stage: Any) -> float:
-        seconds = original(self, stage)
+    def watched(self: LoadedModels, stage: Any, *progress: Any) -> float:
+        seconds = original(self, stage, *progress)
         held.append({name for name in MODEL_STAGES if self.holds(name)})
         return seconds
 
@@ -116,7 +116,9 @@ def test_maps_of_another_run_are_used_and_filled_and_no_overview_or_focus_model_
 ) -> None:
     loaded: list[str] = []
     original = LoadedModels.load
-    monkeypatch.setattr(LoadedModels, "load", lambda self, stage: loaded.append(stage) or original(self, stage))
+    monkeypatch.setattr(
+        LoadedModels, "load", lambda self, stage, *progress: loaded.append(stage) or original(self, stage, *progress)
+    )
     maps = tmp_path / "maps"
     shutil.copytree(undisturbed / "dumps", maps)
     lost = sorted(maps.glob("*.focus.*"))[0]

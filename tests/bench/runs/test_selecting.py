@@ -33,8 +33,8 @@ def test_one_model_at_a_time_and_candidates_in_every_record(
     held: set[tuple[str, ...]] = set()
     load = LoadedModels.load
 
-    def watched(self: LoadedModels, stage: Any) -> float:
-        seconds = load(self, stage)
+    def watched(self: LoadedModels, stage: Any, *progress: Any) -> float:
+        seconds = load(self, stage, *progress)
         held.add(tuple(sorted(self._models)))
         return seconds
 
