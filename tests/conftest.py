@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -46,10 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup() -> None:
-    """Let looks for garbage pass over what was imported: torch and its libraries make each of them take half a second.
+    """Let a test read the log, as if no test before it had run the command line, which keeps the log to itself.
 
-    A pipeline looks whenever it drops a model.
+    Looks for garbage pass over what was imported: torch and its libraries make each of them take half a second, and a
+    pipeline looks whenever it drops a model.
     """
+    logging.getLogger("zeroov").propagate = True
     if len(sys.modules) != IMPORTED[0]:
         IMPORTED[0] = len(sys.modules)
         gc.collect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import os
 import sys
 import zlib
@@ -132,7 +131,6 @@ def test_a_missing_entry_is_damage(world: World, stage: str, where: str) -> None
 def test_one_flipped_bit_in_a_header_is_reported_and_left_out(
     world: World, tmp_path: Path, word: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("zeroov"), "propagate", True)  # as it is unless the command line has run
     first = next(world.store.all("overview", headers_only=True))
     [path] = [dump.path for dump in fitting(first, focus_index(world.store)[first.about["picture"]["digest"]])]
     path.write_bytes(path.read_bytes().replace(f'"{word}'.encode(), f'"{chr(ord(word[0]) ^ 1)}{word[1:]}'.encode(), 1))

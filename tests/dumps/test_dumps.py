@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
@@ -104,7 +103,6 @@ def test_a_damaged_file_is_told_and_never_used(
     damage(path)  # type: ignore[operator]
     with pytest.raises(DumpError, match=path.name):
         read_dump(path)
-    logging.getLogger("zeroov").propagate = True
     assert DumpStore(tmp_path).read("overview", "a" * 32) is None
     assert "made again" in caplog.text
 

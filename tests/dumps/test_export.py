@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +50,6 @@ def test_several_settings_are_told_apart_by_their_keys_and_lone_focus_dumps_stay
 
 
 def test_a_damaged_dump_is_told_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("zeroov").propagate = True
     world = write_world(tmp_path)
     for path in world.maps.glob("*.evolve.*"):
         data = bytearray(path.read_bytes())

@@ -144,9 +144,7 @@ def test_rows_of_zeros_and_single_cells_are_quantised() -> None:
 def test_a_pipeline_never_meets_a_quantised_map_and_evolve_says_that_it_does(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import logging
 
-    monkeypatch.setattr(logging.getLogger("zeroov"), "propagate", True)
     world = write_world(tmp_path)
     small = DumpStore(tmp_path / "small")
     made = {dump.about["quantised"]["made_from"]: dump for dump in quantise_all(world.store, small)}

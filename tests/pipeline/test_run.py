@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +142,6 @@ def test_dumps_are_used_again_and_only_as_far_as_they_fit(photo: Path, tiny: Pat
 def test_a_cut_dump_is_made_again_with_a_warning(
     photo: Path, tiny: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("zeroov").propagate = True
     with zeroov.load("tiny", device="cpu", dumps=tmp_path, **QUICK) as pipeline:
         first = pipeline.ground(photo, PHRASE)
         for path in tmp_path.glob("*.overview.safetensors"):

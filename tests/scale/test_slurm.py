@@ -53,7 +53,7 @@ def test_slurm_goes_without_what_it_decides(tmp_path: Path) -> None:
 @pytest.mark.far
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_shards_run_on_the_local_executor_and_go_on_from_their_journals(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
 ) -> None:
     pytest.importorskip("submitit")
     (tmp_path / "images").mkdir()
@@ -66,7 +66,7 @@ def test_shards_run_on_the_local_executor_and_go_on_from_their_journals(
     assert sent.exit_code == 0, sent.output
     report = json.loads(sent.stdout)
     assert len(report["jobs"]) == 2
-    assert "2 shards run on this machine" in caplog.text
+    assert "2 shards run on this machine" in sent.stderr
     assert "3 images" not in sent.output
     merged = CliRunner().invoke(app, ["batch", "--merge", "--out", str(tmp_path / "out"), "--json"])
     assert json.loads(merged.stdout)["images"] == 3

@@ -316,7 +316,6 @@ def test_our_own_faults_are_logged_and_not_shown(
 
         return fail
 
-    monkeypatch.setattr(gate.log, "propagate", True)  # as it is unless the command line has run
     monkeypatch.setattr(Worker, "_answers", failing(RuntimeError("secret")))
     status, document = server.json("POST", GROUND, photo)
     assert (status, "secret" in str(document)) == (500, False)

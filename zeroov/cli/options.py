@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -200,11 +200,20 @@ def say_stages(costs: Mapping[Any, Cost]) -> None:
         say(f"{name:9} " + ("from a dump" if cost.origin == "dump" else f"{cost.seconds:.2f} s{load}{peak}"))
 
 
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is when a line comes: whoever runs a command inside a program may replace it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def log_to_stderr() -> None:
     """Send zeroov's own log lines to stderr, a line each."""
     logger = logging.getLogger("zeroov")
     if not logger.handlers:
-        handler = logging.StreamHandler()
+        handler = _ToStderr()
         handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s".lower()))
         logger.addHandler(handler)
         logger.propagate = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -180,7 +179,6 @@ def test_a_run_is_scored_against_the_truth_and_not_against_its_own_answers(world
 
 
 def test_focus_settings_are_compared_over_the_same_samples(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("zeroov").propagate = True
     write_world(world.maps.parent, focus__t=300)
     extra, *_ = [p for p in world.maps.glob("*.focus.*") if read_dump(p).about["settings"]["t"] == 300]
     extra.unlink()
@@ -215,7 +213,6 @@ def damage(path: Path) -> None:
 
 
 def test_a_damaged_dump_costs_its_sample_alone(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    logging.getLogger("zeroov").propagate = True
     keys = [json.loads(line)["dumps"] for line in world.records.read_text().splitlines()]
     focus = world.store.path("focus", keys[1]["focus"])
     damage(focus)
@@ -250,7 +247,6 @@ def test_a_map_without_a_maximum_points_nowhere(world: World) -> None:
 def test_a_recipe_of_several_looks_is_refused_and_of_closer_looks_the_first_is_scored(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    logging.getLogger("zeroov").propagate = True
     with pytest.raises(RecipeError, match="pyramid"):
         swept(world, "evolve.alpha=0.4", chosen=recipe(overview__pyramid=[0.5]))
     closer = swept(world, "evolve.alpha=0.2,0.4", chosen=recipe(zoom__rounds=1))
