@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from zeroov.bench.mini.measure import questions
 from zeroov.cli.main import app
 from zeroov.errors import UsageError
+from zeroov.scale import slurm
 from zeroov.scale.slurm import ShardJob, Slurm
 
 
@@ -48,6 +51,28 @@ def test_slurm_goes_without_what_it_decides(tmp_path: Path) -> None:
         refused = CliRunner().invoke(app, [*command, "--slurm", "shards=2", *other])
         assert refused.exit_code == 2
         assert "leave out" in refused.output
+
+
+def test_shards_on_this_machine_share_its_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Executor:
+        cluster = "local"
+
+        def __init__(self, folder: Path) -> None: ...
+
+        def update_parameters(self, **_: object) -> None: ...
+
+        def map_array(self, *_: object) -> list[object]:
+            given.append(os.environ["OMP_NUM_THREADS"])
+            return []
+
+    given: list[str] = []
+    monkeypatch.setattr(slurm, "_submitit", lambda: SimpleNamespace(AutoExecutor=Executor))
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    for shards in (4, 16):
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        slurm.submit(Slurm(shards), [], tmp_path)
+    slurm.submit(Slurm(2), [], tmp_path)  # what is set stays
+    assert given == ["2", "1", "1"]
 
 
 @pytest.mark.far

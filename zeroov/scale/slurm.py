@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -92,6 +93,8 @@ def submit(asked: Slurm, arguments: Sequence[str], logs: Path) -> list[Any]:
     submitit = _submitit()
     executor = submitit.AutoExecutor(folder=logs)
     executor.update_parameters(**asked.parameters())
+    if executor.cluster == "local":  # each would take threads for all cores, and slow the others
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // asked.shards)))
     job = ShardJob(tuple(arguments), asked.shards)
     jobs = list(executor.map_array(job, range(1, asked.shards + 1)))
     if executor.cluster == "local":
