@@ -95,27 +95,24 @@ class Worker(threading.Thread):
             job.begin(watch)
         answered = attempt(lambda: self._answers(jobs, watch), fatal=())
         self.now = None
-        wanted = [job for job in jobs if watch.is_wanted(job)]
-        for job in jobs:
-            if job not in wanted:
-                self._fail(job, Cancelled("stopped"))
         if isinstance(answered, Failed):
-            if len(jobs) > 1 and not isinstance(answered.error, Cancelled):
-                for job in wanted:
-                    if watch.is_wanted(job):  # its client may have left while another one was asked again
-                        self._work([job])
-                    else:
-                        self._fail(job, Cancelled("stopped"))
-                return
-            for job in wanted:
-                self._fail(job, answered.error)
+            is_final = len(jobs) == 1 or isinstance(answered.error, Cancelled)
+            for job in jobs:
+                if not watch.is_wanted(job):  # its client may have left while another one was asked again
+                    self._fail(job, Cancelled("stopped"))
+                elif is_final:
+                    self._fail(job, answered.error)
+                else:
+                    self._work([job])
             return
         for job, answers in zip(jobs, answers_of(answered, jobs), strict=True):
-            if job in wanted:
-                if not job.searches:  # how long a search takes, its picture decides
-                    self.queue.took(job.seconds / len(jobs))
-                self.pictures.release(job.picture)
-                job.end([self.keep(answer, job) for answer in answers], stopped=watch.is_finishing and job.searches)
+            if not watch.is_wanted(job):
+                self._fail(job, Cancelled("stopped"))
+                continue
+            if not job.searches:  # how long a search takes, its picture decides
+                self.queue.took(job.seconds / len(jobs))
+            self.pictures.release(job.picture)
+            job.end([self.keep(answer, job) for answer in answers], stopped=watch.is_finishing and job.searches)
 
     def _fail(self, job: Job, error: Exception) -> None:
         self.pictures.release(job.picture)
