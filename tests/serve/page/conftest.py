@@ -107,6 +107,13 @@ class Visit:
         self.page.press("#sentence", "Enter")
         self.answered()
 
+    def asked(self, path: Path, sentence: str) -> Any:
+        """Open the page, give it a file, and ask."""
+        page = self.open()
+        self.file(path)
+        self.ask(sentence)
+        return page
+
     def answered(self) -> None:
         """Wait until no layer works any more."""
         self.until("document.querySelectorAll('.layer').length && !document.querySelector('.layer .busy')", 60)

@@ -163,9 +163,7 @@ def test_by_keyboard_alone(visit: Visit, scenes: Path) -> None:
 
 
 def test_what_a_screen_reader_meets(visit: Visit, scenes: Path) -> None:
-    page = visit.open()
-    visit.file(scenes / "scene.png")
-    visit.ask("the yellow ship")
+    page = visit.asked(scenes / "scene.png", "the yellow ship")
     assert [page.get_by_role(role).count() for role in ("banner", "navigation", "main", "complementary")] == [
         1,
         1,

@@ -73,9 +73,7 @@ def test_drop_ask_and_see_why(visit: Visit, scenes: Path) -> None:
 
 
 def test_slide_without_a_model(visit: Visit, scenes: Path, record_property: Any) -> None:
-    page = visit.open()
-    visit.file(scenes / "scene.png")
-    visit.ask("the plane on the upper left")
+    page = visit.asked(scenes / "scene.png", "the plane on the upper left")
     page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: "/v1/" in request.url and asked.append(request.url))
@@ -107,9 +105,7 @@ def test_slide_without_a_model(visit: Visit, scenes: Path, record_property: Any)
 
 
 def test_weights_and_choices(visit: Visit, scenes: Path) -> None:
-    page = visit.open()
-    visit.file(scenes / "scene.png")
-    visit.ask("the plane on the upper left")
+    page = visit.asked(scenes / "scene.png", "the plane on the upper left")
     page.click(".candidate >> nth=1")
     visit.says(REASON, "You chose B. A led by")
     visit.says(".refine-line", "Refine still shows A")
@@ -129,9 +125,7 @@ def test_weights_and_choices(visit: Visit, scenes: Path) -> None:
 
 
 def test_clicks_add_and_remove(visit: Visit, scenes: Path) -> None:
-    page = visit.open()
-    visit.file(scenes / "scene.png")
-    visit.ask("the plane on the upper left")
+    page = visit.asked(scenes / "scene.png", "the plane on the upper left")
     box = page.locator("#canvas").bounding_box()
     with page.expect_response(lambda answer: answer.url.endswith("/refine")) as answer:
         page.click("[data-tool=add]")
@@ -166,9 +160,7 @@ def test_download(visit: Visit, scenes: Path) -> None:
 
 
 def test_a_link_restores_everything(visit: Visit, browser: Any, scenes: Path) -> None:
-    page = visit.open()
-    visit.file(scenes / "scene.png")
-    visit.ask("the plane on the upper left")
+    page = visit.asked(scenes / "scene.png", "the plane on the upper left")
     visit.ask('the captain\'s "yellow" ship')
     page.click(".layer >> nth=0")
     alpha = page.locator("#s-tune input[type=range]").nth(2)
@@ -198,9 +190,7 @@ def test_a_link_restores_everything(visit: Visit, browser: Any, scenes: Path) ->
 
 
 def test_focus_of_a_cell_and_stages_by_key(visit: Visit, scenes: Path) -> None:
-    page = visit.open()
-    visit.file(scenes / "scene.png")
-    visit.ask("the yellow ship")
+    page = visit.asked(scenes / "scene.png", "the yellow ship")
     page.focus("#canvas")
     page.evaluate(FADES)
     page.keyboard.press("2")
